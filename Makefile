@@ -1,0 +1,94 @@
+# Every command a contributor needs; `make help` lists them.
+PYTHON ?= python3
+BIN := .venv/bin
+MANAGE := $(BIN)/python manage.py
+# A production-like environment for the checks that only mean something there.
+PRODUCTION := APP_ENV=production SECRET_KEY=$$($(PYTHON) -c "import secrets; print(secrets.token_urlsafe(50))") \
+	DATABASE_URL=postgresql://candor@127.0.0.1/candor KEYSTORE_DATABASE_URL=postgresql://candor@127.0.0.1/keystore \
+	REDIS_URL=redis://127.0.0.1:6379/0 PUBLIC_URL=https://shop.example.com ALLOWED_HOSTS=shop.example.com \
+	SMTP_URL=smtp://127.0.0.1:25
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-dev demo serve test check gates lint format types imports migrations \
+	deploy schema security translations coverage lock bench clean
+
+help: ## List the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+
+.venv/run.stamp: requirements.lock
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@touch $@
+
+.venv/dev.stamp: requirements-dev.lock | .venv/run.stamp
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
+
+setup: .venv/run.stamp ## Install what running needs into .venv
+	@$(MANAGE) messages --compile
+
+setup-dev: .venv/dev.stamp setup ## Install what developing needs too
+
+demo: setup ## Fill a demo shop and serve it on 127.0.0.1:8000
+	$(MANAGE) demo
+
+serve: setup ## Serve your own shop on 127.0.0.1:8000
+	$(MANAGE) serve
+
+test: setup-dev ## Run the suite on SQLite, then on PostgreSQL and Redis
+	$(BIN)/python -m tests.servers -n 2 --dist loadgroup
+
+check: gates test ## Every gate and the whole suite
+
+gates: setup-dev lint types imports migrations deploy schema security translations coverage ## Every gate but the suite
+
+lint:
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+format: ## Format and mend what can be mended
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types:
+	$(BIN)/mypy .
+
+imports:
+	$(BIN)/lint-imports
+
+migrations:
+	$(MANAGE) makemigrations --check --dry-run
+
+deploy:
+	@echo "check --deploy in the production profile"
+	@$(PRODUCTION) $(MANAGE) check --deploy --fail-level WARNING
+
+schema:
+	$(MANAGE) spectacular --validate --fail-on-warn --file /dev/null
+
+security:
+	$(BIN)/bandit --quiet --severity-level medium --recursive --configfile pyproject.toml config campaigns recommendations profiles privacy jobs inference
+
+translations:
+	$(MANAGE) messages --check
+
+# Branches of the pure packages, by the tests that are theirs.
+PURE := inference,privacy/crypto,privacy/fairness,profiles/features,profiles/clustering,profiles/segments,recommendations/engines,recommendations/evaluation,campaigns/experiments,campaigns/rendering
+PURE_TESTS := tests/inference tests/privacy/test_envelope.py tests/privacy/test_blind_index.py tests/privacy/test_fairness.py tests/profiles/test_rules.py \
+	tests/profiles/test_clustering.py tests/profiles/test_personas.py tests/profiles/test_segmentation.py \
+	tests/recommendations/test_engines.py tests/recommendations/test_evaluation.py tests/campaigns/test_assignment.py \
+	tests/campaigns/test_findings.py tests/campaigns/test_rendering.py
+
+coverage:
+	$(BIN)/coverage run --branch --source=$(PURE) -m pytest -q -m "not real_data" $(PURE_TESTS)
+	$(BIN)/coverage report --fail-under=90 --skip-covered
+
+lock: ## Resolve the lock files anew
+	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --quiet -o requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --no-header --quiet -c requirements.lock -o requirements-dev.lock
+
+bench: setup-dev ## Run the benchmarks, each against a floor of the same run
+	$(BIN)/python -m benchmarks
+
+clean: ## Remove the environment and what tools left behind; your data stays
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage

@@ -1,0 +1,36 @@
+"""`python -m benchmarks [name ...]`: run benchmarks, print ratios, fail past a budget."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from pathlib import Path
+
+from benchmarks import frame
+
+NAMES = ("startup", "finder", "imports", "embedded", "privacy")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", choices=[*NAMES, []], help="all, unless named")
+    parser.add_argument("--json", type=Path, metavar="OUT", help="also write the figures here")
+    options = parser.parse_args()
+    results: list[frame.Result] = []
+    for name in options.names or NAMES:
+        result: frame.Result = importlib.import_module(f"benchmarks.{name}").run()
+        results.append(result)
+        print(f"\n{result.name}")
+        for figure, value in result.figures.items():
+            budget = result.budgets.get(figure)
+            print(f"  {figure:44} {value:12.4g}" + (f"   budget {budget:g}" if budget else ""))
+        for note in (*result.notes, *(f"OVER BUDGET: {text}" for text in result.broken())):
+            print(f"  {note}")
+    if options.json:
+        options.json.write_text(frame.as_json(results), encoding="utf-8")
+    return int(any(result.broken() for result in results))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,3 @@
+from campaigns.admin import campaigns
+
+__all__ = ["campaigns"]

@@ -1,0 +1,191 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.translation import get_language
+from django.utils.translation import gettext_lazy as _
+from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminSelectWidget
+
+from campaigns import approvals, writing
+from campaigns.admin import outbox, report, steps, texts
+from campaigns.models import Campaign, Delivery, Variant
+from campaigns.rendering import starters
+from privacy.admin.viewing import ThemedAdmin
+from privacy.models import Shop, Staff
+from profiles import figures
+from profiles.admin.amounts import in_money
+
+MILLION = 1_000_000
+MAX_DAYS = 365
+EDITABLE = {Campaign.Status.DRAFT, Campaign.Status.APPROVED}
+
+
+class CampaignForm(forms.ModelForm[Campaign]):
+    """The plan's facts, in the units people think in: percent and whole currency."""
+
+    holdout = forms.DecimalField(
+        label=_("Holdout, %"),
+        min_value=0,
+        max_value=50,
+        decimal_places=2,
+        widget=UnfoldAdminDecimalFieldWidget,
+        help_text=_("This part of the audience gets no message, so that the effect shows."),
+    )
+    message_cost = forms.DecimalField(
+        label=_("Cost per message"),
+        min_value=0,
+        max_value=1000,
+        decimal_places=6,
+        widget=UnfoldAdminDecimalFieldWidget,
+    )
+    starter = forms.ChoiceField(
+        label=_("Start from"), required=False, widget=UnfoldAdminSelectWidget
+    )
+
+    class Meta:
+        model = Campaign
+        fields = ["name", "segment", "attribution_days", "starts_at", "fixed_cost_minor"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if (days := self.fields.get("attribution_days")) is not None:
+            days.validators += [MinValueValidator(1), MaxValueValidator(MAX_DAYS)]
+        in_money(self, Shop.current().currency, "fixed_cost_minor")
+        campaign = self.instance
+        self.initial.update(
+            {
+                "holdout": Decimal(campaign.holdout_ppm) / 10_000,
+                "message_cost": Decimal(campaign.cost_per_message_micros) / MILLION,
+            }
+        )
+        choice = self.fields.get("starter")
+        if isinstance(choice, forms.ChoiceField):
+            choice.choices = [(name, name.replace("_", " ")) for name in starters.names()]
+
+    def save(self, commit: bool = True) -> Campaign:  # noqa: FBT001, FBT002 -- Django's signature
+        campaign, given = self.instance, self.cleaned_data
+        campaign.holdout_ppm = int(given["holdout"] * 10_000)
+        campaign.cost_per_message_micros = int(given["message_cost"] * MILLION)
+        return super().save(commit)
+
+
+@admin.register(Campaign)
+class CampaignAdmin(ThemedAdmin[Campaign]):
+    """Campaigns: facts here, then message, approval, sending and report on their own pages."""
+
+    form = CampaignForm
+    list_display = ["name", "status", "segment", "messages", "sent", "planned_at"]
+    list_filter = ["status"]
+    list_select_related = ["segment"]
+    search_fields = ["name"]
+    ordering = ["-created_at", "-pk"]
+    change_form_outer_before_template = "campaigns/admin/head.html"
+    fieldsets = [
+        (None, {"fields": ["name", "segment", ("holdout", "attribution_days"), "starts_at"]}),
+        (_("Cost"), {"fields": [("fixed_cost_minor", "message_cost")]}),
+    ]
+    # Where nothing can be typed there is no form, so its own fields have no value to show.
+    facts = [
+        (None, {"fields": ["name", "segment", ("held_out", "attribution_days"), "starts_at"]}),
+        (_("Cost"), {"fields": [("paid_once", "paid_per_message")]}),
+    ]
+
+    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
+        """Count the deliveries of the page's campaigns, of no other, in one query."""
+        changes = super().get_changelist_instance(request)
+        counts = Delivery.objects.counted(campaign.pk for campaign in changes.result_list)
+        for campaign in changes.result_list:
+            campaign.by_state = counts.get(campaign.pk, {})
+        return changes
+
+    @admin.display(description=_("messages"))
+    def messages(self, campaign: Any) -> int:
+        return sum(n for state, n in campaign.by_state.items() if state != Delivery.State.HOLDOUT)
+
+    @admin.display(description=_("sent"))
+    def sent(self, campaign: Any) -> int:
+        return int(campaign.by_state.get(Delivery.State.SENT, 0))
+
+    @admin.display(description=_("Holdout, %"))
+    def held_out(self, campaign: Campaign) -> str:
+        return figures.number(campaign.holdout_ppm / 10_000, get_language() or "en")
+
+    @admin.display(description=_("Fixed cost"))
+    def paid_once(self, campaign: Campaign) -> str:
+        currency = Shop.current().currency
+        return figures.money(campaign.fixed_cost_minor, currency, get_language() or "en")
+
+    @admin.display(description=_("Cost per message"))
+    def paid_per_message(self, campaign: Campaign) -> str:
+        cost = Decimal(campaign.cost_per_message_micros) / MILLION
+        return f"{cost.normalize():f} {Shop.current().currency}"
+
+    def get_fieldsets(self, request: HttpRequest, obj: Campaign | None = None) -> Any:
+        if obj is not None:
+            return self.fieldsets if self.has_change_permission(request, obj) else self.facts
+        return [*self.fieldsets, (_("Message"), {"fields": ["starter"]})]
+
+    def has_change_permission(self, request: HttpRequest, obj: Campaign | None = None) -> bool:
+        may = super().has_change_permission(request, obj)
+        return may and (obj is None or obj.status in EDITABLE)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Campaign | None = None) -> bool:
+        may = super().has_delete_permission(request, obj)
+        return may and (obj is None or obj.status == Campaign.Status.DRAFT)
+
+    def save_model(self, request: HttpRequest, obj: Campaign, form: Any, change: bool) -> None:  # noqa: FBT001
+        if not change:
+            obj.created_at = timezone.now()
+            obj.created_by = request.user if isinstance(request.user, Staff) else None
+        super().save_model(request, obj, form, change)
+        if change:
+            approvals.void_if_edited(obj)
+            return
+        for key in "AB":
+            variant = Variant.objects.create(campaign=obj, key=key)
+            writing.start_from(variant, form.cleaned_data["starter"] or starters.names()[0])
+
+    def response_add(
+        self, request: HttpRequest, obj: Campaign, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        return HttpResponseRedirect(reverse("admin:campaigns_campaign_texts", args=[obj.pk]))
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        context = steps.overview(request, object_id)
+        return super().change_view(
+            request, object_id, form_url, {**(extra_context or {}), **context}
+        )
+
+    def get_urls(self) -> list[URLPattern]:
+        pages: dict[str, tuple[Callable[..., HttpResponse], str]] = {
+            "<int:pk>/message/": (texts.texts_page, "texts"),
+            "<int:pk>/message/preview/": (texts.preview_page, "preview"),
+            "<int:pk>/message/test/": (texts.test_action, "test"),
+            "<int:pk>/do/<slug:verb>/": (steps.verb_action, "verb"),
+            "<int:pk>/report/": (report.report_page, "report"),
+            "<int:pk>/report/counting/": (report.counting_part, "counting"),
+            "<int:pk>/report/recount/": (report.recount_action, "recount"),
+            "outbox/": (outbox.outbox_page, "outbox"),
+            "outbox/<str:name>/": (outbox.message_page, "outbox_message"),
+            "outbox/<str:name>/body/": (outbox.body_page, "outbox_body"),
+        }
+        own = [
+            path(route, self.admin_site.admin_view(view), name=f"campaigns_campaign_{name}")
+            for route, (view, name) in pages.items()
+        ]
+        return [*own, *super().get_urls()]

@@ -1,0 +1,141 @@
+"""What a campaign may do next, as buttons; each button is one verb."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_POST
+
+from campaigns import approvals, asking, targeting
+from campaigns.models import Campaign, Delivery
+from privacy.admin.viewing import shop_of
+from privacy.models import Staff
+from privacy.problems import DomainError
+from profiles import segmentation
+
+Status = Campaign.Status
+
+
+@dataclass(frozen=True)
+class Verb:
+    """A button: `act` does it, `permission` opens it, `status` are the states it is shown in."""
+
+    label: Any
+    permission: str
+    status: frozenset[str]
+    act: Callable[[Campaign, Staff, datetime], object]
+    is_main: bool = False
+
+
+SEND, APPROVE, PAUSE = (
+    "campaigns.send_campaign",
+    "campaigns.approve_campaign",
+    "campaigns.pause_campaign",
+)
+VERBS = {
+    "approve": Verb(
+        gettext_lazy("Approve"),
+        APPROVE,
+        frozenset({Status.DRAFT}),
+        lambda campaign, staff, now: approvals.approve(campaign, staff=staff, now=now),
+        is_main=True,
+    ),
+    "withdraw": Verb(
+        gettext_lazy("Back to draft"),
+        "campaigns.change_campaign",
+        frozenset({Status.APPROVED}),
+        lambda campaign, _staff, _now: approvals.withdraw(campaign),
+    ),
+    "plan": Verb(
+        gettext_lazy("Fix the audience"),
+        SEND,
+        frozenset({Status.APPROVED}),
+        lambda campaign, _staff, now: asking.ask_for_plan(campaign.pk, now),
+        is_main=True,
+    ),
+    "send": Verb(
+        gettext_lazy("Send"),
+        SEND,
+        frozenset({Status.PLANNED}),
+        lambda campaign, _staff, now: asking.ask_for_sending(campaign.pk, now),
+        is_main=True,
+    ),
+    "pause": Verb(
+        gettext_lazy("Pause"),
+        PAUSE,
+        frozenset({Status.SENDING}),
+        lambda campaign, _staff, _now: approvals.pause(campaign),
+    ),
+    "resume": Verb(
+        gettext_lazy("Resume"),
+        SEND,
+        frozenset({Status.PAUSED}),
+        lambda campaign, _staff, _now: approvals.resume(campaign),
+        is_main=True,
+    ),
+    "cancel": Verb(
+        gettext_lazy("Cancel"),
+        SEND,
+        frozenset(
+            {Status.APPROVED, Status.PLANNING, Status.PLANNED, Status.SENDING, Status.PAUSED}
+        ),
+        lambda campaign, _staff, now: approvals.cancel(campaign, now=now),
+    ),
+}
+
+
+def overview(request: HttpRequest, object_id: str) -> dict[str, Any]:
+    """What the head of a campaign's page shows: state, audience, faults, buttons."""
+    if not object_id.isdecimal():
+        raise Http404
+    campaign = get_object_or_404(Campaign.objects.select_related("segment"), pk=object_id)
+    now = timezone.now()
+    is_open = campaign.status in {Status.DRAFT, Status.APPROVED}
+    has_audience = is_open and not targeting.faults(campaign)
+    working = asking.moving(campaign.pk).first()
+    return {
+        "campaign": campaign,
+        "estimate": targeting.estimate(campaign, now) if has_audience else None,
+        "faults": approvals.faults(campaign, now=now) if is_open else [],
+        "counts": None
+        if is_open
+        else [(Delivery.State(state).label, n) for state, n in campaign.counts().items()],
+        "rule_words": segmentation.in_words(
+            campaign.segment, request.LANGUAGE_CODE, currency=shop_of(request).currency
+        ),
+        "working": working,
+        "is_moving": working is not None or campaign.status in {Status.PLANNING, Status.SENDING},
+        "verbs": [
+            (name, verb)
+            for name, verb in VERBS.items()
+            if campaign.status in verb.status and request.user.has_perm(verb.permission)
+        ],
+    }
+
+
+@require_POST
+def verb_action(request: HttpRequest, pk: int, verb: str) -> HttpResponse:
+    """Do one verb; a refusal is shown with everything that is wrong."""
+    campaign = get_object_or_404(Campaign, pk=pk)
+    if (found := VERBS.get(verb)) is None:
+        raise Http404
+    if not isinstance(request.user, Staff) or not request.user.has_perm(found.permission):
+        raise PermissionDenied
+    try:
+        found.act(campaign, request.user, timezone.now())
+    except DomainError as error:
+        told = [error.detail, *(fault.detail for fault in error.errors)]
+        messages.error(request, " ".join(dict.fromkeys(told)))
+    else:
+        messages.success(request, _("%(verb)s: done.") % {"verb": found.label})
+    return redirect("admin:campaigns_campaign_change", pk)

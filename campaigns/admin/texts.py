@@ -1,0 +1,121 @@
+"""The message page: subject and text of every variant in every language, preview, test send."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.contrib import admin, messages
+from django.contrib.auth.decorators import permission_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.clickjacking import xframe_options_sameorigin
+from django.views.decorators.http import require_GET, require_POST
+
+from campaigns import approvals, delivery, targeting
+from campaigns.admin.outbox import sandboxed
+from campaigns.models import Campaign, Template, Variant
+from privacy.models import Staff
+from privacy.problems import DomainError
+from profiles.models import Customer
+
+EDITABLE = {Campaign.Status.DRAFT, Campaign.Status.APPROVED}
+
+
+class TemplateForm(forms.ModelForm[Template]):
+    class Meta:
+        model = Template
+        fields = ["subject", "body_html", "body_text"]
+        widgets = {
+            "body_html": forms.Textarea(attrs={"rows": 16, "spellcheck": "false"}),
+            "body_text": forms.Textarea(attrs={"rows": 5}),
+        }
+        help_texts = {"body_text": gettext_lazy("Made from the HTML when left empty.")}
+
+
+@permission_required("campaigns.view_campaign", raise_exception=True)
+def texts_page(request: HttpRequest, pk: int) -> HttpResponse:
+    """GET shows all texts, POST keeps them; an approval that they change is void."""
+    campaign = get_object_or_404(Campaign, pk=pk)
+    may_edit = campaign.status in EDITABLE and request.user.has_perm("campaigns.change_campaign")
+    posted = request.POST if request.method == "POST" and may_edit else None
+    rows = [
+        (
+            template,
+            TemplateForm(posted, instance=template, prefix=str(template.pk), label_suffix=""),
+        )
+        for template in _templates(campaign)
+    ]
+    if posted is not None and all(form.is_valid() for _template, form in rows):
+        for _template, form in rows:
+            form.save()
+        if approvals.void_if_edited(campaign):
+            messages.warning(request, _("The text changed, so the campaign needs a new approval."))
+        messages.success(request, _("Message saved."))
+        return redirect("admin:campaigns_campaign_texts", pk)
+    context = {
+        **admin.site.each_context(request),
+        "title": campaign.name,
+        "campaign": campaign,
+        "rows": rows,
+        "may_edit": may_edit,
+        "readers": _readers(campaign),
+        "languages": dict(settings.LANGUAGES),
+        "test_address": getattr(request.user, "email", ""),
+    }
+    return render(request, "campaigns/admin/texts.html", context)
+
+
+@permission_required("campaigns.view_campaign", raise_exception=True)
+@require_GET
+@xframe_options_sameorigin
+def preview_page(request: HttpRequest, pk: int) -> HttpResponse:
+    """The message as one customer would get it, by the code that sends."""
+    campaign = get_object_or_404(Campaign, pk=pk)
+    variant = get_object_or_404(Variant, campaign=campaign, key=request.GET.get("variant", "A"))
+    customer = get_object_or_404(Customer, external_id=request.GET.get("customer", ""))
+    try:
+        shown = delivery.preview(campaign, variant, customer, timezone.now())
+    except DomainError as error:
+        return sandboxed(format_html("<p>{}</p>", error.detail))
+    return sandboxed(shown.html)
+
+
+@permission_required("campaigns.change_campaign", raise_exception=True)
+@require_POST
+def test_action(request: HttpRequest, pk: int) -> HttpResponse:
+    """Send one variant in one language to the account's own address."""
+    campaign = get_object_or_404(Campaign, pk=pk)
+    asked: Any = request.POST
+    variant = get_object_or_404(Variant, campaign=campaign, key=asked.get("variant", "A"))
+    if not isinstance(request.user, Staff):
+        return redirect("admin:login")
+    try:
+        delivery.send_test(
+            campaign, variant, asked.get("locale", "en"), request.user.email, timezone.now()
+        )
+    except DomainError as error:
+        messages.error(request, error.detail)
+    else:
+        messages.success(request, _("Test sent to your own address."))
+    return redirect("admin:campaigns_campaign_texts", pk)
+
+
+def _templates(campaign: Campaign) -> list[Template]:
+    found = Template.objects.filter(variant__campaign=campaign).select_related("variant")
+    return list(found.order_by("variant__key", "locale"))
+
+
+def _readers(campaign: Campaign) -> list[Customer]:
+    """A few customers of the audience to preview for, in both languages where there are."""
+    if targeting.faults(campaign):
+        return []
+    audience = targeting.audience(campaign, timezone.now()).order_by("pk")
+    chinese = list(audience.filter(locale__startswith="zh")[:3])
+    others = list(audience.exclude(locale__startswith="zh")[:5])
+    return [*others, *chinese]

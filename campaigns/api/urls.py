@@ -1,0 +1,11 @@
+"""Addresses of this app outside the admin."""
+
+from django.urls import path
+
+from campaigns.api import tracking_views
+
+urlpatterns = [
+    path("o/<str:token>", tracking_views.open_pixel, name="open-pixel"),
+    path("c/<str:token>", tracking_views.click, name="click"),
+    path("u/<str:token>", tracking_views.unsubscribe, name="unsubscribe"),
+]

@@ -1,0 +1,19 @@
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class CampaignsConfig(AppConfig):
+    name = "campaigns"
+    verbose_name = _("Campaigns")
+
+    def ready(self) -> None:
+        from campaigns import auditing, history, holdings, post, sections
+        from privacy import registry as privacy_registry
+        from profiles import registry
+
+        panel = "campaigns/admin/customer_panel.html"
+        registry.customer_panel("campaigns.messages", panel, history.of_customer)
+        auditing.declare()
+        holdings.declare()
+        sections.declare()
+        privacy_registry.carry_mail(post.carry)

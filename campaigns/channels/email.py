@@ -1,0 +1,179 @@
+"""E-mail over SMTP: one connection a batch, and a clear answer for every way it can break."""
+
+from __future__ import annotations
+
+import re
+import smtplib
+import ssl
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from urllib.parse import unquote, urlsplit
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+from campaigns.channels.base import Channel, Message, Outcome, Result
+from campaigns.channels.outbox import OutboxChannel
+
+TIMEOUT_SECONDS = 20
+SERVICE_CLOSING = 421
+
+_LEADING_DOT = re.compile(rb"^\.", re.MULTILINE)
+_ENHANCED = re.compile(rb"^([245]\.\d{1,3}\.\d{1,3})\b")
+_PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
+
+
+def channel() -> Channel:
+    """Return the way e-mail takes here: the server of `SMTP_URL`, else the outbox folder."""
+    if settings.SMTP_URL:
+        return SmtpChannel(Server.from_url(settings.SMTP_URL))
+    return OutboxChannel(settings.OUTBOX_DIR)
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Where to hand mail in; `scheme` is smtp, smtp+starttls or smtps."""
+
+    scheme: str
+    host: str
+    port: int
+    user: str = ""
+    password: str = field(default="", repr=False)
+
+    @classmethod
+    def from_url(cls, url: str) -> Server:
+        """Read `scheme://user:password@host:port`; raises ImproperlyConfigured if it is none."""
+        try:
+            parts = urlsplit(url)
+            port = parts.port or _PORTS[parts.scheme]
+        except (KeyError, ValueError):
+            raise ImproperlyConfigured(
+                "SMTP_URL must start with smtp://, smtp+starttls:// or smtps:// and name a host"
+            ) from None
+        if not parts.hostname:
+            raise ImproperlyConfigured("SMTP_URL names no host")
+        user, password = unquote(parts.username or ""), unquote(parts.password or "")
+        return cls(parts.scheme, parts.hostname, port, user, password)
+
+    def connect(self) -> smtplib.SMTP:
+        """Open a connection, encrypted and logged in as the URL says; raises OSError."""
+        context = ssl.create_default_context()
+        if self.scheme == "smtps":
+            smtp: smtplib.SMTP = smtplib.SMTP_SSL(
+                self.host, self.port, timeout=TIMEOUT_SECONDS, context=context
+            )
+        else:
+            smtp = smtplib.SMTP(self.host, self.port, timeout=TIMEOUT_SECONDS)
+        try:
+            if self.scheme == "smtp+starttls":
+                smtp.starttls(context=context)
+            if self.user:
+                smtp.login(self.user, self.password)
+            smtp.ehlo_or_helo_if_needed()
+        except OSError:
+            smtp.close()
+            raise
+        return smtp
+
+
+class _RefusedError(Exception):
+    """The server said no to one message, with this reply."""
+
+    def __init__(self, code: int, reply: bytes) -> None:
+        super().__init__(code)
+        self.code = code
+        self.reply = reply
+
+
+class SmtpChannel:
+    """Sends through one server; a broken connection is opened again once per message."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+
+    def send_batch(self, messages: Sequence[Message]) -> list[Result]:
+        results: list[Result] = []
+        smtp: smtplib.SMTP | None = None
+        for message in messages:
+            if smtp is None:
+                try:
+                    smtp = self._server.connect()
+                except OSError as error:
+                    return results + _all_later(messages[len(results) :], _connection_code(error))
+            result, usable = _send(smtp, message)
+            results.append(result)
+            if not usable:
+                smtp.close()
+                smtp = None
+            if result.code.startswith(str(SERVICE_CLOSING)):
+                return results + _all_later(messages[len(results) :], result.code)
+        if smtp is not None:
+            _quit(smtp)
+        return results
+
+
+def _send(smtp: smtplib.SMTP, message: Message) -> tuple[Result, bool]:
+    """Send one message and say whether the connection can carry the next one."""
+    try:
+        _expect(smtp.mail(message.sender), 250)
+        _expect(smtp.rcpt(message.recipient), 250, 251)
+        _expect(smtp.docmd("data"), 354)
+    except _RefusedError as refused:
+        return _refusal(message, refused, Outcome.LATER), _reset(smtp, refused.code)
+    except OSError:
+        return Result(message.key, Outcome.LATER, "connection_lost"), False
+    try:
+        # From here on the server may have taken the message, whatever we hear of it.
+        smtp.send(_on_the_wire(message.content))
+        _expect(smtp.getreply(), 250)
+    except _RefusedError as refused:
+        return _refusal(message, refused, Outcome.UNKNOWN), _reset(smtp, refused.code)
+    except OSError:
+        return Result(message.key, Outcome.UNKNOWN, "connection_lost"), False
+    return Result(message.key, Outcome.SENT, "250"), True
+
+
+def _expect(answer: tuple[int, bytes], *codes: int) -> None:
+    if answer[0] not in codes:
+        raise _RefusedError(*answer)
+
+
+def _refusal(message: Message, refused: _RefusedError, unclear: Outcome) -> Result:
+    """Read the reply by its class: 4 is for now, 5 for good, anything else is `unclear`."""
+    outcome = {4: Outcome.LATER, 5: Outcome.REFUSED}.get(refused.code // 100, unclear)
+    enhanced = _ENHANCED.match(refused.reply)
+    code = f"{refused.code} {enhanced[1].decode()}" if enhanced else str(refused.code)
+    return Result(message.key, outcome, code)
+
+
+def _all_later(messages: Sequence[Message], code: str) -> list[Result]:
+    return [Result(message.key, Outcome.LATER, code) for message in messages]
+
+
+def _reset(smtp: smtplib.SMTP, code: int) -> bool:
+    if code == SERVICE_CLOSING or code < 0:
+        return False
+    try:
+        return smtp.rset()[0] == 250  # noqa: PLR2004 -- "done"
+    except OSError:
+        return False
+
+
+def _quit(smtp: smtplib.SMTP) -> None:
+    try:
+        smtp.quit()
+    except OSError:
+        smtp.close()
+
+
+def _on_the_wire(content: bytes) -> bytes:
+    end = b".\r\n" if content.endswith(b"\r\n") else b"\r\n.\r\n"
+    return _LEADING_DOT.sub(b"..", content) + end
+
+
+def _connection_code(error: OSError) -> str:
+    if isinstance(error, smtplib.SMTPAuthenticationError):
+        return "login_refused"
+    if isinstance(error, ssl.SSLError):
+        return "tls_failed"
+    return "no_connection"

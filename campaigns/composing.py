@@ -1,0 +1,208 @@
+"""Messages for a batch of deliveries: rendered in the reader's language, tracked, sealed shut."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from django.conf import settings
+
+from campaigns import writing
+from campaigns.channels.base import Message
+from campaigns.models import Link
+from campaigns.rendering import links
+from campaigns.rendering.content import Pick, Reader, Rendered
+from campaigns.rendering.faults import TemplateError
+from campaigns.rendering.message import AddressError, Envelope, build, mailable
+from privacy.fields import reveal_columns
+from privacy.models import Shop
+from privacy.purposes import purpose
+from profiles.models import Customer
+from recommendations import serving
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from campaigns.models import Campaign, Delivery
+    from recommendations.serving import Recommended
+
+N_PICKS = 4
+DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+
+
+class Composer:
+    """Composes one campaign's messages at `now`; what they share is read and compiled once.
+
+    Raises TemplateError if a template of the campaign cannot be parsed.
+    """
+
+    def __init__(self, campaign: Campaign, *, now: datetime) -> None:
+        self._campaign = campaign
+        self._now = now
+        self._contents = writing.contents(campaign)
+        self._frames = {
+            locale: writing.frame(campaign, locale, now=now) for _, locale in self._contents
+        }
+        self._shop = Shop.current()
+
+    def render(
+        self, variant: int, locale: str, reader: Reader, *, unsubscribe_url: str
+    ) -> Rendered:
+        """Return what `reader` sees, links as written; raises TemplateError."""
+        content = self._contents[variant, locale]
+        return content.render(self._frames[locale], reader, unsubscribe_url=unsubscribe_url)
+
+    def picks(self, customers: Sequence[int], locale: str) -> dict[int, list[Pick]]:
+        """Return the recommended products of each customer, ready to show in `locale`."""
+        served = serving.for_customers(customers, n=N_PICKS, language=locale)
+        return {pk: [self._pick(item, locale) for item in items] for pk, items in served.items()}
+
+    def sample_picks(self, customer: Customer | None, locale: str) -> list[Pick]:
+        """Return the products that `customer`, or else anybody, would be shown."""
+        served = serving.for_customer(customer.pk if customer else None, n=N_PICKS, language=locale)
+        return [self._pick(item, locale) for item in served.items]
+
+    def compose(self, deliveries: Sequence[Delivery]) -> tuple[list[Message], dict[int, str]]:
+        """Return the messages, and by delivery the reason where none could be made.
+
+        Opens the readers' addresses, and their names if a template names its reader, under
+        the campaign's purpose, in one audited act.
+        """
+        people = self._people(deliveries)
+        picks = self._picks_of(deliveries)
+        rendered: dict[int, tuple[str, Rendered]] = {}
+        failed: dict[int, str] = {}
+        for delivery in deliveries:
+            known = people.get(delivery.customer_id, {})
+            reader = Reader(known.get("full_name") or "", picks.get(delivery.customer_id, ()))
+            try:
+                address = mailable(known.get("email") or "")
+                rendered[delivery.pk] = address, self._rendered(delivery, reader)
+            except AddressError:
+                failed[delivery.pk] = "no_address"
+            except TemplateError:
+                failed[delivery.pk] = "template_error"
+        numbers = self._link_numbers(message for _, message in rendered.values())
+        made = [
+            self._message(delivery, *rendered[delivery.pk], numbers=numbers)
+            for delivery in deliveries
+            if delivery.pk in rendered
+        ]
+        return made, failed
+
+    def envelope(self, recipient: str, *, message_id: str, unsubscribe_url: str) -> Envelope:
+        return Envelope(
+            sender_name=self._shop.sender_name or self._shop.name,
+            sender_email=self._shop.sender_email,
+            recipient=recipient,
+            message_id=message_id,
+            date=self._now,
+            unsubscribe_url=unsubscribe_url,
+        )
+
+    def _pick(self, item: Recommended, locale: str) -> Pick:
+        return Pick(
+            product_id=item.product_id,
+            title=item.title,
+            category=item.category,
+            price=writing.price(item.price_minor, self._shop.currency, locale),
+            image_url=item.image_url,
+            link=item.link,
+            reason=str(item.reason_text),
+        )
+
+    def _rendered(self, delivery: Delivery, reader: Reader) -> Rendered:
+        return self.render(
+            _variant(delivery),
+            delivery.locale,
+            reader,
+            unsubscribe_url=unsubscribe_url(delivery.token or ""),
+        )
+
+    def _people(self, deliveries: Sequence[Delivery]) -> Mapping[int, Mapping[str, str]]:
+        fields = ["email"]
+        kinds = {(_variant(delivery), delivery.locale) for delivery in deliveries}
+        if any(self._contents[kind].names_the_reader for kind in kinds):
+            fields.append("full_name")
+        readers = Customer.objects.filter(pk__in=[row.customer_id for row in deliveries])
+        actor = f"campaign:{self._campaign.uuid}"
+        with purpose(self._campaign.purpose, actor=actor, now=self._now):
+            return reveal_columns(readers, fields)
+
+    def _picks_of(self, deliveries: Sequence[Delivery]) -> dict[int, list[Pick]]:
+        by_locale: dict[str, list[int]] = {}
+        for row in deliveries:
+            if self._contents[_variant(row), row.locale].recommends:
+                by_locale.setdefault(row.locale, []).append(row.customer_id)
+        found: dict[int, list[Pick]] = {}
+        for locale, customers in by_locale.items():
+            found |= self.picks(customers, locale)
+        return found
+
+    def _link_numbers(self, messages: Iterable[Rendered]) -> dict[str, int]:
+        """Return a stored number for each web address in the messages."""
+        own = f"{settings.PUBLIC_URL}/u/"
+        urls = {
+            url
+            for message in messages
+            for url in links.targets(message.html, message.text)
+            if not url.startswith(own)
+        }
+        there = Link.objects.filter(campaign=self._campaign, url__in=urls)
+        numbers = dict(there.values_list("url", "pk"))
+        if missing := sorted(urls - numbers.keys()):
+            Link.objects.bulk_create(
+                [Link(campaign=self._campaign, url=url) for url in missing], ignore_conflicts=True
+            )
+            numbers |= dict(there.filter(url__in=missing).values_list("url", "pk"))
+        return numbers
+
+    def _message(
+        self,
+        delivery: Delivery,
+        address: str,
+        message: Rendered,
+        *,
+        numbers: Mapping[str, int],
+    ) -> Message:
+        token = delivery.token or ""
+        tracked = message.tracked(
+            {url: click_url(token, number) for url, number in numbers.items()}, open_url(token)
+        )
+        envelope = self.envelope(
+            address,
+            message_id=message_id(self._campaign, delivery.pk),
+            unsubscribe_url=unsubscribe_url(token),
+        )
+        content = build(envelope, subject=tracked.subject, html=tracked.html, text=tracked.text)
+        return Message(str(delivery.pk), self._shop.sender_email, address, content, self._now)
+
+
+def message_id(campaign: Campaign, delivery: int | str) -> str:
+    """Return the Message-ID of a delivery: the same at every try, and telling nothing."""
+    host = urlsplit(settings.PUBLIC_URL).hostname or "localhost"
+    return f"<{campaign.uuid.hex}.{delivery}@{host}>"
+
+
+def open_url(token: str) -> str:
+    return f"{settings.PUBLIC_URL}/o/{token}"
+
+
+def click_url(token: str, number: int) -> str:
+    return f"{settings.PUBLIC_URL}/c/{token}.{_base36(number)}"
+
+
+def unsubscribe_url(token: str) -> str:
+    return f"{settings.PUBLIC_URL}/u/{token}"
+
+
+def _base36(number: int) -> str:
+    high, low = divmod(number, 36)
+    return (_base36(high) if high else "") + DIGITS[low]
+
+
+def _variant(delivery: Delivery) -> int:
+    if delivery.variant_id is None:
+        raise ValueError("a held-out customer gets no message")
+    return delivery.variant_id

@@ -1,0 +1,386 @@
+"""From an approved campaign to messages in the hand: plan, claim, gate, intent, send, result.
+
+The row is the truth. A message is `sending` in a committed transaction before its first byte
+goes out, so a crash leaves it `unknown` at worst, and `unknown` is never sent again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timedelta
+from itertools import groupby
+from time import monotonic
+from typing import TYPE_CHECKING
+from uuid import UUID, uuid4
+
+from django.db import transaction
+from django.db.models import Exists, F, Max, OuterRef
+from django.utils.translation import gettext as _
+
+from campaigns import approvals, gate, planning, targeting, writing
+from campaigns.channels import email
+from campaigns.channels.base import Channel, Message, Outcome, Result
+from campaigns.composing import Composer, message_id, unsubscribe_url
+from campaigns.models import Campaign, Delivery, Variant
+from campaigns.rendering import locales
+from campaigns.rendering.content import Reader, Rendered
+from campaigns.rendering.faults import TemplateError
+from campaigns.rendering.message import build, mailable
+from privacy import suppression
+from privacy.models import Shop, Staff, Suppression
+from privacy.problems import DomainError
+from profiles.models import Customer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+log = logging.getLogger(__name__)
+
+PLAN_RANGE = 50_000
+BATCH = 200
+INTENT_BATCH = 20
+LEASE = timedelta(minutes=1)
+MAX_ATTEMPTS = 5
+RETRY_AFTER = timedelta(minutes=5)
+HARD_BOUNCES = (" 5.1.1", " 5.1.2", " 5.1.3", " 5.1.6", " 5.1.10")
+NO_TOKEN = "0" * 43
+
+State = Delivery.State
+Status = Campaign.Status
+Clock = Callable[[], datetime]
+
+
+# Planning ---------------------------------------------------------------------------------
+
+
+def plan(
+    campaign: Campaign,
+    now: datetime,
+    *,
+    progress: Callable[[int, int], None] | None = None,
+    range_size: int = PLAN_RANGE,
+) -> int:
+    """Give every customer of the audience one delivery; returns how many were added.
+
+    Runs in ranges of `range_size` customers; each range and the plan's cursor commit together, so a
+    killed plan goes on where it stopped and adds nobody twice. Arms and due times are those
+    of the first start. Raises DomainError unless the campaign is approved as it stands.
+    """
+    _begin_plan(campaign, now)
+    cut = _cut(campaign)
+    n_added, last = 0, Customer.objects.aggregate(last=Max("pk"))["last"] or 0
+    while (low := campaign.plan_cursor) < last:
+        high = min(low + range_size, last)
+        with transaction.atomic():
+            _move_cursor(campaign, low, high)
+            audience = targeting.audience(campaign, cut.planned_at)
+            n_added += planning.insert(audience.filter(pk__gt=low, pk__lte=high), cut)
+        campaign.plan_cursor = high
+        if progress:
+            progress(high, last)
+    Campaign.objects.filter(pk=campaign.pk, status=Status.PLANNING).update(status=Status.PLANNED)
+    campaign.refresh_from_db()
+    return n_added
+
+
+def _begin_plan(campaign: Campaign, now: datetime) -> None:
+    if approvals.void_if_edited(campaign):
+        raise DomainError(
+            "approval_void",
+            _("The campaign was edited after its approval; have it approved again."),
+            status=409,
+        )
+    started = Campaign.objects.filter(pk=campaign.pk, status=Status.APPROVED).update(
+        status=Status.PLANNING, planned_at=now, plan_cursor=0
+    )
+    campaign.refresh_from_db()
+    if not started and campaign.status != Status.PLANNING:
+        raise DomainError("not_approved", _("Have the campaign approved first."), status=409)
+
+
+def _move_cursor(campaign: Campaign, low: int, high: int) -> None:
+    mine = Campaign.objects.filter(pk=campaign.pk, status=Status.PLANNING, plan_cursor=low)
+    if not mine.update(plan_cursor=high):
+        raise DomainError(
+            "plan_stopped",
+            _("The plan was stopped or is made by another worker."),
+            status=409,
+        )
+
+
+def _cut(campaign: Campaign) -> planning.Cut:
+    variants = {variant.key: variant for variant in campaign.variants.all()}
+    language = Shop.current().language
+    available = writing.languages(campaign)
+    default = locales.choose("", available, shop_language=language)
+    spoken = Customer.objects.order_by().values_list("locale", flat=True).distinct()
+    chosen = {
+        locale: locales.choose(locale, available, shop_language=language) for locale in spoken
+    }
+    planned_at = campaign.planned_at
+    if planned_at is None:
+        raise ValueError("the plan has not begun")
+    return planning.Cut(
+        campaign=campaign.pk,
+        salt=str(campaign.salt),
+        holdout_ppm=campaign.holdout_ppm,
+        variants={key: variant.pk for key, variant in variants.items()},
+        weights={key: variant.weight for key, variant in variants.items()},
+        locales={locale: found for locale, found in chosen.items() if found != default},
+        default_locale=default,
+        planned_at=planned_at,
+        due_at=max(planned_at, campaign.starts_at or planned_at),
+    )
+
+
+# Sending ----------------------------------------------------------------------------------
+
+
+def send_due(
+    now: datetime,
+    limit: int = BATCH,
+    *,
+    campaign: Campaign | None = None,
+    channel: Channel | None = None,
+) -> int:
+    """Send up to `limit` messages that are due; returns how many were taken.
+
+    Safe to run in any number of processes: a row is claimed by one of them. First puts
+    right what dead workers left, last closes campaigns that have nothing open.
+    """
+    began = monotonic()
+
+    def clock() -> datetime:
+        return now + timedelta(seconds=monotonic() - began)
+
+    recover(now)
+    token = _claim(now, limit, campaign)
+    taken = list(
+        Delivery.objects.held(token, State.CLAIMED)
+        .select_related("campaign")
+        .order_by("campaign_id", "due_at", "pk")
+    )
+    way = channel or email.channel()
+    for _pk, group in groupby(taken, key=lambda row: row.campaign_id):
+        rows = list(group)
+        _send_claimed(rows[0].campaign, rows, token, way, clock)
+    finish(clock())
+    return len(taken)
+
+
+def recover(now: datetime) -> None:
+    """Put right what dead workers held: not begun is planned again, begun is unknown."""
+    lost = Delivery.objects.lost(now)
+    lost.filter(state=State.SENDING).update(
+        state=State.UNKNOWN, reason="worker_lost", lease_until=None
+    )
+    lost.filter(state=State.CLAIMED).update(state=State.PLANNED, claim_token=None, lease_until=None)
+
+
+def finish(now: datetime) -> int:
+    """Close the campaigns whose messages have all come to an end; returns how many."""
+    still_open = Delivery.objects.open().filter(campaign=OuterRef("pk"))
+    over = Campaign.objects.filter(~Exists(still_open), status=Status.SENDING)
+    return over.update(status=Status.FINISHED, finished_at=now)
+
+
+@transaction.atomic
+def _claim(now: datetime, limit: int, campaign: Campaign | None) -> UUID:
+    """Mark up to `limit` due rows as ours under a new token; no row is claimed twice."""
+    token = uuid4()
+    sending = Campaign.objects.filter(status=Status.SENDING)
+    if campaign is not None:
+        sending = sending.filter(pk=campaign.pk)
+    due = Delivery.objects.due(now, sending.values_list("pk", flat=True))
+    free = due.select_for_update(skip_locked=True, of=("self",)).order_by("due_at", "pk")
+    picked = list(free.values_list("pk", flat=True)[:limit])
+    Delivery.objects.filter(pk__in=picked, state=State.PLANNED).update(
+        state=State.CLAIMED,
+        claim_token=token,
+        lease_until=now + LEASE,
+        n_attempts=F("n_attempts") + 1,
+    )
+    return token
+
+
+def _send_claimed(
+    campaign: Campaign, rows: list[Delivery], token: UUID, channel: Channel, clock: Clock
+) -> None:
+    now = clock()
+    if not approvals.has_approved_message(campaign):
+        log.warning("campaign paused: message changed", extra={"campaign": str(campaign.uuid)})
+        Campaign.objects.filter(pk=campaign.pk, status=Status.SENDING).update(
+            status=Status.PAUSED, pause_reason="message_changed"
+        )
+        _release(token)
+        return
+    barred = gate.barred(campaign, [row.customer_id for row in rows])
+    reasons = {row.pk: barred[row.customer_id] for row in rows if row.customer_id in barred}
+    free = [row for row in rows if row.pk not in reasons]
+    messages, failed = Composer(campaign, now=now).compose(free) if free else ([], {})
+    _skip(token, reasons | failed)
+    attempts = {row.pk: row.n_attempts for row in rows}
+    renewed = now
+    for start in range(0, len(messages), INTENT_BATCH):
+        if clock() - renewed > LEASE / 2:
+            renewed = clock()
+            Delivery.objects.held(token, State.CLAIMED).update(lease_until=renewed + LEASE)
+        meant = _intend(messages[start : start + INTENT_BATCH], token, clock())
+        results = channel.send_batch(meant) if meant else []
+        _record(results, attempts, token, clock())
+    _release(token)
+
+
+def _skip(token: UUID, reasons: Mapping[int, str]) -> None:
+    for reason in sorted(set(reasons.values())):
+        pks = [pk for pk, found in reasons.items() if found == reason]
+        Delivery.objects.held(token, State.CLAIMED).filter(pk__in=pks).update(
+            state=State.SKIPPED, reason=reason, claim_token=None, lease_until=None
+        )
+
+
+def _intend(messages: Sequence[Message], token: UUID, now: datetime) -> list[Message]:
+    """Commit the intent to send these; returns those that are still ours and not paused."""
+    pks = [int(message.key) for message in messages]
+    held = Delivery.objects.held(token, State.CLAIMED).filter(lease_until__gte=now)
+    held.filter(pk__in=pks, campaign__in=Campaign.objects.filter(status=Status.SENDING)).update(
+        state=State.SENDING, lease_until=now + LEASE
+    )
+    ours = Delivery.objects.held(token, State.SENDING).filter(pk__in=pks)
+    meant = set(ours.values_list("pk", flat=True))
+    return [message for message in messages if int(message.key) in meant]
+
+
+def _record(
+    results: Iterable[Result], attempts: Mapping[int, int], token: UUID, now: datetime
+) -> None:
+    """Write the results down, one statement for each kind of result."""
+    alike: dict[tuple[Outcome, str, int], list[int]] = {}
+    for result in results:
+        n_tries = attempts[int(result.key)] if result.outcome is Outcome.LATER else 0
+        alike.setdefault((result.outcome, result.code, n_tries), []).append(int(result.key))
+    for (outcome, code, n_tries), pks in alike.items():
+        # A row whose lease ran out meanwhile is `unknown`: now we know better.
+        mine = Delivery.objects.held(token, State.SENDING, State.UNKNOWN).filter(pk__in=pks)
+        mine.update(**_ending(outcome, code, n_tries, now))
+        if outcome is Outcome.REFUSED and code.endswith(HARD_BOUNCES):
+            _suppress(pks, now)
+
+
+def _suppress(pks: Sequence[int], now: datetime) -> None:
+    """Never write again to addresses that do not exist."""
+    rows = Delivery.objects.filter(pk__in=pks).select_related("customer", "campaign")
+    for row in rows:
+        tag = row.customer.email_suppression_tag
+        if tag is not None:
+            suppression.suppress_tag(
+                row.campaign.channel, bytes(tag), reason=Suppression.Reason.BOUNCED, now=now
+            )
+
+
+def _ending(outcome: Outcome, code: str, n_tries: int, now: datetime) -> dict[str, object]:
+    closed: dict[str, object] = {"claim_token": None, "lease_until": None, "reason": code}
+    if outcome is Outcome.SENT:
+        return closed | {"state": State.SENT, "sent_at": now, "reason": ""}
+    if outcome is Outcome.LATER and n_tries < MAX_ATTEMPTS:
+        return closed | {"state": State.PLANNED, "due_at": now + RETRY_AFTER * 2 ** (n_tries - 1)}
+    state = State.UNKNOWN if outcome is Outcome.UNKNOWN else State.FAILED
+    return closed | {"state": state}
+
+
+def _release(token: UUID) -> None:
+    """Give back what was claimed and not begun, as if it had not been tried."""
+    Delivery.objects.held(token, State.CLAIMED).update(
+        state=State.PLANNED,
+        claim_token=None,
+        lease_until=None,
+        n_attempts=F("n_attempts") - 1,
+    )
+
+
+# Looking at a message before it goes out ---------------------------------------------------
+
+
+def preview(campaign: Campaign, variant: Variant, customer: Customer, now: datetime) -> Rendered:
+    """Return the message as `customer` would get it, the name masked.
+
+    Raises DomainError if the template cannot be rendered.
+    """
+    available = writing.languages(campaign)
+    if not available:
+        raise DomainError("no_message", _("Write the message of a variant."), status=409)
+    locale = locales.choose(customer.locale, available, shop_language=Shop.current().language)
+    return _sample(_composer(campaign, now), variant, locale, customer)
+
+
+def send_test(
+    campaign: Campaign,
+    variant: Variant,
+    locale: str,
+    to: str,
+    now: datetime,
+    *,
+    channel: Channel | None = None,
+) -> Rendered:
+    """Send the message to a staff address, with the picks anybody would get; returns it.
+
+    Links are not tracked and unsubscribing does nothing. Raises DomainError if `to` is no
+    active staff address, the template is faulty or the server does not take the message.
+    """
+    if not Staff.objects.filter(is_active=True, email__iexact=to).exclude(email="").exists():
+        raise DomainError(
+            "not_a_staff_address",
+            _("A test goes to the address of an active staff account."),
+            pointer="/to",
+        )
+    composer = _composer(campaign, now)
+    rendered = _sample(composer, variant, locale, None)
+    key = f"test-{uuid4().hex}"
+    envelope = composer.envelope(
+        mailable(to),
+        message_id=message_id(campaign, key),
+        unsubscribe_url=unsubscribe_url(NO_TOKEN),
+    )
+    subject = _("[Test] %(subject)s") % {"subject": rendered.subject}
+    content = build(envelope, subject=subject, html=rendered.html, text=rendered.text)
+    message = Message(key, envelope.sender_email, envelope.recipient, content, now)
+    result = (channel or email.channel()).send_batch([message])[0]
+    if result.outcome is not Outcome.SENT:
+        raise DomainError(
+            "test_not_sent",
+            _("The test was not sent (%(code)s).") % {"code": result.code},
+            status=502,
+        )
+    return rendered
+
+
+def _composer(campaign: Campaign, now: datetime) -> Composer:
+    try:
+        return Composer(campaign, now=now)
+    except TemplateError as error:
+        raise _as_domain_error(error) from None
+
+
+def _sample(
+    composer: Composer, variant: Variant, locale: str, customer: Customer | None
+) -> Rendered:
+    name = str(customer.full_name or "") if customer else ""
+    reader = Reader(name, composer.sample_picks(customer, locale))
+    try:
+        return composer.render(
+            variant.pk, locale, reader, unsubscribe_url=unsubscribe_url(NO_TOKEN)
+        )
+    except KeyError:
+        raise DomainError(
+            "missing_language",
+            _("Variant %(key)s has no text in “%(locale)s”.")
+            % {"key": variant.key, "locale": locale},
+            pointer="/locale",
+        ) from None
+    except TemplateError as error:
+        raise _as_domain_error(error) from None
+
+
+def _as_domain_error(error: TemplateError) -> DomainError:
+    return DomainError("template_fault", writing.explain(error), pointer=f"/{error.field}")

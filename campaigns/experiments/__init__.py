@@ -1,0 +1,1 @@
+"""Who gets what, and what it earned: pure functions, no Django."""

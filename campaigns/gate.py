@@ -1,0 +1,79 @@
+"""The last look before a message goes out: who may not be written to any more, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from django.utils.translation import gettext_lazy as _
+
+from privacy import purposes
+from privacy.models import Consent
+from profiles.models import Customer
+from profiles.models.customer import ADDRESS_TAGS
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
+    from campaigns.models import Campaign
+    from privacy.models import Subject
+
+REASONS = {
+    "erased": _("The person was erased."),
+    "restricted": _("The person asked to restrict the use of their data."),
+    "objected": _("The person objected to marketing."),
+    "minor": _("The person is too young to be advertised to."),
+    "no_consent": _("There is no consent for this purpose on this channel."),
+    "suppressed": _("The address is on the suppression list."),
+    "no_address": _("There is no address that can be mailed."),
+    "cancelled": _("The campaign was cancelled."),
+    "template_error": _("The message could not be rendered for this person."),
+}
+
+
+def barred(campaign: Campaign, customers: Iterable[int]) -> dict[int, str]:
+    """Return, by customer, why those who may not be reached now may not; four queries."""
+    asked = set(customers)
+    free = Customer.objects.for_purpose(campaign.purpose, channel=campaign.channel)
+    shut = asked.difference(free.filter(pk__in=asked).values_list("pk", flat=True))
+    if not shut:
+        return {}
+    asked_of = Customer.objects.filter(pk__in=shut).select_related("subject")
+    known = list(asked_of)
+    minors = set(asked_of.filter(purposes.minor()).values_list("pk", flat=True))
+    consented = set(
+        Consent.objects.filter(
+            subject__in=[customer.subject_id for customer in known],
+            purpose=campaign.purpose,
+            channel=campaign.channel,
+            state__in=purposes.agreeing(campaign.purpose),
+        ).values_list("subject_id", flat=True)
+    )
+    tag = ADDRESS_TAGS[campaign.channel]
+    found = {
+        customer.pk: _reason(
+            customer.subject,
+            is_minor=customer.pk in minors,
+            consented=customer.subject_id in consented,
+            addressed=getattr(customer, tag) is not None,
+        )
+        for customer in known
+    }
+    return {pk: found.get(pk, "erased") for pk in shut}
+
+
+def in_words(reason: str) -> StrOrPromise:
+    """Return what a delivery's reason means; a mail server's reply as it is."""
+    return REASONS.get(reason, reason)
+
+
+def _reason(subject: Subject, *, is_minor: bool, consented: bool, addressed: bool) -> str:
+    bars = (
+        (subject.erased_at is not None, "erased"),
+        (subject.restricted, "restricted"),
+        (subject.objected, "objected"),
+        (is_minor, "minor"),
+        (not consented, "no_consent"),
+        (not addressed, "no_address"),
+    )
+    return next((reason for barred, reason in bars if barred), "suppressed")

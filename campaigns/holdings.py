@@ -1,0 +1,73 @@
+"""What campaigns hold about persons, and what erasing one does to it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from uuid import UUID
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from campaigns.models import Campaign, Conversion, Delivery, Hit, Link, Template, Variant
+from privacy import registry
+from privacy.erasure import StillOnItsWayError
+
+PERSON = "customer__subject"
+_OF_DELIVERY = re.compile(r"[0-9T]{15}-([0-9]+)\.eml")
+
+
+def declare() -> None:
+    """Enter every model of this app, the outbox's files, and how sending is stopped."""
+    registry.delete(Delivery, PERSON)
+    registry.delete(Hit, f"delivery__{PERSON}")
+    registry.delete(Conversion, f"delivery__{PERSON}", f"order__{PERSON}")
+    registry.nobody(
+        Campaign, Variant, Template, Link, reason=gettext_lazy("What is said to everybody.")
+    )
+    registry.files("campaigns.outbox", _messages)
+    registry.cancel_pending("campaigns", _cancel)
+    registry.retain(
+        "hits",
+        gettext_lazy("Opens and clicks"),
+        days=3 * 365,
+        old=lambda before: Hit.objects.filter(at__lt=before),
+    )
+    registry.retain(
+        "deliveries",
+        gettext_lazy("Messages sent, with their part in reports"),
+        days=3 * 365,
+        old=lambda before: Delivery.objects.filter(due_at__lt=before),
+        reason=gettext_lazy("Proof of what was sent; reports older than that lose their rows."),
+    )
+
+
+def _messages(subject: UUID) -> Iterator[Path]:
+    """The person's messages in the outbox folder, where there is no mail server."""
+    folder = Path(settings.OUTBOX_DIR)
+    if not folder.is_dir():
+        return
+    keys = set(
+        Delivery.objects.filter(customer__subject__uuid=subject).values_list("pk", flat=True)
+    )
+    for path in folder.iterdir():
+        match = _OF_DELIVERY.fullmatch(path.name)
+        if match and int(match[1]) in keys:
+            yield path
+
+
+def _cancel(subject: UUID, now: datetime) -> int:
+    """Skip what is still to go out; raises StillOnItsWayError for what goes out right now."""
+    mine = Delivery.objects.filter(customer__subject__uuid=subject)
+    waiting = mine.filter(state__in=[Delivery.State.PLANNED, Delivery.State.CLAIMED])
+    n_stopped = waiting.update(
+        state=Delivery.State.SKIPPED, reason="erased", claim_token=None, lease_until=None
+    )
+    if mine.filter(state=Delivery.State.SENDING, lease_until__gte=now).exists():
+        raise StillOnItsWayError(
+            _("A message to this person is being handed over; it is tried again in a minute.")
+        )
+    return n_stopped

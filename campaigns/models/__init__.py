@@ -1,0 +1,16 @@
+from campaigns.models.attribution import Conversion
+from campaigns.models.campaign import Campaign, Variant
+from campaigns.models.delivery import Delivery, DeliveryQuerySet
+from campaigns.models.template import Template
+from campaigns.models.tracking import Hit, Link
+
+__all__ = [
+    "Campaign",
+    "Conversion",
+    "Delivery",
+    "DeliveryQuerySet",
+    "Hit",
+    "Link",
+    "Template",
+    "Variant",
+]

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+from uuid import uuid4
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class Campaign(models.Model):
+    """One message plan aimed at one segment, with its variants and its holdout."""
+
+    class Status(models.TextChoices):
+        DRAFT = "draft", _("Draft")
+        APPROVED = "approved", _("Approved")
+        PLANNING = "planning", _("Planning")
+        PLANNED = "planned", _("Planned")
+        SENDING = "sending", _("Sending")
+        PAUSED = "paused", _("Paused")
+        FINISHED = "finished", _("Finished")
+        CANCELLED = "cancelled", _("Cancelled")
+
+    uuid = models.UUIDField(default=uuid4, unique=True, editable=False)
+    name = models.CharField(_("name"), max_length=100, unique=True)
+    segment = models.ForeignKey(
+        "profiles.Segment", models.PROTECT, related_name="+", verbose_name=_("segment")
+    )
+    purpose = models.CharField(_("purpose"), max_length=64, default="campaign.email")
+    channel = models.CharField(_("channel"), max_length=8, default="email")
+    status = models.CharField(
+        _("status"), max_length=9, choices=Status.choices, default=Status.DRAFT
+    )
+    salt = models.UUIDField(default=uuid4, editable=False)
+    holdout_ppm = models.PositiveIntegerField(
+        _("holdout (parts per million)"),
+        default=100_000,
+        help_text=_("The part of the audience that gets no message, so that the effect shows."),
+    )
+    attribution_days = models.PositiveSmallIntegerField(_("attribution window"), default=30)
+    cost_per_message_micros = models.PositiveBigIntegerField(
+        _("cost per message (millionths of the currency)"), default=0
+    )
+    fixed_cost_minor = models.BigIntegerField(_("fixed cost"), default=0)
+    message_hash = models.CharField(max_length=64, blank=True, editable=False)
+    audience_hash = models.CharField(max_length=64, blank=True, editable=False)
+    pause_reason = models.CharField(_("paused because"), max_length=40, blank=True, editable=False)
+    plan_cursor = models.BigIntegerField(default=0, editable=False)
+    created_by = models.ForeignKey(
+        "privacy.Staff", models.SET_NULL, null=True, blank=True, related_name="+", editable=False
+    )
+    approved_by = models.ForeignKey(
+        "privacy.Staff", models.SET_NULL, null=True, blank=True, related_name="+", editable=False
+    )
+    created_at = models.DateTimeField(_("created at"))
+    approved_at = models.DateTimeField(_("approved at"), null=True, blank=True, editable=False)
+    starts_at = models.DateTimeField(_("starts at"), null=True, blank=True)
+    planned_at = models.DateTimeField(_("planned at"), null=True, blank=True, editable=False)
+    finished_at = models.DateTimeField(_("finished at"), null=True, blank=True, editable=False)
+
+    class Meta:
+        verbose_name = _("campaign")
+        verbose_name_plural = _("campaigns")
+        permissions = [
+            ("approve_campaign", "Can approve campaigns"),
+            ("send_campaign", "Can plan and launch campaigns"),
+            ("pause_campaign", "Can pause and cancel campaigns"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                name="campaign_holdout_below_half",
+                condition=models.Q(holdout_ppm__lte=500_000),
+            ),
+            models.CheckConstraint(
+                name="campaign_planned_when_it_runs",
+                condition=models.Q(status__in=["draft", "approved", "cancelled"])
+                | models.Q(planned_at__isnull=False),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def counts(self) -> dict[str, int]:
+        """Return how many deliveries are in each state, states without any left out."""
+        by_state = self.deliveries.order_by().values_list("state")
+        return dict(by_state.annotate(n=models.Count("pk")).order_by("state"))
+
+
+class Variant(models.Model):
+    """One arm of a campaign's test; arms share what the holdout leaves by `weight`."""
+
+    campaign = models.ForeignKey("campaigns.Campaign", models.CASCADE, related_name="variants")
+    key = models.CharField(_("letter"), max_length=1)
+    weight = models.PositiveSmallIntegerField(_("weight"), default=1)
+
+    class Meta:
+        verbose_name = _("variant")
+        verbose_name_plural = _("variants")
+        constraints = [
+            models.UniqueConstraint(name="variant_key_in_campaign", fields=["campaign", "key"])
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.campaign_id} {self.key}"

@@ -1,0 +1,150 @@
+"""The plan's one statement: an audience becomes deliveries without passing through Python."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from django.db import connection
+from django.db.models import Func, IntegerField, TextField, Value
+from django.db.models.functions import Cast
+
+from campaigns.experiments import assignment
+from campaigns.models import Delivery
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+    from django.db.models.expressions import Expression
+
+    from profiles.models import Customer
+
+_INSERT = """
+INSERT INTO {table} (campaign_id, customer_id, variant_id, bucket, locale, state, due_at,
+                     token, n_attempts, reason)
+WITH audience (id, locale, bucket) AS MATERIALIZED ({audience})
+SELECT %s, id, {variant}, bucket, {locale},
+       CASE WHEN bucket < %s THEN 'holdout' ELSE 'planned' END, %s,
+       CASE WHEN bucket < %s THEN NULL ELSE {token} END, 0, ''
+FROM audience WHERE true
+ON CONFLICT (campaign_id, customer_id) DO NOTHING
+"""
+
+# 43 characters that nobody can guess; gen_random_uuid() draws 122 random bits.
+_POSTGRES_RANDOM = (
+    "translate(rtrim(encode(sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())),"
+    " 'base64'), '='), '+/', '-_')"
+)
+
+# The first 8 bytes as two unsigned halves; 2**32 is 967296 modulo 10**6.
+_POSTGRES_BUCKET = """(
+SELECT mod(mod(('x' || substr(hex, 1, 8))::bit(32)::bigint, 1000000) * 967296
+           + ('x' || substr(hex, 9, 8))::bit(32)::bigint, 1000000)
+FROM (SELECT encode(sha256(%(expressions)s), 'hex') AS hex) AS digest
+)"""
+
+
+class Bucket(Func):
+    """`assignment.bucket` in SQL: Bucket(salt, unit)."""
+
+    function = "candor_bucket"
+    arity = 2
+    output_field = IntegerField()
+
+    def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        salt, unit = (
+            Func(part, Value("UTF8"), function="convert_to")
+            for part in self.get_source_expressions()
+        )
+        copy = self.copy()
+        copy.set_source_expressions([salt, unit])
+        return super(Bucket, copy).as_sql(
+            compiler,
+            connection,
+            template=_POSTGRES_BUCKET,
+            arg_joiner=r" || '\x00'::bytea || ",
+            **context,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """What the statement needs to know beside the audience.
+
+    `variants` maps a variant's key to its row, `locales` a customer's locale to a message's.
+    """
+
+    campaign: int
+    salt: str
+    holdout_ppm: int
+    variants: Mapping[str, int]
+    weights: Mapping[str, int]
+    locales: Mapping[str, str]
+    default_locale: str
+    planned_at: datetime
+    due_at: datetime
+
+
+def bucket(salt: str) -> Expression:
+    """Return the bucket of each customer, whose unit is the shop's own customer id."""
+    return Bucket(Value(salt, output_field=TextField()), Cast("external_id", TextField()))
+
+
+def prepare() -> None:
+    """Teach SQLite the functions that PostgreSQL gets in SQL; cheap, once per connection."""
+    if connection.vendor != "sqlite":
+        return
+    connection.ensure_connection()
+    connection.connection.create_function("candor_bucket", 2, assignment.bucket, deterministic=True)
+    connection.connection.create_function("candor_token", 0, lambda: secrets.token_urlsafe(32))
+
+
+def insert(audience: QuerySet[Customer], cut: Cut) -> int:
+    """Give every customer of `audience` one delivery; returns how many were added.
+
+    Customers that have one already keep it.
+    """
+    prepare()
+    rows = audience.order_by().annotate(bucket=bucket(cut.salt)).values("pk", "locale", "bucket")
+    audience_sql, audience_params = rows.query.sql_with_params()
+    variant_sql, variant_params = _variant(cut)
+    locale_sql, locale_params = _locale(cut)
+    sql = _INSERT.format(
+        audience=audience_sql,
+        table=connection.ops.quote_name(Delivery._meta.db_table),
+        variant=variant_sql,
+        locale=locale_sql,
+        token=_POSTGRES_RANDOM if connection.vendor == "postgresql" else "candor_token()",
+    )
+    due_at = connection.ops.adapt_datetimefield_value(cut.due_at)
+    params = [
+        *audience_params,
+        cut.campaign,
+        *variant_params,
+        *locale_params,
+        cut.holdout_ppm,
+        due_at,
+        cut.holdout_ppm,
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        return int(cursor.rowcount)
+
+
+def _variant(cut: Cut) -> tuple[str, list[Any]]:
+    shares = assignment.shares(cut.holdout_ppm, cut.weights)
+    params: list[Any] = [shares[0].end]
+    for share in shares[1:]:
+        params += [share.end, cut.variants[share.arm]]
+    arms = " ".join(["WHEN bucket < %s THEN %s"] * (len(shares) - 1))
+    return f"CASE WHEN bucket < %s THEN NULL {arms} END", params
+
+
+def _locale(cut: Cut) -> tuple[str, list[str]]:
+    if not cut.locales:
+        return "%s", [cut.default_locale]
+    params = [part for pair in sorted(cut.locales.items()) for part in pair]
+    whens = " ".join(["WHEN %s THEN %s"] * len(cut.locales))
+    return f"CASE locale {whens} ELSE %s END", [*params, cut.default_locale]

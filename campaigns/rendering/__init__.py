@@ -1,0 +1,1 @@
+"""From a template and facts to the bytes of a message: pure functions, no Django."""

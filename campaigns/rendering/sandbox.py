@@ -1,0 +1,125 @@
+"""Liquid with every limit set: what a marketer writes cannot loop, grow or reach for ever."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache, wraps
+from math import prod
+from typing import Any, ClassVar
+
+from liquid import BoundTemplate, Environment, StrictUndefined
+from liquid.exceptions import (
+    BlockNestingError,
+    ContextDepthError,
+    FilterArgumentError,
+    LiquidError,
+    LocalNamespaceLimitError,
+    LoopIterationLimitError,
+    OutputStreamLimitError,
+    ResourceLimitError,
+    UndefinedError,
+    UnknownFilterError,
+)
+
+from campaigns.rendering.faults import TemplateError
+
+MAX_SOURCE = 200_000
+MAX_OUTPUT = 400_000
+MAX_LOOPS = 5_000
+MAX_WORK = 20_000_000
+MAX_NUMBER = 10**18
+FORBIDDEN_TAGS = ("include", "render")
+
+
+class _Sandbox(Environment):
+    loop_iteration_limit: ClassVar[int | None] = MAX_LOOPS
+    local_namespace_limit: ClassVar[int | None] = MAX_OUTPUT
+    output_stream_limit: ClassVar[int | None] = MAX_OUTPUT
+    block_nesting_limit: ClassVar[int] = 20
+    context_depth_limit: ClassVar[int] = 20
+
+    def setup_tags_and_filters(self, *, extra: bool = False) -> None:
+        super().setup_tags_and_filters(extra=extra)
+        for name in FORBIDDEN_TAGS:
+            del self.tags[name]
+        self.filters = {name: _bounded(name, function) for name, function in self.filters.items()}
+
+
+def _bounded(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """Refuse a filter call whose result could be huge: Liquid's own limits look too late."""
+
+    @wraps(function)
+    def guarded(*args: Any, **options: Any) -> Any:
+        sizes = [len(arg) for arg in args if isinstance(arg, str | list | tuple | range) and arg]
+        if prod(sizes) > MAX_WORK or any(isinstance(arg, range) for arg in args):
+            raise ResourceLimitError(f"filter {name}", token=None)
+        result = function(*args, **options)
+        if isinstance(result, int) and abs(result) > MAX_NUMBER:
+            raise ResourceLimitError(f"filter {name}", token=None)
+        return result
+
+    return guarded
+
+
+@lru_cache(maxsize=2)
+def _environment(*, escape: bool) -> _Sandbox:
+    return _Sandbox(undefined=StrictUndefined, autoescape=escape)
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A parsed template; `uses` are the paths it reads, such as `customer.full_name`."""
+
+    template: BoundTemplate
+    uses: frozenset[str]
+    field: str = ""
+
+    def render(self, facts: Mapping[str, object]) -> str:
+        """Return the text for `facts`; an unknown variable raises TemplateError naming it."""
+        try:
+            return self.template.render(facts)
+        except LiquidError as error:
+            raise _explained(error, self.field) from None
+
+
+def compile_template(source: str, *, html: bool, field: str = "") -> Compiled:
+    """Parse `source`; with `html`, every value is escaped when it is put in.
+
+    Raises TemplateError for a fault of syntax, an unknown filter or tag, or a source over
+    `MAX_SOURCE` characters.
+    """
+    if len(source) > MAX_SOURCE:
+        raise TemplateError("too_long", str(MAX_SOURCE), field=field)
+    try:
+        template = _environment(escape=html).from_string(source)
+        used = frozenset(template.global_variable_paths())
+    except LiquidError as error:
+        raise _explained(error, field) from None
+    return Compiled(template, used, field)
+
+
+_CODES: tuple[tuple[type[LiquidError], str], ...] = (
+    (UndefinedError, "unknown_variable"),
+    (UnknownFilterError, "unknown_filter"),
+    (LoopIterationLimitError, "endless_loop"),
+    (OutputStreamLimitError, "too_much_output"),
+    (LocalNamespaceLimitError, "too_much_memory"),
+    (BlockNestingError, "too_deep"),
+    (ContextDepthError, "too_deep"),
+    (ResourceLimitError, "too_much_memory"),
+    (FilterArgumentError, "wrong_value"),
+)
+
+
+def _explained(error: LiquidError, field: str) -> TemplateError:
+    code = next((code for kind, code in _CODES if isinstance(error, kind)), "syntax")
+    where = error.context()
+    about = str(error.message)
+    if isinstance(error, UndefinedError):
+        about = about.removesuffix(" is undefined").strip("'")
+    elif isinstance(error, UnknownFilterError):
+        about = about.removeprefix("unknown filter ").strip("'")
+    elif "range literal length" in about:
+        code = "endless_loop"
+    return TemplateError(code, about, where[0] if where else None, field=field)

@@ -1,0 +1,39 @@
+"""What campaigns tell a person in the copy of their data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from campaigns.models import Conversion, Delivery, Hit
+from privacy import registry
+
+Row = Mapping[str, Any]
+
+
+def declare() -> None:
+    registry.export_section("messages", _messages)
+    registry.export_section("message_reactions", _reactions)
+    registry.export_section("message_orders", _orders)
+
+
+def _messages(subject: UUID, _now: datetime) -> Iterator[Row]:
+    """Each place in a campaign, also where no message was sent, and why."""
+    rows = Delivery.objects.filter(customer__subject__uuid=subject).order_by("due_at", "pk")
+    yield from rows.values(
+        *("campaign__name", "campaign__purpose", "campaign__channel", "variant__key", "locale"),
+        *("state", "reason", "due_at", "sent_at"),
+    )
+
+
+def _reactions(subject: UUID, _now: datetime) -> Iterator[Row]:
+    rows = Hit.objects.filter(delivery__customer__subject__uuid=subject).order_by("at", "pk")
+    yield from rows.values("delivery__campaign__name", "kind", "link__url", "at", "by_machine")
+
+
+def _orders(subject: UUID, _now: datetime) -> Iterator[Row]:
+    """The orders that a campaign's report counts as following its message."""
+    rows = Conversion.objects.filter(delivery__customer__subject__uuid=subject).order_by("pk")
+    yield from rows.values("delivery__campaign__name", "order__number", "net_minor", "ordered_at")

@@ -1,0 +1,98 @@
+"""Background work of campaigns: the durable jobs, and the pulse that sends what is due."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from time import monotonic, sleep
+from typing import TYPE_CHECKING, Any
+
+from celery import shared_task
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from campaigns import approvals, asking, attribution, delivery
+from campaigns.models import Campaign
+from jobs.models import Job
+from jobs.registry import job
+from jobs.running import JobFailedError
+from privacy.problems import DomainError
+
+if TYPE_CHECKING:
+    from jobs.work import Work
+
+STEP_SECONDS = 60
+
+
+@job(asking.PLAN, title=_("Plan of a campaign"), queue=Job.Queue.BATCH)
+def plan(work: Work) -> dict[str, Any]:
+    """Plan the campaign `payload["campaign"]`, as of `payload["as_of"]` or now."""
+    campaign = Campaign.objects.get(pk=work.payload["campaign"])
+    as_of = work.payload.get("as_of")
+    moment = datetime.fromisoformat(as_of) if as_of else work.now
+    try:
+        delivery.plan(campaign, moment, progress=work.progress)
+    except DomainError as error:
+        raise JobFailedError(error.code, error.detail) from error
+    return _counts(campaign)
+
+
+@job(asking.SEND, title=_("Sending of a campaign"), queue=Job.Queue.SEND)
+def send(work: Work) -> dict[str, Any]:
+    """Launch the campaign if need be and send what is due.
+
+    Stops after a minute unless `payload["to_the_end"]`: the pulse goes on from there.
+    """
+    campaign = Campaign.objects.get(pk=work.payload["campaign"])
+    if campaign.status == Campaign.Status.PLANNED:
+        approvals.launch(campaign)
+    messages = campaign.deliveries.exclude(state="holdout")
+    n_total, n_open = messages.count(), messages.open().count()
+    began = monotonic()
+    work.progress(n_total - n_open, n_total)
+    while _send_some(campaign, work):
+        work.progress(n_total - messages.open().count(), n_total)
+        if not work.payload.get("to_the_end") and monotonic() - began > STEP_SECONDS:
+            break
+    return _counts(campaign)
+
+
+def _send_some(campaign: Campaign, work: Work) -> bool:
+    """Send a batch; says if there may be more, which to the end means: in other hands too."""
+    if delivery.send_due(work.now, campaign=campaign):
+        return True
+    held = campaign.deliveries.filter(state__in=["claimed", "sending"])
+    if not work.payload.get("to_the_end") or not held.exists():
+        return False
+    sleep(1)
+    return True
+
+
+@job(asking.COUNT, title=_("Count of campaigns' orders"), queue=Job.Queue.BATCH)
+def attribute(work: Work) -> dict[str, Any]:
+    """Count orders, one step a campaign: `payload["campaign"]`, or all that can still change."""
+    one = work.payload.get("campaign")
+    campaigns = list(Campaign.objects.filter(pk=one)) if one else attribution.unsettled(work.now)
+    for n_done, campaign in enumerate(campaigns):
+        work.progress(n_done, len(campaigns))
+        if campaign.pk > work.cursor.get("campaign", 0):
+            with work.step() as cursor:
+                attribution.attribute(campaign, work.now)
+                cursor["campaign"] = campaign.pk
+    return {"n_campaigns": len(campaigns)}
+
+
+@shared_task
+def attribute_hourly() -> None:
+    """Ask for a count of the orders, unless one is waiting or running."""
+    asking.ask_for_count(timezone.now())
+
+
+@shared_task
+def send_due() -> None:
+    """Send one batch, and say so to the next worker if there is more."""
+    if delivery.send_due(timezone.now()) == delivery.BATCH:
+        send_due.delay()
+
+
+def _counts(campaign: Campaign) -> dict[str, Any]:
+    return {"status": Campaign.objects.get(pk=campaign.pk).status, **campaign.counts()}

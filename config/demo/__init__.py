@@ -1,0 +1,1 @@
+"""A believable electronics shop made from a seed: its catalogue, people, year and campaigns."""

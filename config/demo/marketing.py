@@ -1,0 +1,151 @@
+"""The demo's campaigns: one with a real effect, one without, one too young to tell, one draft."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from campaigns import approvals, attribution, delivery, writing
+from campaigns.models import Campaign, Delivery, Hit, Link, Variant
+from config.demo import filling, year
+from privacy.models import Staff
+from profiles import segmentation
+from profiles.models import Segment
+
+if TYPE_CHECKING:
+    from config.demo.filling import World
+
+SEED = 11
+REACHABLE = {
+    "combinator": "and",
+    "not": False,
+    "rules": [{"field": "consent", "operator": "=", "value": "campaign.email:email"}],
+}
+SUBJECTS = {
+    "en": "Three picks that go with what you own",
+    "zh-hans": "三款与您的设备相配的好物",
+}
+
+
+@dataclass(frozen=True)
+class Story:
+    """A campaign and what it does to people, by variant; rates are per customer treated."""
+
+    name: str
+    days_ago: int
+    holdout_ppm: int
+    clicks: dict[str, float]
+    extra_orders: dict[str, float]
+    is_draft: bool = False
+
+
+STORIES = (
+    Story("Autumn sound week", 70, 200_000, {"A": 0.05, "B": 0.14}, {"A": 0.08, "B": 0.16}),
+    Story("Accessory reminder", 38, 150_000, {"A": 0.06, "B": 0.06}, {"A": 0.0, "B": 0.0}),
+    Story("New arrivals", 6, 100_000, {"A": 0.06, "B": 0.07}, {"A": 0.01, "B": 0.01}),
+    Story("Winter sale preview", 0, 100_000, {}, {}, is_draft=True),
+)
+
+
+def plan(world: World, staff: Staff) -> list[tuple[Story, Campaign]]:
+    """Write, approve and plan the campaigns of the past; leave the draft a draft."""
+    segment = Segment.objects.filter(rule=REACHABLE).first() or segmentation.create(
+        "Reachable by e-mail", REACHABLE, now=world.now
+    )
+    made = [(story, _write(story, segment, staff, world.now)) for story in STORIES]
+    for story, campaign in made:
+        if not story.is_draft:
+            then = _moment(story, world.now)
+            approvals.approve(campaign, staff=staff, now=then)
+            delivery.plan(campaign, then)
+    return made
+
+
+def _moment(story: Story, now: datetime) -> datetime:
+    return now.replace(hour=9, minute=0, second=0, microsecond=0) - timedelta(days=story.days_ago)
+
+
+def _write(story: Story, segment: Segment, staff: Staff, now: datetime) -> Campaign:
+    campaign = Campaign.objects.create(
+        name=story.name,
+        segment=segment,
+        holdout_ppm=story.holdout_ppm,
+        cost_per_message_micros=4_000,
+        fixed_cost_minor=180_000,
+        created_by=staff,
+        created_at=_moment(story, now),
+    )
+    for key in "AB":
+        variant = Variant.objects.create(campaign=campaign, key=key)
+        writing.start_from(variant, "picked_for_you")
+    for template in campaign.variants.get(key="B").templates.all():
+        template.subject = SUBJECTS[template.locale]
+        template.save(update_fields=["subject"])
+    return campaign
+
+
+def let_people_buy(world: World, made: list[tuple[Story, Campaign]]) -> None:
+    """Add the orders that the messages cause: the effect that the reports must find."""
+    chance = np.random.default_rng(SEED)
+    shelf = year.Shelf(world.products)
+    index = {person.external_id: n for n, person in enumerate(world.people)}
+    for story, campaign in made:
+        if not any(story.extra_orders.values()):
+            continue
+        then = _moment(story, world.now)
+        room = min(28, story.days_ago)
+        bought = []
+        for external_id, key in _treated(campaign):
+            if chance.random() < story.extra_orders[key]:
+                number = index[external_id]
+                shopper = year.Shopper(world.people[number], shelf, chance)
+                at = then + timedelta(hours=float(chance.uniform(2, room * 24 - 12)))
+                wished = [int(product) for product in shopper.wishes(1)]
+                bought.append(year.purchase(shopper, number, wished, at))
+        filling.take_orders(world, bought, prefix=f"{campaign.pk}-")
+
+
+def _treated(campaign: Campaign) -> list[tuple[str, str]]:
+    rows = Delivery.objects.filter(campaign=campaign, variant__isnull=False).order_by("pk")
+    return list(rows.values_list("customer__external_id", "variant__key"))
+
+
+def send(world: World, made: list[tuple[Story, Campaign]]) -> None:
+    """Send at the time of the story, by the code that sends."""
+    for story, campaign in made:
+        if story.is_draft:
+            continue
+        approvals.launch(campaign)
+        while delivery.send_due(_moment(story, world.now), campaign=campaign):
+            pass
+
+
+def let_people_click(world: World, made: list[tuple[Story, Campaign]]) -> None:
+    """Record opens and clicks as the tracking links would have."""
+    chance = np.random.default_rng(SEED + 1)
+    for story, campaign in made:
+        link = Link.objects.filter(campaign=campaign).order_by("pk").first()
+        sent = Delivery.objects.filter(campaign=campaign, state=Delivery.State.SENT)
+        then, hits = _moment(story, world.now), []
+        for pk, key in sent.order_by("pk").values_list("pk", "variant__key"):
+            at = then + timedelta(minutes=float(chance.exponential(600)) + 1)
+            if chance.random() < 0.2:  # noqa: PLR2004 -- mail programs that fetch every picture
+                early = then + timedelta(seconds=1)
+                hits.append(Hit(delivery_id=pk, kind=Hit.Kind.OPEN, at=early, by_machine=True))
+            clicks = chance.random() < story.clicks[key]
+            if clicks or chance.random() < 0.25:  # noqa: PLR2004 -- readers who only look
+                hits.append(Hit(delivery_id=pk, kind=Hit.Kind.OPEN, at=at))
+            if clicks:
+                seconds = float(chance.uniform(5, 300))
+                later = at + timedelta(seconds=seconds)
+                hits.append(Hit(delivery_id=pk, kind=Hit.Kind.CLICK, link=link, at=later))
+        Hit.objects.bulk_create(hits, batch_size=filling.BATCH)
+
+
+def count_what_it_earned(world: World, made: list[tuple[Story, Campaign]]) -> None:
+    for story, campaign in made:
+        if not story.is_draft:
+            attribution.attribute(campaign, world.now)

@@ -1,0 +1,46 @@
+"""When recurring work is due; each entry only wakes a worker up, which asks the rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from celery.schedules import crontab
+
+HOUR = 3600
+
+
+def recurring(queues: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """The entries of Celery's beat, one pulse for each of `queues` among them."""
+    return {
+        "sweep": every(5, "jobs.tasks.sweep_jobs", queue="critical"),
+        "send-due": every(3, "campaigns.tasks.send_due", queue="send"),
+        "merge-events": every(2, "profiles.tasks.wake_merge"),
+        "prune-jobs": at(crontab(hour=3, minute=0), "jobs.tasks.prune_jobs"),
+        "rotate-due-keys": at(crontab(hour=3, minute=20), "privacy.tasks.rotate_due_keys"),
+        "keep-events": every(HOUR, "profiles.tasks.keep_events_in_order"),
+        "sign-audit": every(60, "privacy.tasks.sign_audit"),
+        "keep-clocks": every(HOUR, "privacy.tasks.keep_clocks"),
+        "attribute-orders": at(crontab(minute=10), "campaigns.tasks.attribute_hourly"),
+        "apply-retention": at(crontab(hour=1, minute=30), "privacy.tasks.retain_nightly"),
+        "build-profiles": at(crontab(hour=2, minute=0), "profiles.tasks.build_nightly"),
+        "train-recommendations": at(
+            crontab(hour=2, minute=30), "recommendations.tasks.train_nightly"
+        ),
+    } | {
+        f"pulse-{queue}": every(15, "jobs.tasks.pulse", queue=queue, kwargs={"queue": queue})
+        for queue in queues
+    }
+
+
+def every(seconds: int, task: str, *, queue: str = "default", **more: Any) -> dict[str, Any]:
+    """One entry; a message nobody took until the next one is due is dropped."""
+    return {"task": task, "schedule": seconds, "options": _options(queue, seconds), **more}
+
+
+def at(when: crontab, task: str, *, queue: str = "default") -> dict[str, Any]:
+    return {"task": task, "schedule": when, "options": _options(queue, HOUR)}
+
+
+def _options(queue: str, seconds: int) -> dict[str, Any]:
+    return {"queue": queue, "expires": seconds}

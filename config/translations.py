@@ -1,0 +1,136 @@
+"""Message catalogues by Babel alone, so that nobody needs the gettext programs.
+
+Templates pass through Django's own `templatize`, which leaves the message calls of a
+template as code; Python sources are read as they are.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import django
+import unfold
+from babel.messages.catalog import Catalog, Message
+from babel.messages.extract import extract
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po, write_po
+from django.conf import settings
+from django.utils.translation.template import templatize
+
+KEYWORDS = {
+    "_": None,
+    "gettext": None,
+    "gettext_lazy": None,
+    "gettext_noop": None,
+    "ngettext": (1, 2),
+    "ngettext_lazy": (1, 2),
+    "pgettext": ((1, "c"), 2),
+    "pgettext_lazy": ((1, "c"), 2),
+}
+APPS = ("campaigns", "config", "jobs", "privacy", "profiles", "recommendations")
+LOCALE = "zh_Hans"
+
+
+def catalogue_path() -> Path:
+    return Path(settings.BASE_DIR) / "locale" / LOCALE / "LC_MESSAGES" / "django.po"
+
+
+def read() -> Catalog:
+    path = catalogue_path()
+    if not path.exists():
+        return Catalog(locale=LOCALE)
+    with path.open("rb") as file:
+        return read_po(file, locale=LOCALE)
+
+
+def extracted() -> Catalog:
+    """Every message of the sources; unlike a stored catalogue it holds no translation."""
+    found = Catalog(locale=LOCALE)
+    root = Path(settings.BASE_DIR)
+    for app in APPS:
+        for path in sorted((root / app).rglob("*.py")):
+            _collect(found, path.read_bytes(), "python")
+        for pattern in ("*.html", "*.txt"):
+            for path in sorted((root / app).rglob(f"templates/**/{pattern}")):
+                source = templatize(path.read_text(encoding="utf-8"), origin=str(path))
+                _collect(found, source.encode(), "javascript")
+    for message in _of_the_admin_theme():
+        found.add(message.id, context=message.context, flags=message.flags)
+    return found
+
+
+def _of_the_admin_theme() -> Iterator[Message]:
+    """The theme's messages that neither it nor Django's admin translates."""
+    theme = Catalog(locale=LOCALE)
+    folder = Path(unfold.__file__).parent
+    for path in sorted((folder / "templates").rglob("*.html")):
+        source = templatize(path.read_text(encoding="utf-8"), origin=str(path))
+        _collect(theme, source.encode(), "javascript")
+    known: set[object] = set()
+    for path in Path(django.__file__).parent.rglob(f"locale/{LOCALE}/LC_MESSAGES/django.po"):
+        with path.open("rb") as file:
+            known |= {message.id for message in read_po(file, locale=LOCALE)}
+    for message in theme:
+        if message.id and message.id not in known:
+            yield message
+
+
+def _collect(found: Catalog, source: bytes, method: str) -> None:
+    for _line, message, _comments, context in extract(
+        method, io.BytesIO(source), keywords=KEYWORDS, options={"encoding": "utf-8"}
+    ):
+        flags = ("python-format",) if _is_percent_format(message) else ()
+        found.add(message, context=context, flags=flags)
+
+
+def _is_percent_format(message: str | tuple[str, ...]) -> bool:
+    text = message if isinstance(message, str) else message[0]
+    return "%(" in text or "%s" in text or "%d" in text
+
+
+def updated() -> Catalog:
+    """The stored catalogue with messages of today's sources only, translations kept."""
+    stored, fresh = read(), extracted()
+    for message in fresh:
+        if message.id and (old := stored.get(message.id, message.context)) is not None:
+            message.string = old.string
+    return fresh
+
+
+def write(catalogue: Catalog) -> None:
+    path = catalogue_path()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    buffer = io.BytesIO()
+    write_po(buffer, catalogue, no_location=True, omit_header=True, sort_output=True, width=100)
+    path.write_bytes(HEADER + buffer.getvalue())
+
+
+def missing(catalogue: Catalog) -> list[Message]:
+    """Messages without a translation in every plural form."""
+    return [message for message in catalogue if message.id and not _translated(message)]
+
+
+def _translated(message: Message) -> bool:
+    strings = message.string if isinstance(message.string, tuple | list) else (message.string,)
+    return bool(strings) and all(strings)
+
+
+def compile_catalogue() -> Path:
+    """Write the binary catalogue Django reads; returns its path."""
+    target = catalogue_path().with_suffix(".mo")
+    with target.open("wb") as file:
+        write_mo(file, read())
+    return target
+
+
+HEADER = b"""msgid ""
+msgstr ""
+"Language: zh_Hans\\n"
+"MIME-Version: 1.0\\n"
+"Content-Type: text/plain; charset=utf-8\\n"
+"Content-Transfer-Encoding: 8bit\\n"
+"Plural-Forms: nplurals=1; plural=0;\\n"
+
+"""

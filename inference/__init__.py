@@ -1,0 +1,1 @@
+"""How sure a number is: pure functions on sums, nothing of Django and nothing of the shop."""

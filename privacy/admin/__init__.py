@@ -1,0 +1,12 @@
+from privacy.admin import (
+    erasures,
+    keys,
+    ledgers,
+    purposes,
+    requests,
+    root_keys,
+    shop,
+    staff,
+)
+
+__all__ = ["erasures", "keys", "ledgers", "purposes", "requests", "root_keys", "shop", "staff"]

@@ -1,0 +1,223 @@
+"""API keys: the doors through which machines come in. Shown once, kept as a digest."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import secrets
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from http import HTTPStatus
+from typing import Final
+from urllib.parse import urlsplit
+
+from django.db import transaction
+from django.db.models import F, Q
+from django.utils.translation import gettext as _
+
+from privacy.models import ApiKey, Source
+from privacy.problems import DomainError
+from privacy.sealed import keys
+from privacy.throttling import Limit
+
+PUBLISHABLE_SCOPES: Final = frozenset({"events:write", "recommendations:read"})
+SECRET_SCOPES: Final = PUBLISHABLE_SCOPES | {
+    "orders:read",
+    "orders:write",
+    "customers:read",
+    "customers:write",
+    "consents:write",
+    "jobs:read",
+}
+# Asked for by name only: it opens sealed fields.
+SCOPES: Final = SECRET_SCOPES | {"pii:read"}
+
+# Requests a minute: of a key in all, and of one caller that uses it. A publishable key is
+# everybody's, so one visitor gets little of it; an app's less than a browser's.
+LIMITS: Final[dict[str, tuple[Limit, Limit]]] = {
+    ApiKey.Kind.WRITE: (Limit("key", 60_000, 60), Limit("caller", 1_200, 60)),
+    ApiKey.Kind.APP: (Limit("key", 30_000, 60), Limit("caller", 600, 60)),
+    ApiKey.Kind.SECRET: (Limit("key", 60_000, 60), Limit("caller", 60_000, 60)),
+}
+GUESSES: Final = Limit("guesses", 60, 60)
+
+SHAPE: Final = re.compile(r"(?:wk|ak|sk)_(?:live|test)_[A-Za-z0-9_-]{43}\Z")
+PREFIX_LENGTH: Final = 16
+VOUCHED_FOR: Final = timedelta(hours=24)
+OVERLAP: Final = timedelta(days=7)
+USE_NOTED_EVERY: Final = timedelta(minutes=1)
+
+
+def issue(
+    source: Source,
+    *,
+    kind: str,
+    now: datetime,
+    scopes: Iterable[str] = (),
+    origins: Iterable[str] = (),
+    expires_at: datetime | None = None,
+    is_test: bool = False,
+) -> tuple[ApiKey, str]:
+    """Make a key of 256 random bits and return it with its plaintext, which is not kept.
+
+    Publishable and app keys have fixed scopes; a secret key gets those it is given.
+    Raises DomainError for a scope that is unknown or an origin that is not exact.
+    """
+    granted = PUBLISHABLE_SCOPES if kind != ApiKey.Kind.SECRET else frozenset(scopes)
+    if unknown := sorted(granted - SCOPES):
+        detail = _("Unknown scope %(scope)s; known are: %(known)s.") % {
+            "scope": unknown[0],
+            "known": ", ".join(sorted(SCOPES)),
+        }
+        raise DomainError("unknown_scope", detail, pointer="/scopes")
+    is_test = is_test or source.is_test
+    plaintext = f"{kind}_{'test' if is_test else 'live'}_{secrets.token_urlsafe(32)}"
+    key = ApiKey.objects.create(
+        source=source,
+        kind=kind,
+        is_test=is_test,
+        prefix=plaintext[:PREFIX_LENGTH],
+        digest=digest(plaintext),
+        scopes=sorted(granted),
+        origins=[exact_origin(origin) for origin in origins],
+        created_at=now,
+        expires_at=expires_at,
+    )
+    return key, plaintext
+
+
+@transaction.atomic
+def rotate(key: ApiKey, *, now: datetime, overlap: timedelta = OVERLAP) -> tuple[ApiKey, str]:
+    """Make the successor of a live key and return it with its plaintext.
+
+    Both open the same doors until `overlap` has gone by; then the old one expires. So there are
+    never more than two: a key that is being replaced cannot be replaced again, and its
+    successor not before the old one has gone. Raises DomainError `not_rotatable`.
+    """
+    locked = ApiKey.objects.select_for_update(of=("self",)).select_related("source", "replaces")
+    key = locked.get(pk=key.pk)
+    before = key.replaces
+    is_being_replaced = key.successors.live(now).exists() or (before and before.is_live(now))
+    if not key.is_live(now) or is_being_replaced:
+        detail = _("Only a live key that is not being replaced can be rotated; revoke the old one.")
+        raise DomainError("not_rotatable", detail, status=HTTPStatus.CONFLICT)
+    successor, plaintext = issue(
+        key.source,
+        kind=key.kind,
+        scopes=key.scopes,
+        origins=key.origins,
+        expires_at=key.expires_at,
+        is_test=key.is_test,
+        now=now,
+    )
+    successor.replaces = key
+    successor.save(update_fields=["replaces"])
+    until = now + overlap
+    key.expires_at = min(key.expires_at or until, until)
+    key.save(update_fields=["expires_at"])
+    return successor, plaintext
+
+
+def revoke(key: ApiKey, *, now: datetime) -> None:
+    """Close the door at once and for good; revoking twice keeps the first time."""
+    ApiKey.objects.filter(pk=key.pk, revoked_at__isnull=True).update(revoked_at=now)
+    key.refresh_from_db(fields=["revoked_at"])
+
+
+def find(plaintext: str, *, now: datetime) -> ApiKey:
+    """The live key with this plaintext, its source loaded; notes its use once a minute.
+
+    Raises DomainError `invalid_key` (401) alike for malformed, unknown, revoked and expired
+    keys, so that a caller learns nothing about which it was.
+    """
+    key = None
+    if SHAPE.match(plaintext):
+        live = ApiKey.objects.live(now).select_related("source")
+        key = live.filter(digest=digest(plaintext)).first()
+    if key is None:
+        raise DomainError(
+            "invalid_key",
+            _("The API key is not known, or no longer valid."),
+            status=HTTPStatus.UNAUTHORIZED,
+        )
+    _note_use(key, now)
+    return key
+
+
+def allows_origin(key: ApiKey, origin: str) -> bool:
+    """Whether a page of `origin` may use `key`; only browser keys are bound to origins."""
+    return key.kind != ApiKey.Kind.WRITE or origin in key.origins
+
+
+def is_known_origin(origin: str, *, now: datetime) -> bool:
+    """Whether any live browser key names `origin`: a preflight does not say which key it is."""
+    keys = ApiKey.objects.live(now).filter(kind=ApiKey.Kind.WRITE)
+    return any(origin in origins for origins in keys.values_list("origins", flat=True))
+
+
+def exact_origin(text: str) -> str:
+    """`text` if it is an exact web origin; raises DomainError for patterns and paths."""
+    parts = urlsplit(text.strip().rstrip("/"))
+    origin = f"{parts.scheme}://{parts.netloc}".lower()
+    is_exact = parts.scheme in {"http", "https"} and parts.netloc and "*" not in parts.netloc
+    if not is_exact or parts.path or parts.query or parts.fragment or "@" in parts.netloc:
+        detail = _("Write each origin as https://shop.example, without path or wildcard.")
+        raise DomainError("invalid_origin", detail, pointer="/origins")
+    return origin
+
+
+def digest(plaintext: str) -> bytes:
+    """SHA-256 is enough here: a key of 256 random bits cannot be guessed from its digest."""
+    return hashlib.sha256(plaintext.encode()).digest()
+
+
+def scopes_of(key: ApiKey) -> Sequence[str]:
+    return sorted(PUBLISHABLE_SCOPES) if key.kind != ApiKey.Kind.SECRET else list(key.scopes)
+
+
+def _note_use(key: ApiKey, now: datetime) -> None:
+    if key.last_used_at is not None and key.last_used_at > now - USE_NOTED_EVERY:
+        return
+    stale = Q(last_used_at__isnull=True) | Q(last_used_at__lte=now - USE_NOTED_EVERY)
+    ApiKey.objects.filter(stale, pk=key.pk).update(last_used_at=now)
+
+
+def identity_secret(source: Source, *, generation: int | None = None) -> str:
+    """The secret with which the shop's server vouches for a user id; derived, never stored.
+
+    `rotate_identity_secret` begins a new generation; the one before it stays valid.
+    """
+    number = source.identity_generation if generation is None else generation
+    return keys().index_key("identity", f"{source.pk}.{number}").hex()
+
+
+def rotate_identity_secret(source: Source) -> str:
+    """Begin a new identity secret and return it; the last one serves until the next rotation."""
+    Source.objects.filter(pk=source.pk).update(identity_generation=F("identity_generation") + 1)
+    source.refresh_from_db(fields=["identity_generation"])
+    return identity_secret(source)
+
+
+def vouches(source: Source, user_id: str, user_hash: str, expires_at: int, now: datetime) -> bool:
+    """Whether `user_hash` is the HMAC-SHA256 in hex of `user_id.expires_at` under a live secret.
+
+    `expires_at` is in seconds since 1970, at most 24 hours ahead.
+    """
+    today = now.timestamp()
+    if not today < expires_at <= today + VOUCHED_FOR.total_seconds():
+        return False
+    said = f"{user_id}.{expires_at}".encode()
+    live = (source.identity_generation, source.identity_generation - 1)
+    return any(
+        hmac.compare_digest(
+            hmac.new(
+                bytes.fromhex(identity_secret(source, generation=generation)), said, hashlib.sha256
+            )
+            .hexdigest()
+            .encode(),
+            user_hash.encode(),
+        )
+        for generation in live
+        if generation > 0
+    )

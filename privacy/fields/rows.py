@@ -1,0 +1,176 @@
+"""Rows with sealed fields: tags kept beside values, keys fetched for many, plaintext refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+from django.core import checks
+from django.core.exceptions import FieldError
+from django.db import models, transaction
+from django.db.models.expressions import F, OrderBy
+from django.db.models.query import ModelIterable
+
+from privacy.crypto.envelope import in_row
+from privacy.fields import twins
+from privacy.fields.base import SealedField
+from privacy.sealed import Ciphertext, Pending, SealedNow, keys
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+M = TypeVar("M", bound=models.Model)
+
+
+def sealed_fields(model: type[models.Model]) -> list[SealedField[Any]]:
+    return [field for field in model._meta.concrete_fields if isinstance(field, SealedField)]
+
+
+def with_tags(model: type[models.Model], names: Iterable[str]) -> list[str]:
+    """Return `names` and the tag columns of the sealed ones: they change together."""
+    wanted = list(dict.fromkeys(names))
+    for field in sealed_fields(model):
+        if field.name in wanted:
+            wanted += field.tags
+    return list(dict.fromkeys(wanted))
+
+
+def seal_all(rows: Sequence[Any], fields: Sequence[SealedField[Any]]) -> None:
+    """Seal every value that was only set; subjects without a key get theirs first."""
+    names = [field.attname for field in fields]
+    waiting = [
+        row for row in rows if any(type(row.__dict__.get(name)) is Pending for name in names)
+    ]
+    subjects = [row.subject_id.bytes for row in waiting]
+    ciphers = keys().ensure(subjects, likely_new=bool(waiting) and waiting[0]._state.adding)
+    newest = [max(ciphers[subject].items()) for subject in subjects]
+    bounds = [
+        in_row(subject, row.uuid.bytes) for subject, row in zip(subjects, waiting, strict=True)
+    ]
+    for field in fields:
+        values = [row.__dict__.get(field.attname) for row in waiting]
+        set_now = [n for n, value in enumerate(values) if type(value) is Pending]
+        sealed = field.place.seal_many(
+            (newest[n] for n in set_now),
+            (field.text_of(values[n].value).encode() for n in set_now),
+            (bounds[n] for n in set_now),
+        )
+        for n, value in zip(set_now, sealed, strict=True):
+            waiting[n].__dict__[field.attname] = SealedNow(value)
+
+
+class SealedQuerySet(models.QuerySet[M]):
+    """Keeps tags beside their values, fetches keys for all rows at once, refuses plaintext."""
+
+    def update(self, **kwargs: Any) -> int:
+        for field in sealed_fields(self.model):
+            if kwargs.get(field.name, self) is None:
+                kwargs |= dict.fromkeys(field.tags)
+        return super().update(**kwargs)
+
+    def bulk_create(self, objs: Iterable[M], *args: Any, **kwargs: Any) -> list[M]:
+        rows = list(objs)
+        with twins.refused(self.model, rows, using=self.db):
+            seal_all(rows, sealed_fields(self.model))
+            return super().bulk_create(rows, *args, **kwargs)
+
+    def bulk_update(
+        self, objs: Iterable[M], fields: Iterable[str], batch_size: int | None = None
+    ) -> int:
+        """Update those fields; a sealed value that was not set anew is left as it stands.
+
+        What stands may have been sealed with another key since the row was read.
+        """
+        names = list(fields)
+        sealed = [field for field in sealed_fields(self.model) if field.name in names]
+        groups: dict[tuple[str, ...], list[M]] = {}
+        for row in objs:
+            kept = {field.name for field in sealed if is_as_read(row, field)}
+            groups.setdefault(tuple(name for name in names if name not in kept), []).append(row)
+        n_updated = 0
+        with transaction.atomic(using=self.db):
+            for changed, rows in groups.items():
+                if changed:
+                    with twins.refused(self.model, rows, using=self.db):
+                        seal_all(rows, sealed)
+                        n_updated += super().bulk_update(
+                            rows, with_tags(self.model, changed), batch_size
+                        )
+        return n_updated
+
+    def order_by(self, *field_names: Any) -> Any:
+        sealed = {field.name for field in sealed_fields(self.model)}
+        if meant := sealed & {ordered_name(name) for name in field_names}:
+            raise FieldError(f"{sorted(meant)} are sealed: their order means nothing")
+        return super().order_by(*field_names)
+
+    def _fetch_all(self) -> None:
+        fresh = self._result_cache is None
+        super()._fetch_all()
+        if fresh and self._result_cache and issubclass(self._iterable_class, ModelIterable):
+            peers: list[UUID | None] = []
+            for row in self._result_cache:
+                values = row.__dict__
+                peers.append(values.get("subject_id"))
+                values["_sealed_peers"] = peers
+
+
+def ordered_name(term: Any) -> str:
+    if isinstance(term, OrderBy):
+        term = term.expression
+    return str(term.name if isinstance(term, F) else term).lstrip("-")  # type: ignore[attr-defined]
+
+
+def is_as_read(row: models.Model, field: SealedField[Any]) -> bool:
+    return type(row.__dict__.get(field.attname)) is Ciphertext
+
+
+class SealedModel(models.Model):
+    """A model with sealed fields; `sealed_label` goes into every value and never changes."""
+
+    sealed_label: ClassVar[str]
+
+    class Meta:
+        abstract = True
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {k: v for k, v in super().__getstate__().items() if k != "_sealed_peers"}
+
+    def save(self, *args: Any, update_fields: Iterable[str] | None = None, **kwargs: Any) -> None:
+        """Save the row; sealed values that were only read are not written back.
+
+        They may have been sealed with another key since.
+        """
+        if update_fields is not None:
+            update_fields = with_tags(type(self), update_fields)
+        elif not self._state.adding and not kwargs.get("force_insert"):
+            update_fields = self._changeable()
+        with twins.refused(type(self), [self], using=kwargs.get("using") or self._state.db):
+            super().save(*args, update_fields=update_fields, **kwargs)
+        for field in sealed_fields(type(self)):
+            value = self.__dict__.get(field.attname)
+            if type(value) is SealedNow and (update_fields is None or field.name in update_fields):
+                self.__dict__[field.attname] = Ciphertext(value)
+
+    @classmethod
+    def check(cls, **kwargs: Any) -> list[checks.CheckMessage]:
+        sealed = {field.name for field in sealed_fields(cls)}
+        meant = sealed & {ordered_name(term) for term in cls._meta.ordering or ()}
+        if not meant:
+            return super().check(**kwargs)
+        text = f"{sorted(meant)} are sealed: their order means nothing"
+        return [*super().check(**kwargs), checks.Error(text, obj=cls, id="privacy.E001")]
+
+    def _changeable(self) -> list[str] | None:
+        """Return all loaded columns but the sealed ones as they were read, and their tags."""
+        kept = [field for field in sealed_fields(type(self)) if is_as_read(self, field)]
+        if not kept:
+            return None
+        left_out = {field.name for field in kept} | {tag for field in kept for tag in field.tags}
+        return [
+            field.name
+            for field in self._meta.concrete_fields
+            if not field.primary_key
+            and field.name not in left_out
+            and field.attname in self.__dict__
+        ]

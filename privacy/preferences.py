@@ -1,0 +1,110 @@
+"""What a person chose, on a page of their own that a signed link opens: to say no is one click."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.db import transaction
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from privacy import consent, opt_in, rights, tokens
+from privacy.models import Consent, ConsentEntry, Subject
+from privacy.problems import DomainError
+from privacy.purpose_registry import REGISTRY
+from privacy.rights import Right
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from django_stubs_ext import StrOrPromise
+
+USE = "preferences"
+SOURCE = "preference page"
+ACTOR = "person:preferences"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One purpose on one channel: whether it is used now, and whether the person may switch it on.
+
+    What needs only a notice is refused here and cannot be asked for.
+    """
+
+    purpose: str
+    channel: str
+    label: StrOrPromise
+    is_on: bool
+    can_give: bool
+
+
+def link(subject: UUID) -> str:
+    """Return the address of a person's preference page."""
+    return settings.PUBLIC_URL + reverse("preferences", args=[tokens.token(USE, subject)])
+
+
+def find(token: str) -> Subject | None:
+    """Return whose page a token opens; None for no token of ours and for somebody erased."""
+    uuid = tokens.read(USE, token)
+    if uuid is None:
+        return None
+    return Subject.objects.filter(uuid=uuid, erased_at__isnull=True).first()
+
+
+def choices(subject: Subject) -> list[Choice]:
+    """Return every purpose that the ledger speaks of, in the order of their names."""
+    rows = Consent.objects.filter(subject=subject)
+    states = {(row.purpose, row.channel): row.state for row in rows}
+    off = {None, ConsentEntry.State.WITHDRAWN}
+    return [
+        Choice(
+            name,
+            channel,
+            purpose.label,
+            is_on=states.get((name, channel)) not in off,
+            can_give=purpose.needs_consent,
+        )
+        for name, purpose in sorted(REGISTRY.items())
+        if purpose.is_declared
+        for channel in sorted(purpose.channels)
+    ]
+
+
+@transaction.atomic
+def choose(
+    subject: Subject,
+    purpose: str,
+    channel: str,
+    *,
+    on: bool,
+    wording: str,
+    locale: str,
+    now: datetime,
+) -> None:
+    """Give or withdraw one consent; `wording` is what the person pressed.
+
+    Raises DomainError as `consent.check` does, and for what the page does not offer.
+    """
+    if on and purpose in REGISTRY and not REGISTRY[purpose].needs_consent:
+        raise DomainError("unknown_purpose", _("Nobody has to agree to this."), pointer="/purpose")
+    consent.record(
+        subject,
+        purpose,
+        channel,
+        ConsentEntry.State.GIVEN if on else ConsentEntry.State.WITHDRAWN,
+        wording=wording,
+        source=SOURCE,
+        locale=locale,
+        happened_at=now,
+        now=now,
+    )
+    if on:
+        opt_in.welcome_back(subject, channel)
+
+
+def profile(subject: Subject, *, allowed: bool, now: datetime) -> None:
+    """Let, or no longer let, the person be profiled: segments, personas, recommendations."""
+    rights.switch(subject, Right.NO_PROFILING, on=not allowed, actor=ACTOR, now=now)

@@ -1,0 +1,153 @@
+"""The purposes that the code knows: what personal data is used for, and on which legal ground.
+
+Each basis is our reading of the law and says that counsel must confirm it. The database
+mirrors this registry (`purposes.mirror`), so that the shop can see and end a purpose.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.utils.translation import gettext_lazy as _
+
+from privacy.models import Channel
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
+
+@dataclass(frozen=True)
+class Purpose:
+    """A use of personal data.
+
+    `needs_notice`: nobody has to agree, but each must have been told, in the ledger, and not
+    have refused; `needs_purchase`: and have bought. `is_automated`: decides about a person without anybody looking (art. 22 GDPR,
+    art. 24 PIPL). `retention` says how long what it uses is kept.
+    """
+
+    name: str
+    label: StrOrPromise
+    basis: StrOrPromise
+    retention: StrOrPromise
+    data_classes: frozenset[str] = frozenset()
+    channels: frozenset[str] = frozenset()
+    needs_consent: bool = False
+    needs_notice: bool = False
+    needs_purchase: bool = False
+    is_marketing: bool = False
+    is_profiling: bool = False
+    is_automated: bool = False
+
+    @property
+    def is_declared(self) -> bool:
+        """Whether the ledger holds what people declared about it."""
+        return self.needs_consent or self.needs_notice
+
+    def channel(self, asked: str | None) -> str | None:
+        """Return the channel meant; raises ValueError for one the purpose does not use."""
+        if asked is None and len(self.channels) == 1:
+            return next(iter(self.channels))
+        if asked is None and self.is_declared:
+            raise ValueError(f"{self.name} needs a channel: {sorted(self.channels)}")
+        if asked is not None and asked not in self.channels:
+            raise ValueError(f"{self.name} does not use the channel {asked!r}")
+        return asked
+
+
+_CONSENT = _("Consent, art. 6(1)(a) GDPR, art. 13(1) PIPL. Counsel must confirm.")
+_SOFT = _(
+    "Legitimate interest, art. 6(1)(f) GDPR with art. 13(2) of Directive 2002/58/EC: only to"
+    " people who bought a similar product, were told when their address was taken, and may refuse"
+    " at any time, free of charge. Not in China. Counsel must confirm."
+)
+_INTEREST = _("Legitimate interest with a right to object. Counsel must confirm.")
+_CONTRACT = _("Contract with the customer. Counsel must confirm.")
+_DUTY = _("Legal duty, art. 12-22 GDPR, art. 44-50 PIPL. Counsel must confirm.")
+_TILL_WITHDRAWN = _("Until it is withdrawn; the proof of it stays.")
+_TILL_OBJECTION = _("Until the person objects.")
+_WITH_CUSTOMER = _("As long as the customer.")
+_EVERY_CLASS = frozenset({"email", "phone", "name", "birth_date"})
+_MAIL = frozenset({"email", "name"})
+
+REGISTRY = {
+    purpose.name: purpose
+    for purpose in (
+        Purpose(
+            "campaign.email",
+            _("E-mail campaigns"),
+            _CONSENT,
+            _TILL_WITHDRAWN,
+            data_classes=_MAIL,
+            channels=frozenset({Channel.EMAIL.value}),
+            needs_consent=True,
+            is_marketing=True,
+        ),
+        Purpose(
+            "campaign.email.existing",
+            _("E-mail to buyers about similar products"),
+            _SOFT,
+            _TILL_OBJECTION,
+            data_classes=_MAIL,
+            channels=frozenset({Channel.EMAIL.value}),
+            needs_notice=True,
+            needs_purchase=True,
+            is_marketing=True,
+        ),
+        Purpose(
+            "campaign.sms",
+            _("SMS campaigns"),
+            _CONSENT,
+            _TILL_WITHDRAWN,
+            data_classes=frozenset({"phone", "name"}),
+            channels=frozenset({Channel.SMS.value}),
+            needs_consent=True,
+            is_marketing=True,
+        ),
+        Purpose(
+            "campaign.onsite",
+            _("Campaigns in the shop's own pages"),
+            _INTEREST,
+            _TILL_OBJECTION,
+            channels=frozenset({Channel.ONSITE.value}),
+            is_marketing=True,
+        ),
+        Purpose(
+            "profile.build",
+            _("Customer profiles"),
+            _INTEREST,
+            _WITH_CUSTOMER,
+            is_profiling=True,
+            is_automated=True,
+        ),
+        Purpose(
+            "recommend",
+            _("Product recommendations"),
+            _INTEREST,
+            _WITH_CUSTOMER,
+            is_profiling=True,
+            is_automated=True,
+        ),
+        Purpose(
+            "support.reveal",
+            _("Answering a customer"),
+            _CONTRACT,
+            _WITH_CUSTOMER,
+            data_classes=_EVERY_CLASS,
+        ),
+        Purpose(
+            "subject.rights",
+            _("Answering a person about their own data"),
+            _DUTY,
+            _("Three years after the answer."),
+            data_classes=_EVERY_CLASS | {"text"},
+        ),
+        Purpose(
+            "import",
+            _("Bringing in the shop's data"),
+            _CONTRACT,
+            _WITH_CUSTOMER,
+            data_classes=_EVERY_CLASS | {"file"},
+        ),
+    )
+}

@@ -1,0 +1,232 @@
+"""Bringing in files: choose, look at the first rows, correct the columns, watch it arrive."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+from zoneinfo import available_timezones
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import URLPattern, path
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_POST
+from unfold.widgets import UnfoldAdminFileFieldWidget
+
+from jobs.models import Job
+from privacy.admin.viewing import ViewOnlyAdmin
+from privacy.models import Shop, Staff
+from privacy.problems import DomainError
+from profiles import asking, rejects, tallies, uploads
+from profiles.formats import ONLINE_RETAIL
+from profiles.models import Upload
+from profiles.receiving import SealedUpload
+from profiles.uploads import Preview
+
+HELD = "held-"
+
+
+class FileForm(forms.Form):
+    kind = forms.ChoiceField(label=gettext_lazy("What is in it"), choices=Upload.Kind.choices)
+    file = forms.FileField(
+        label=gettext_lazy("File"),
+        help_text=gettext_lazy("CSV, plain or gzipped, up to 1 GiB."),
+        # The theme's script looks for a text box of its own beside every plain file input.
+        widget=UnfoldAdminFileFieldWidget,
+    )
+
+    def clean_file(self) -> SealedUpload:
+        file: SealedUpload = self.cleaned_data["file"]
+        if (file.size or 0) > uploads.MAX_BYTES:
+            raise forms.ValidationError(_("The file is larger than 1 GiB."), "file_too_large")
+        return file
+
+
+class OrderOptionsForm(forms.Form):
+    currency = forms.CharField(label=gettext_lazy("Currency"), max_length=3)
+    time_zone = forms.ChoiceField(label=gettext_lazy("Time zone"))
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.label_suffix = ""
+        zone, shop = self.fields["time_zone"], Shop.current()
+        if isinstance(zone, forms.ChoiceField):
+            zone.choices = [(name, name) for name in sorted(available_timezones())]
+        self.initial = {"currency": shop.currency, "time_zone": shop.time_zone}
+
+
+@admin.register(Upload)
+class UploadAdmin(ViewOnlyAdmin[Upload]):
+    list_display = ["filename", "kind", "created_at", "finished_at", "n_rejected", "staff"]
+    list_filter = ["kind"]
+    list_select_related = ["staff"]
+    ordering = ["-created_at", "-pk"]
+    list_before_template = "profiles/uploads_head.html"
+
+    def get_urls(self) -> list[URLPattern]:
+        wrap, name = self.admin_site.admin_view, "profiles_upload_{}".format
+        return [
+            path("new/", wrap(new_page), name=name("new")),
+            path("new/<uuid:held>/", wrap(columns_page), name=name("columns")),
+            path("<int:pk>/change/", wrap(upload_page), name=name("change")),
+            path("<int:pk>/real/", wrap(real_action), name=name("real")),
+            path("<int:pk>/undo/", wrap(undo_action), name=name("undo")),
+            path("<int:pk>/rejects/", wrap(rejects_file), name=name("rejects")),
+            *super().get_urls(),
+        ]
+
+
+def _require(request: HttpRequest, permission: str) -> None:
+    if not request.user.has_perm(permission):
+        raise PermissionDenied
+
+
+def new_page(request: HttpRequest) -> HttpResponse:
+    """Choose a file; it is held until its columns are confirmed, at most a day."""
+    _require(request, "profiles.add_upload")
+    form = FileForm(request.POST or None, request.FILES or None, label_suffix="")
+    if request.method == "POST" and form.is_valid():
+        file: SealedUpload = form.cleaned_data["file"]
+        file.hold()
+        told = {"kind": form.cleaned_data["kind"], "name": file.name}
+        request.session[f"{HELD}{file.held}"] = told
+        return redirect("admin:profiles_upload_columns", file.held)
+    context = {**admin.site.each_context(request), "title": _("Bring in a file"), "form": form}
+    return render(request, "profiles/upload_new.html", context)
+
+
+def columns_page(request: HttpRequest, held: UUID) -> HttpResponse:
+    """Show the first rows and what the columns seem to hold; POST starts the import."""
+    _require(request, "profiles.add_upload")
+    told = request.session.get(f"{HELD}{held}")
+    if told is None or not uploads.held_at(held).exists():
+        messages.error(request, _("The file is no longer held; choose it again."))
+        return redirect("admin:profiles_upload_new")
+    kind = told["kind"]
+    found = uploads.look(held, kind, actor=f"staff:{request.user.pk}", now=timezone.now())
+    is_orders = kind == Upload.Kind.ORDERS
+    options = OrderOptionsForm(request.POST or None) if is_orders else None
+    if request.method == "POST" and (options is None or options.is_valid()):
+        stored = _start(request, held, told, found, options)
+        if stored is not None:
+            return redirect("admin:profiles_upload_change", stored.pk)
+    context = {
+        **admin.site.each_context(request),
+        "title": _("Which column is what"),
+        "told": told,
+        "preview": found,
+        "options": options,
+        "is_known_format": found.format == ONLINE_RETAIL,
+        "fields": _fields(kind, found, request.POST),
+        "is_blocked": any(problem.code != "columns_missing" for problem in found.problems),
+    }
+    return render(request, "profiles/upload_columns.html", context)
+
+
+def _fields(kind: str, found: Preview, posted: Any) -> list[tuple[str, bool, str]]:
+    """Every field there is: its name, whether it must have a column, the column chosen."""
+    return [
+        (
+            name,
+            name in uploads.MUST_HAVE[kind],
+            posted.get(f"map-{name}", found.mapping.get(name, "")),
+        )
+        for name in uploads.NAMES[kind]
+    ]
+
+
+def _start(
+    request: HttpRequest,
+    held: UUID,
+    told: dict[str, str],
+    found: Preview,
+    options: OrderOptionsForm | None,
+) -> Upload | None:
+    kind = told["kind"]
+    mapping = {name: column for name, _must, column in _fields(kind, found, request.POST) if column}
+    asked: dict[str, Any] = {"columns": mapping}
+    if kind == Upload.Kind.CONSENTS:
+        asked["preview"] = True  # what the rows would do is looked at before they do it
+    if options is not None:
+        asked = {**options.cleaned_data, "format": found.format}
+        if found.format != ONLINE_RETAIL:
+            asked["columns"] = mapping
+    staff = request.user if isinstance(request.user, Staff) else None
+    try:
+        stored = uploads.store(held, kind, asked, staff, filename=told["name"], now=timezone.now())
+    except DomainError as error:
+        messages.error(request, error.detail)
+        return None
+    del request.session[f"{HELD}{held}"]
+    return stored
+
+
+def upload_page(request: HttpRequest, pk: int) -> HttpResponse:
+    _require(request, "profiles.view_upload")
+    upload = get_object_or_404(Upload, pk=pk)
+    job = Job.objects.filter(uuid=upload.job_uuid).first() if upload.job_uuid else None
+    context = {
+        **admin.site.each_context(request),
+        "title": upload.filename,
+        "upload": upload,
+        "job": job,
+        "is_preview": bool(upload.options.get("preview")) and upload.finished_at is not None,
+        "may_undo": _is_undoable(upload) and request.user.has_perm("profiles.add_upload"),
+        "is_moving": job is not None and job.state in {Job.State.QUEUED, Job.State.RUNNING},
+        "counts": [
+            (tallies.PEOPLE_LABELS.get(name, name), n)
+            for name, n in (upload.summary.get("counts") or {}).items()
+        ],
+        "buckets": _buckets(upload),
+        "has_rejects": upload.n_rejected > 0 and rejects.path_of(upload).exists(),
+    }
+    return render(request, "profiles/upload.html", context)
+
+
+def _is_undoable(upload: Upload) -> bool:
+    done = upload.finished_at is not None and not upload.options.get("preview")
+    return done and upload.kind == Upload.Kind.CONSENTS and "n_retracted" not in upload.summary
+
+
+@require_POST
+def real_action(request: HttpRequest, pk: int) -> HttpResponse:
+    """Bring the consents of a preview in."""
+    _require(request, "profiles.add_upload")
+    upload = get_object_or_404(Upload, pk=pk, kind=Upload.Kind.CONSENTS)
+    if upload.options.get("preview") and upload.finished_at is not None:
+        asking.ask_for_real(upload, timezone.now())
+    return redirect("admin:profiles_upload_change", pk)
+
+
+@require_POST
+def undo_action(request: HttpRequest, pk: int) -> HttpResponse:
+    """Take an import of consents back."""
+    _require(request, "profiles.add_upload")
+    upload = get_object_or_404(Upload, pk=pk, kind=Upload.Kind.CONSENTS)
+    if _is_undoable(upload):
+        asking.ask_for_undo(upload, timezone.now())
+        messages.success(request, _("The import is being taken back; see the jobs."))
+    return redirect("admin:profiles_upload_change", pk)
+
+
+def _buckets(upload: Upload) -> list[tuple[str, Any, int, int]]:
+    """Currency, label, lines and minor units of each bucket of an order file."""
+    return [
+        (currency, tallies.LABELS.get(name, name), n_lines, minor)
+        for currency, found in (upload.summary.get("buckets") or {}).items()
+        for name, (n_lines, minor) in found.items()
+    ]
+
+
+def rejects_file(request: HttpRequest, pk: int) -> FileResponse:
+    """The rejected rows: line number, code, and the shape of each value, never the value."""
+    _require(request, "profiles.view_upload")
+    found = rejects.path_of(get_object_or_404(Upload, pk=pk))
+    if not found.exists():
+        raise Http404
+    return FileResponse(found.open("rb"), as_attachment=True, filename=f"rejects-{pk}.csv")

@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+from rest_framework import serializers
+
+from privacy.problems import DomainError
+from profiles import wire
+
+
+class CustomerId(serializers.CharField):
+    """The shop's own id of a customer; e-mail addresses and phone numbers are none."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(max_length=wire.MAX_ID, **options)
+        self.validators.append(refuse_personal)
+
+
+def checked(identifier: str) -> str:
+    """An id that stands in the address, as it is; raises DomainError `invalid_id`."""
+    if not 0 < len(identifier) <= wire.MAX_ID or not identifier.isprintable():
+        detail = _("An id has 1 to %(n)s characters, none of them a control character.")
+        raise DomainError("invalid_id", detail % {"n": wire.MAX_ID})
+    return identifier
+
+
+def refuse_personal(identifier: str) -> None:
+    if wire.looks_personal(identifier):
+        detail = _("Use an id of your own, not an e-mail address or a phone number.")
+        raise serializers.ValidationError(detail, "personal_id")

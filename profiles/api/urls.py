@@ -1,0 +1,23 @@
+from django.urls import path
+
+from profiles.api import customers, events, orders
+
+CALLS = {
+    "track": "t",
+    "identify": "i",
+    "page": "p",
+    "screen": "s",
+    "group": "g",
+    "alias": "a",
+}
+
+urlpatterns = [
+    path("batch", events.batch, name="batch"),
+    *(path(kind, events.single, {"kind": kind}, name=kind) for kind in CALLS),
+    *(path(short, events.single, {"kind": kind}) for kind, short in CALLS.items()),
+    path("projects/<str:write_key>/settings", events.project_settings, name="project-settings"),
+    path("orders/batch", orders.OrderBatchView.as_view(), name="orders-batch"),
+    path("orders/<str:number>", orders.OrderView.as_view(), name="order"),
+    path("customers/<str:external_id>", customers.CustomerView.as_view(), name="customer"),
+    path("customers/<str:external_id>/consents", customers.ConsentsView.as_view(), name="consents"),
+]

@@ -1,0 +1,16 @@
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class ProfilesConfig(AppConfig):
+    name = "profiles"
+    verbose_name = _("Profiles")
+
+    def ready(self) -> None:
+        from privacy import purposes
+        from profiles import auditing, holdings, ordering, sections
+
+        auditing.declare()
+        holdings.declare()
+        sections.declare()
+        purposes.tell_buyers(ordering.has_bought)

@@ -1,0 +1,51 @@
+"""Asking for the background work of profiles: each kind of job, its facts and its key."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jobs import queue
+from jobs.models import Job
+from profiles.models import Upload
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from jobs.queue import Way
+
+MERGE, BUILD = "profiles.merge_events", "profiles.build"
+UNDO_CONSENTS = "profiles.undo_consents"
+IMPORTS = {kind.value: f"profiles.import_{kind.value}" for kind in Upload.Kind}
+
+
+def ask_for_merge(now: datetime) -> None:
+    """See that a merge is waiting: one that runs may have looked before our events came."""
+    if not Job.objects.filter(unique_key=MERGE, state=Job.State.QUEUED).exists():
+        queue.enqueue(MERGE, now=now, unique_key=MERGE)
+
+
+def ask_for_import(upload: Upload, now: datetime, *, way: Way = queue.enqueue) -> Job:
+    """Ask that the rows of a file be brought in."""
+    kind = IMPORTS[upload.kind]
+    return way(kind, {"upload": upload.pk}, now=now, unique_key=f"{kind}:{upload.pk}")
+
+
+def ask_for_real(upload: Upload, now: datetime, *, way: Way = queue.enqueue) -> Job:
+    """Ask that the rows of a previewed file be brought in after all."""
+    upload.options = {name: value for name, value in upload.options.items() if name != "preview"}
+    upload.summary, upload.n_rejected, upload.finished_at = {}, 0, None
+    job = ask_for_import(upload, now, way=way)
+    upload.job_uuid = job.uuid
+    upload.save(update_fields=["options", "summary", "n_rejected", "finished_at", "job_uuid"])
+    return job
+
+
+def ask_for_undo(upload: Upload, now: datetime, *, way: Way = queue.enqueue) -> Job:
+    """Ask that a finished import of consents be taken back."""
+    key = f"{UNDO_CONSENTS}:{upload.pk}"
+    return way(UNDO_CONSENTS, {"upload": upload.pk}, now=now, unique_key=key)
+
+
+def ask_for_build(now: datetime, *, as_of: datetime | None = None, way: Way = queue.enqueue) -> Job:
+    """Ask for traits, clusters and personas as of a moment or now, unless that is under way."""
+    return way(BUILD, {"as_of": (as_of or now).isoformat()}, now=now, unique_key=BUILD)

@@ -1,0 +1,80 @@
+"""Raw SQL on many rows, the same on SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+from django.db import IntegrityError, connection, models
+
+P = ParamSpec("P")
+R = TypeVar("R")
+CACHE_KIB = 64 * 1024
+
+
+def again_if_overtaken(transaction: Callable[P, R]) -> Callable[P, R]:
+    """Decorate a transaction that looks before it adds: what came in between, it sees next time.
+
+    A second refusal by a constraint is no coincidence and is raised.
+    """
+
+    @wraps(transaction)
+    def tried(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return transaction(*args, **kwargs)
+        except IntegrityError:
+            return transaction(*args, **kwargs)
+
+    return tried
+
+
+def insert_rows(
+    model: type[models.Model], columns: Sequence[str], rows: Sequence[Sequence[Any]]
+) -> None:
+    """Insert rows of ready values (datetimes by `connection.ops.adapt_datetimefield_value`).
+
+    COPY on PostgreSQL, `executemany` elsewhere; inside the caller's transaction. Defaults of
+    the model's fields are not applied: name every column that may not be null.
+    """
+    quote = connection.ops.quote_name
+    table = quote(model._meta.db_table)
+    names = ", ".join(quote(name) for name in columns)
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            with cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy:
+                for row in rows:
+                    copy.write_row(row)
+        else:
+            marks = ", ".join(["%s"] * len(columns))
+            # Table and columns are names of our own models.
+            sql = f"INSERT INTO {table} ({names}) VALUES ({marks})"  # noqa: S608  # nosec B608
+            cursor.executemany(sql, rows)
+
+
+def moment(value: datetime | str) -> datetime:
+    """Return a time as a raw cursor gives it: aware from PostgreSQL, naive text from SQLite."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC)
+    return datetime.fromisoformat(value).replace(tzinfo=UTC)
+
+
+def widen_cache() -> None:
+    """Give this connection room for the pages of a large transaction; SQLite has 2 MB at first."""
+    if connection.vendor == "sqlite":
+        with connection.cursor() as cursor:
+            cursor.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+
+
+def learn_sizes(*models_filled: type[models.Model]) -> None:
+    """Let PostgreSQL look at tables that were filled a moment ago, before it plans their joins.
+
+    Its daemon comes by once a minute; until then a table of 500,000 rows is planned for as an
+    empty one, and a join that takes a second takes many minutes.
+    """
+    if connection.vendor == "postgresql":
+        quote = connection.ops.quote_name
+        tables = ", ".join(quote(model._meta.db_table) for model in models_filled)
+        with connection.cursor() as cursor:
+            cursor.execute(f"ANALYZE {tables}")

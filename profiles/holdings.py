@@ -1,0 +1,176 @@
+"""What profiles hold about persons, and what erasing one does to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Q
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from privacy import registry
+from privacy.crypto.blind_index import NotAnAddressError
+from privacy.models import Channel
+from privacy.problems import DomainError
+from profiles import enrolling
+from profiles.models import (
+    ClusteringRun,
+    Customer,
+    CustomerTraits,
+    Event,
+    EventKey,
+    EventStaging,
+    EventVerdict,
+    Identity,
+    Order,
+    OrderLine,
+    Persona,
+    Refund,
+    Segment,
+    StagedLine,
+    Upload,
+)
+from profiles.models.customer import ADDRESS_TAGS
+
+PERSON = "customer__subject"
+_CORRECTED = {"full_name", "email", "phone", "birth_date", "city", "country", "locale"}
+CORRECTABLE = {
+    field.name: field.verbose_name
+    for field in Customer._meta.concrete_fields
+    if field.name in _CORRECTED
+}
+
+
+def declare() -> None:
+    """Enter every model of this app, and how a person's addresses are found."""
+    registry.delete(Customer, "subject", is_anchor=True)
+    registry.delete(Identity, PERSON, is_anchor=True)
+    registry.delete(CustomerTraits, PERSON)
+    registry.delete(Event, PERSON, also=_as_stranger)
+    registry.delete(EventStaging, also=_staged)
+    registry.null(StagedLine, also=_in_a_file, clear={"customer": ""})
+    registry.aggregate(
+        Order,
+        PERSON,
+        clear={"customer": None, "coupon": ""},
+        reason=_("Bookkeeping: it becomes a guest order, and every total stays."),
+    )
+    registry.aggregate(
+        Refund,
+        PERSON,
+        clear={"customer": None},
+        through=("line",),
+        reason=_("Bookkeeping: money given back on a guest order."),
+    )
+    registry.keep(
+        OrderLine, "order__customer__subject", reason=_("A part of what became a guest order.")
+    )
+    week = _("seven days")
+    registry.keep(EventKey, reason=_("Ids of messages, against repeats."), until=week)
+    registry.keep(EventVerdict, reason=_("Ids of messages and what was wrong."), until=week)
+    registry.keep(
+        Upload,
+        reason=_("A file brought in; our copy is deleted after its import."),
+        until=_("one day"),
+    )
+    registry.nobody(
+        ClusteringRun, Persona, Segment, reason=_("Rules, and figures of many customers.")
+    )
+    registry.suppressed_addresses("profiles", _addresses)
+    registry.people_at("profiles", _people_at)
+    registry.known_as("profiles", _shop_ids)
+    _retain()
+    registry.correct_with("profiles", CORRECTABLE, _correct)
+
+
+def _retain() -> None:
+    """How long the rows of this app are kept; each default may be changed in the admin."""
+    registry.retain(
+        "events",
+        _("Events of customers and visitors"),
+        days=25 * 30,
+        old=lambda before: Event.objects.filter(happened_at__lt=before),
+        reason=_("Two seasons and a month, to compare a year with the one before."),
+    )
+    registry.retain(
+        "uploads",
+        _("Rows about uploaded files"),
+        days=365,
+        old=lambda before: Upload.objects.filter(created_at__lt=before, path=""),
+    )
+    registry.retain(
+        "personas",
+        _("Clusterings no longer in use"),
+        days=365,
+        old=lambda before: ClusteringRun.objects.filter(is_current=False, created_at__lt=before),
+    )
+    registry.retain(
+        "customers",
+        _("Customers and what follows from them"),
+        days=None,
+        reason=_("Until they ask for erasure, or the shop closes."),
+    )
+    registry.retain(
+        "orders", _("Orders"), days=None, reason=_("Bookkeeping; the law sets the shop's period.")
+    )
+
+
+def _as_stranger(subject: UUID) -> Q:
+    """Events before the person logged in, which no merge has given to the customer yet."""
+    return Q(customer__isnull=True, anonymous_id__in=_anonymous_ids(subject))
+
+
+def _staged(subject: UUID) -> Q:
+    return Q(customer_ref__in=_shop_ids(subject)) | Q(anonymous_id__in=_anonymous_ids(subject))
+
+
+def _in_a_file(subject: UUID) -> Q:
+    return Q(customer__in=_shop_ids(subject))
+
+
+def _shop_ids(subject: UUID) -> list[str]:
+    return list(
+        Customer.objects.filter(subject__uuid=subject).values_list("external_id", flat=True)
+    )
+
+
+def _anonymous_ids(subject: UUID) -> list[str]:
+    found = Identity.objects.filter(customer__subject__uuid=subject)
+    return list(found.values_list("anonymous_id", flat=True))
+
+
+def _addresses(subject: UUID) -> list[tuple[str, bytes]]:
+    """Channel and suppression tag of each address of the person."""
+    row = (
+        Customer.objects.filter(subject__uuid=subject).values(*ADDRESS_TAGS.values()).first() or {}
+    )
+    return [(channel, bytes(row[tag])) for channel, tag in ADDRESS_TAGS.items() if row.get(tag)]
+
+
+def _people_at(channel: str, address: str) -> list[UUID]:
+    """The subjects of customers with that address, compared by blind index."""
+    field = {Channel.EMAIL.value: "email", Channel.SMS.value: "phone"}[channel]
+    try:
+        found = Customer.objects.filter(**{field: address})
+    except NotAnAddressError:
+        return []
+    return list(found.values_list("subject__uuid", flat=True))
+
+
+def _correct(subject: UUID, changes: Mapping[str, str], now: datetime) -> list[str]:
+    """Set fields of the person's customer; raises DomainError with the field in `pointer`."""
+    customer = Customer.objects.filter(subject__uuid=subject).first()
+    if customer is None:
+        return []
+    values: dict[str, Any] = dict(changes)
+    if "birth_date" in values:
+        try:
+            values["birth_date"] = date.fromisoformat(values["birth_date"])
+        except ValueError:
+            detail = gettext("Write the date as 1988-03-01.")
+            raise DomainError("invalid_date", detail, pointer="/birth_date") from None
+    enrolling.put(customer.external_id, values, now=now)
+    return sorted(values)

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from django.core.management import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from jobs import console
+from privacy.problems import DomainError
+from profiles import asking, tallies, uploads
+from profiles.formats import CSV, FIELDS, FORMATS, OrderOptions
+from profiles.management.mapping import add_map, columns
+from profiles.models import Upload
+
+
+class Command(BaseCommand):
+    help = "Bring in the orders of a CSV file (.csv or .csv.gz); the same lines are added once."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("file", type=Path)
+        parser.add_argument("--format", choices=FORMATS, default=CSV)
+        parser.add_argument("--currency", required=True, help="where the file has no such column")
+        parser.add_argument("--timezone", required=True, help="of times without an offset")
+        add_map(parser, FIELDS)
+        parser.add_argument("--categories", default="", help="CSV file: product, category")
+        parser.add_argument("--encoding", default="utf-8", help="for example gb18030 or cp1252")
+        parser.add_argument("--date-format", default="", help="of strptime, unless ISO 8601")
+        parser.add_argument("--decimal-comma", action="store_true", help="1,50 is one and a half")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            upload = uploads.filed(
+                options["file"].resolve(),
+                Upload.Kind.ORDERS,
+                OrderOptions(
+                    currency=options["currency"].upper(),
+                    time_zone=options["timezone"],
+                    format=options["format"],
+                    columns=columns(options["map"], FIELDS),
+                    encoding=options["encoding"],
+                    date_format=options["date_format"],
+                    decimal_comma=options["decimal_comma"],
+                    categories=options["categories"] and str(Path(options["categories"]).resolve()),
+                ).to_json(),
+                now=timezone.now(),
+            )
+        except DomainError as error:
+            raise CommandError(error.detail) from error
+        try:
+            way = console.here(self, clock=timezone.now, verbosity=options["verbosity"])
+            asking.ask_for_import(upload, timezone.now(), way=way)
+        finally:
+            upload.refresh_from_db()
+            self._report(upload)
+
+    def _report(self, upload: Upload) -> None:
+        if not upload.summary:
+            return
+        tally = tallies.Tally.from_json(upload.summary)
+        self.stdout.write(tallies.text(tally))
+        self.stdout.write(tallies.counts_text(tally))
+        if path := upload.summary["rejects"]:
+            self.stdout.write(_("Rejected rows: %(path)s") % {"path": path})
+        if not tally.is_balanced:
+            raise CommandError(_("The buckets do not add up to the file: report this as a fault."))

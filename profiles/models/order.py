@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class Order(models.Model):
+    """A sale, unique by its number; without a customer it is a guest order.
+
+    Money is in minor units of `currency`, net of tax, shipping and discount. `refunded_minor`
+    is the part given back later; net revenue = `total_minor` - `refunded_minor`.
+    """
+
+    class Status(models.TextChoices):
+        PLACED = "placed", _("Placed")
+        PAID = "paid", _("Paid")
+        FULFILLED = "fulfilled", _("Fulfilled")
+        CANCELLED = "cancelled", _("Cancelled")
+
+    number = models.CharField(_("order number"), max_length=100, unique=True)
+    customer = models.ForeignKey(
+        "profiles.Customer",
+        models.SET_NULL,  # money outlives the customer: what is left is a guest order
+        null=True,
+        blank=True,
+        related_name="orders",
+        verbose_name=_("customer"),
+        db_index=False,  # order_of_customer begins with it
+    )
+    source = models.ForeignKey("privacy.Source", models.PROTECT, related_name="+")
+    status = models.CharField(
+        _("status"), max_length=9, choices=Status.choices, default=Status.FULFILLED
+    )
+    placed_at = models.DateTimeField(_("placed at"))
+    country = models.CharField(_("country"), max_length=60, blank=True)
+    currency = models.CharField(_("currency"), max_length=3)
+    total_minor = models.BigIntegerField(_("total"), default=0)
+    tax_minor = models.BigIntegerField(_("tax"), default=0)
+    shipping_minor = models.BigIntegerField(_("shipping"), default=0)
+    discount_minor = models.BigIntegerField(_("discount"), default=0)
+    refunded_minor = models.BigIntegerField(_("refunded"), default=0)
+    coupon = models.CharField(_("coupon"), max_length=60, blank=True)
+    # When the source says this state was reached: an older update that comes late is passed over.
+    stated_at = models.DateTimeField(_("state as of"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("order")
+        verbose_name_plural = _("orders")
+        indexes = [
+            # Traits and attribution read a customer's orders by time.
+            models.Index(fields=["customer", "placed_at"], name="order_of_customer"),
+            models.Index(fields=["placed_at"], name="order_by_time"),
+        ]
+
+    def __str__(self) -> str:
+        return self.number
+
+
+class OrderLine(models.Model):
+    """One item of an order, with title, category and price as they were at the time.
+
+    `line_key` names the line within its source, so a repeated import adds none.
+    """
+
+    # The unique constraint begins with it, so it needs no index of its own.
+    order = models.ForeignKey(
+        "profiles.Order", models.CASCADE, related_name="lines", db_index=False
+    )
+    line_key = models.CharField(max_length=160)
+    product_id = models.CharField(_("product id"), max_length=100)
+    title = models.CharField(_("title"), max_length=200, blank=True)
+    category = models.CharField(_("category"), max_length=100, blank=True)
+    quantity = models.PositiveIntegerField(_("quantity"))
+    unit_price_minor = models.BigIntegerField(_("unit price"))
+    discount_minor = models.BigIntegerField(_("discount"), default=0)
+    total_minor = models.BigIntegerField(_("total"))
+    refunded_quantity = models.PositiveIntegerField(_("refunded quantity"), default=0)
+    refunded_minor = models.BigIntegerField(_("refunded"), default=0)
+
+    class Meta:
+        verbose_name = _("order line")
+        verbose_name_plural = _("order lines")
+        constraints = [
+            models.UniqueConstraint(name="order_line_once", fields=["order", "line_key"]),
+            models.CheckConstraint(
+                name="order_line_refund_within_quantity",
+                condition=models.Q(refunded_quantity__lte=models.F("quantity")),
+            ),
+        ]
+        indexes = [
+            # With the order, so that a refund finds its lines among all of the same product.
+            models.Index(fields=["product_id", "order"], name="order_line_of_product"),
+            # With the order, so that a segment finds a category's buyers without the lines.
+            models.Index(fields=["category", "order"], name="order_line_of_category"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.order_id} {self.line_key}"
+
+
+class Refund(models.Model):
+    """Money given back; `line` is empty where no earlier line could be found.
+
+    `refund_key` names the refund within its source. One that covers several lines has a row
+    for each of them, and one without a line for what is left over.
+    """
+
+    line = models.ForeignKey(
+        "profiles.OrderLine", models.CASCADE, null=True, blank=True, related_name="refunds"
+    )
+    customer = models.ForeignKey(
+        "profiles.Customer", models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    source = models.ForeignKey("privacy.Source", models.PROTECT, related_name="+")
+    refund_key = models.CharField(max_length=255)
+    product_id = models.CharField(_("product id"), max_length=100)
+    quantity = models.PositiveIntegerField(_("quantity"))
+    amount_minor = models.BigIntegerField(_("amount"))
+    currency = models.CharField(_("currency"), max_length=3)
+    refunded_at = models.DateTimeField(_("refunded at"))
+
+    class Meta:
+        verbose_name = _("refund")
+        verbose_name_plural = _("refunds")
+        constraints = [
+            models.UniqueConstraint(name="refund_once", fields=["source", "refund_key", "line"])
+        ]
+        indexes = [models.Index(fields=["customer", "refunded_at"], name="refund_of_customer")]
+
+    def __str__(self) -> str:
+        return f"{self.refund_key} {self.product_id}"

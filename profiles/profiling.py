@@ -1,0 +1,222 @@
+"""Building personas: load the traits, cluster them, say what each cluster has in common.
+
+Imports pandas and scikit-learn, so only tasks and commands import it, inside their bodies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from django.db.models import F
+from django.utils.translation import gettext as _
+
+from jobs.running import JobFailedError
+from privacy.models import Shop
+from profiles import featuring, segmentation
+from profiles.clustering import choosing, fitting
+from profiles.clustering.choosing import Evidence
+from profiles.clustering.scaling import Column, Floats, scale
+from profiles.features import attributes as said
+from profiles.features.facts import Fact, titles
+from profiles.features.vocabulary import TRAITS
+from profiles.models import ClusteringRun, Customer, CustomerTraits, Order, Persona, Segment
+
+if TYPE_CHECKING:
+    from jobs.work import Work
+
+WRITTEN_AT_ONCE = 5_000
+MAIN_CATEGORIES = 8
+PEOPLE = ("birth_year", "gender", "country", "city", "occupation")
+HABITS = ("morning_share", "evening_share", "weekend_share", "discount_share", "refund_share")
+
+
+@dataclass(frozen=True)
+class Clustering:
+    """Every customer's cluster, 1 the most worth, and what speaks for their number.
+
+    `chosen` is None where there is one cluster: too few customers, or no number holds.
+    """
+
+    labels: fitting.Labels
+    columns: tuple[str, ...]
+    evidence: tuple[Evidence, ...]
+    chosen: Evidence | None
+
+    @property
+    def n_clusters(self) -> int:
+        return int(self.labels.max())
+
+
+def build(work: Work, as_of: datetime) -> dict[str, Any]:
+    """Make traits, then clusters with their personas, then recount the segments.
+
+    Each part commits with the job's cursor, so a killed build goes on behind the last one.
+    Raises JobFailedError (`no_orders`) if no customer has an order that counts.
+    """
+    if not featuring.build_traits(as_of, work):
+        raise JobFailedError("no_orders", _no_orders(as_of))
+    if "run" not in work.cursor:
+        people = load()
+        clustering = cluster(people, work)
+        with work.step() as cursor:
+            run = save(people, clustering, as_of, now=work.now)
+            cursor["run"] = run.pk
+    if "n_segments" not in work.cursor:
+        with work.step() as cursor:
+            cursor["n_segments"] = _segments(work.now, is_first=ClusteringRun.objects.count() == 1)
+    run = ClusteringRun.objects.get(pk=work.cursor["run"])
+    return {"run": run.pk, "n_customers": run.n_customers, "n_personas": run.n_clusters}
+
+
+def load() -> pd.DataFrame:
+    """Return a row for each customer with traits, by external id in byte order.
+
+    The order decides samples and starting points, and databases sort text in their own ways.
+    """
+    columns = [trait.name for trait in TRAITS] + ["category_shares"]
+    people = {name: F(f"customer__{name}") for name in PEOPLE}
+    rows = CustomerTraits.objects.filter(
+        customer__in=Customer.objects.for_purpose("profile.build")
+    ).values_list("customer_id", "customer__external_id", *columns, *people.values())
+    frame = pd.DataFrame.from_records(
+        list(rows.iterator(chunk_size=WRITTEN_AT_ONCE)),
+        columns=["customer_id", "external_id", *columns, *PEOPLE],
+    )
+    key = frame["external_id"].map(str.encode)
+    return frame.iloc[np.argsort(key.to_numpy(dtype=object), kind="stable")].reset_index(drop=True)
+
+
+def cluster(people: pd.DataFrame, work: Work | None = None) -> Clustering:
+    """Return the clusters of all customers; protected traits are no part of it."""
+    names, matrix = scale(_columns(people))
+    if len(people) < choosing.ENOUGH or not names:
+        return Clustering(np.ones(len(people), dtype=np.intp), names, (), None)
+    evidence = tuple(_weighed(matrix, work))
+    chosen = choosing.choose(evidence)
+    labels = fitting.cluster(matrix, chosen.n_clusters if chosen else 1)
+    worth = people["revenue_minor"].to_numpy(dtype=np.int64)
+    return Clustering(fitting.numbered(labels, worth), names, evidence, chosen)
+
+
+def _weighed(matrix: Floats, work: Work | None) -> Iterator[Evidence]:
+    candidates = choosing.CANDIDATES
+    for n, one in enumerate(choosing.weigh(matrix, candidates), start=1):
+        if work:
+            work.progress(n, len(candidates), "clusters")
+        yield one
+
+
+def _columns(people: pd.DataFrame) -> list[Column]:
+    skewed = ("recency_days", "n_orders", "revenue_minor", "average_item_minor")
+    shares = people["category_shares"].tolist()
+    categories = said.main_categories(
+        shares, people["revenue_minor"].tolist(), most=MAIN_CATEGORIES
+    )
+    return [
+        *(Column(name, people[name].to_numpy(), is_skewed=True) for name in skewed),
+        *(Column(name, people[name].to_numpy()) for name in HABITS),
+        *(
+            Column(f"category:{name}", np.array([one.get(name, 0) for one in shares]))
+            for name in categories
+        ),
+    ]
+
+
+def save(
+    people: pd.DataFrame, clustering: Clustering, as_of: datetime, *, now: datetime
+) -> ClusteringRun:
+    """Store the clustering as the current run, with its personas and their members.
+
+    Call it inside one transaction: personas and members change together.
+    """
+    ClusteringRun.objects.filter(is_current=True).update(is_current=False)
+    chosen = clustering.chosen
+    run = ClusteringRun.objects.create(
+        as_of=as_of,
+        created_at=now,
+        currency=featuring.currency_in_use(),
+        n_customers=len(people),
+        n_clusters=clustering.n_clusters,
+        silhouette=chosen.silhouette if chosen else None,
+        stability=chosen.stability if chosen else None,
+        evidence={
+            "columns": clustering.columns,
+            "weighed": [asdict(one) | {"holds": one.holds} for one in clustering.evidence],
+        },
+        is_current=True,
+    )
+    CustomerTraits.objects.filter(persona__isnull=False).update(persona=None)
+    for persona in Persona.objects.bulk_create(_personas(run, people, clustering.labels)):
+        _enrol(persona, people.loc[clustering.labels == persona.number, "customer_id"].tolist())
+    return run
+
+
+def _personas(run: ClusteringRun, people: pd.DataFrame, labels: fitting.Labels) -> list[Persona]:
+    attributes = said.attributes(people, year=run.as_of.year)
+    groups = [labels == number for number in range(1, run.n_clusters + 1)]
+    told = [said.facts(attributes, group) for group in groups]
+    return [
+        _persona(run, number, people, people[group], facts=facts, title=title)
+        for number, (group, facts, title) in enumerate(
+            zip(groups, told, titles(told), strict=True), start=1
+        )
+    ]
+
+
+def _persona(
+    run: ClusteringRun,
+    number: int,
+    people: pd.DataFrame,
+    members: pd.DataFrame,
+    *,
+    facts: Sequence[Fact],
+    title: list[str],
+) -> Persona:
+    numbers = ["recency_days", "n_orders", "revenue_minor", "average_order_minor"]
+    everybody = int(people["revenue_minor"].sum())
+    return Persona(
+        run=run,
+        number=number,
+        n_customers=len(members),
+        share=len(members) / len(people),
+        revenue_share=int(members["revenue_minor"].sum()) / everybody if everybody else 0.0,
+        centre={name: float(members[name].median()) for name in numbers},
+        title=title,
+        facts=[asdict(fact) for fact in facts],
+    )
+
+
+def _enrol(persona: Persona, customer_ids: list[int]) -> None:
+    for start in range(0, len(customer_ids), WRITTEN_AT_ONCE):
+        some = customer_ids[start : start + WRITTEN_AT_ONCE]
+        CustomerTraits.objects.filter(pk__in=some).update(persona=persona)
+
+
+def _segments(now: datetime, *, is_first: bool) -> int:
+    """Count every segment anew; the first build of a shop adds the ones to begin with."""
+    segments = list(Segment.objects.order_by("pk"))
+    for segment in segments:
+        segmentation.recount(segment, now=now)
+    if is_first:
+        segments += segmentation.create_starters(language=Shop.current().language, now=now)
+    return len(segments)
+
+
+def _no_orders(as_of: datetime) -> str:
+    currency = featuring.currency_in_use()
+    known = Order.objects.filter(placed_at__lt=as_of, customer__isnull=False)
+    others = sorted(set(known.exclude(currency=currency).values_list("currency", flat=True)))
+    text = _("No customer has an order in %(currency)s before %(day)s.") % {
+        "currency": currency,
+        "day": f"{as_of:%Y-%m-%d}",
+    }
+    if others:
+        text += " " + _("There are orders in %(others)s: set the shop's currency.") % {
+            "others": ", ".join(others)
+        }
+    return text

@@ -1,0 +1,105 @@
+"""What profiles tell a person in the copy of their data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from privacy import registry
+from privacy.fields import reveal_columns
+from profiles import personas, segmentation
+from profiles.models import (
+    Customer,
+    CustomerTraits,
+    Event,
+    Identity,
+    Order,
+    OrderLine,
+    Refund,
+    Segment,
+)
+
+Row = Mapping[str, Any]
+SEALED = ("email", "phone", "full_name", "birth_date")
+OPEN = (
+    "external_id", "locale", "country", "time_zone", "city", "birth_year", "gender",
+    "occupation", "created_at",
+)  # fmt: skip
+
+
+def declare() -> None:
+    registry.export_section("customer", _customer)
+    registry.export_section("orders", _orders)
+    registry.export_section("order_lines", _order_lines)
+    registry.export_section("refunds", _refunds)
+    registry.export_section("events", _events)
+    registry.export_section("devices", _devices)
+    registry.export_section("traits", _traits)
+    registry.export_section("segments", _segments)
+
+
+def _customer(subject: UUID, _now: datetime) -> Iterator[Row]:
+    mine = Customer.objects.filter(subject__uuid=subject)
+    revealed = reveal_columns(mine, SEALED)
+    for row in mine.values("pk", *OPEN):
+        yield {**{name: row[name] for name in OPEN}, **revealed[row["pk"]]}
+
+
+def _orders(subject: UUID, _now: datetime) -> Iterator[Row]:
+    yield from (
+        Order.objects.filter(customer__subject__uuid=subject)
+        .order_by("placed_at", "pk")
+        .values(
+            *("number", "status", "placed_at", "country", "currency", "total_minor", "tax_minor"),
+            *("shipping_minor", "discount_minor", "refunded_minor", "coupon"),
+        )
+    )
+
+
+def _order_lines(subject: UUID, _now: datetime) -> Iterator[Row]:
+    yield from (
+        OrderLine.objects.filter(order__customer__subject__uuid=subject)
+        .order_by("order__placed_at", "pk")
+        .values(
+            *("order__number", "product_id", "title", "category", "quantity"),
+            *("unit_price_minor", "discount_minor", "total_minor", "refunded_minor"),
+        )
+    )
+
+
+def _refunds(subject: UUID, _now: datetime) -> Iterator[Row]:
+    columns = ("product_id", "quantity", "amount_minor", "currency", "refunded_at")
+    refunds = Refund.objects.filter(customer__subject__uuid=subject)
+    yield from refunds.order_by("refunded_at", "pk").values(*columns)
+
+
+def _events(subject: UUID, _now: datetime) -> Iterator[Row]:
+    events = Event.objects.filter(customer__subject__uuid=subject)
+    columns = ("happened_at", "kind", "name", "product_id", "anonymous_id", "properties", "context")
+    yield from events.order_by("happened_at", "pk").values(*columns)
+
+
+def _devices(subject: UUID, _now: datetime) -> Iterator[Row]:
+    devices = Identity.objects.filter(customer__subject__uuid=subject)
+    yield from devices.order_by("pk").values("anonymous_id", "joined_at")
+
+
+def _traits(subject: UUID, _now: datetime) -> Iterator[Row]:
+    """The figures made of the person's orders, and the persona in words of both languages."""
+    mine = CustomerTraits.objects.filter(customer__subject__uuid=subject)
+    names = [field.name for field in CustomerTraits._meta.concrete_fields if not field.is_relation]
+    for traits in mine.select_related("persona__run"):
+        row: dict[str, Any] = {name: getattr(traits, name) for name in names}
+        if traits.persona is not None:
+            row["persona_en"] = personas.sentence(traits.persona, "en")
+            row["persona_zh"] = personas.sentence(traits.persona, "zh-hans")
+        yield row
+
+
+def _segments(subject: UUID, now: datetime) -> Iterator[Row]:
+    """The segments the person is in at this moment, with their rules in words."""
+    for segment in Segment.objects.order_by("name"):
+        if segmentation.members(segment.rule, now).filter(subject__uuid=subject).exists():
+            yield {"segment": segment.name, "rule": segmentation.describe(segment.rule, "en")}

@@ -1,0 +1,244 @@
+"""Parsing a rule tree in react-querybuilder's form into frozen, valid objects.
+
+A group is `{"combinator": "and" | "or", "not": bool, "rules": [...]}`, a condition
+`{"field": ..., "operator": ..., "value": ..., "within_days": days}`. Numbers may come as
+text and lists as one text with commas, as that builder's inputs give them. A root without
+rules means everybody; an empty group below it is an error, since its meaning is a guess.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import reprlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from profiles.features.vocabulary import Kind
+from profiles.segments.vocabulary import FIELDS, FRACTION_KINDS, PRESENCE, WHOLE_KINDS, Field
+
+MAX_DEPTH = 8
+MAX_CONDITIONS = 200
+MAX_VALUES = 1_000
+MAX_TEXT = 200
+MAX_DAYS = 36_500
+MAX_NUMBER = 2**53
+
+GROUP_KEYS = frozenset({"combinator", "not", "rules"})
+CONDITION_KEYS = frozenset({"field", "operator", "value", "within_days"})
+# What the builder adds for itself; none of it changes the meaning.
+EDITOR_KEYS = frozenset({"id", "path", "valueSource"})
+RANGES: dict[Kind, tuple[int, int]] = {
+    Kind.SHARE: (0, 1),
+    Kind.HOUR: (0, 23),
+    Kind.WEEKDAY: (0, 6),
+    Kind.PERSONA: (1, 100),
+}
+
+Scalar = int | float | str
+Value = Scalar | tuple[Scalar, ...] | None
+
+
+class RuleError(ValueError):
+    """A rule that cannot be understood; `pointer` is the JSON pointer of the fault."""
+
+    def __init__(self, pointer: str, message: str) -> None:
+        super().__init__(f"{pointer or '/'}: {message}")
+        self.pointer = pointer
+        self.message = message
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One comparison. `value` is a tuple for lists and ranges, None for null and notNull."""
+
+    field: Field
+    operator: str
+    value: Value
+    within_days: int | None = None
+
+
+@dataclass(frozen=True)
+class Group:
+    """All (`and`) or any (`or`) of its parts, turned round if `negated`."""
+
+    combinator: Literal["and", "or"]
+    negated: bool
+    parts: tuple[Group | Condition, ...]
+
+
+Rule = Group
+
+
+def parse(tree: object) -> Rule:
+    """Return the rule a decoded JSON tree means; raises RuleError naming place and fix."""
+    rule = _group(tree, "", depth=1)
+    if (n := count_conditions(rule)) > MAX_CONDITIONS:
+        raise RuleError("", f"{n} conditions are too many; at most {MAX_CONDITIONS} are allowed")
+    return rule
+
+
+def count_conditions(part: Group | Condition) -> int:
+    return 1 if isinstance(part, Condition) else sum(map(count_conditions, part.parts))
+
+
+def _group(tree: object, pointer: str, *, depth: int) -> Group:
+    node = _object(tree, pointer, GROUP_KEYS)
+    if depth > MAX_DEPTH:
+        raise RuleError(pointer, f"groups are nested deeper than {MAX_DEPTH}")
+    match node.get("combinator", "and"):
+        case "and":
+            combinator: Literal["and", "or"] = "and"
+        case "or":
+            combinator = "or"
+        case other:
+            raise RuleError(f"{pointer}/combinator", f"{_shown(other)} is neither 'and' nor 'or'")
+    negated = node.get("not", False)
+    if not isinstance(negated, bool):
+        raise RuleError(f"{pointer}/not", "true or false is expected")
+    parts = node.get("rules")
+    if not isinstance(parts, list):
+        raise RuleError(f"{pointer}/rules", "a list of conditions and groups is expected")
+    if len(parts) > MAX_CONDITIONS:
+        raise RuleError(f"{pointer}/rules", f"at most {MAX_CONDITIONS} entries are allowed")
+    if not parts and depth > 1:
+        raise RuleError(f"{pointer}/rules", "this group is empty: add a condition or remove it")
+    return Group(
+        combinator,
+        negated,
+        tuple(_part(part, f"{pointer}/rules/{n}", depth=depth) for n, part in enumerate(parts)),
+    )
+
+
+def _part(tree: object, pointer: str, *, depth: int) -> Group | Condition:
+    if isinstance(tree, Mapping) and "rules" in tree:
+        return _group(tree, pointer, depth=depth + 1)
+    node = _object(tree, pointer, CONDITION_KEYS)
+    field = _field(node.get("field"), f"{pointer}/field")
+    operator = node.get("operator")
+    if operator not in field.operators:
+        raise RuleError(
+            f"{pointer}/operator",
+            f"{field.name} takes {', '.join(field.operators)}, not {_shown(operator)}",
+        )
+    if (source := node.get("valueSource", "value")) != "value":
+        raise RuleError(f"{pointer}/valueSource", f"{_shown(source)} is not known; use 'value'")
+    return Condition(
+        field,
+        str(operator),
+        _value(field, str(operator), node.get("value"), f"{pointer}/value"),
+        _window(field, node.get("within_days"), f"{pointer}/within_days"),
+    )
+
+
+def _object(tree: object, pointer: str, keys: frozenset[str]) -> Mapping[str, Any]:
+    if not isinstance(tree, Mapping):
+        raise RuleError(pointer, f"an object with {', '.join(sorted(keys))} is expected")
+    for key in tree:
+        if key not in keys | EDITOR_KEYS:
+            raise RuleError(pointer, f"the key {_shown(key)} is not known{_near(key, keys)}")
+    return tree
+
+
+def _field(name: object, pointer: str) -> Field:
+    if isinstance(name, str) and name in FIELDS:
+        return FIELDS[name]
+    raise RuleError(pointer, f"there is no field {_shown(name)}{_near(name, FIELDS)}")
+
+
+def _near(name: object, names: Iterable[str]) -> str:
+    near = difflib.get_close_matches(str(name)[:60], names)
+    return f"; did you mean {' or '.join(near)}?" if near else ""
+
+
+def _shown(value: object) -> str:
+    return reprlib.repr(value)  # short, and safe on deep nesting
+
+
+def _window(field: Field, days: object, pointer: str) -> int | None:
+    if days is None or days == "":
+        return None
+    if not field.takes_window:
+        raise RuleError(pointer, f"{field.name} takes no window of days")
+    return int(_number(days, pointer, low=1, high=MAX_DAYS, whole=True))
+
+
+def _value(field: Field, operator: str, raw: object, pointer: str) -> Value:
+    if operator in PRESENCE:
+        return None
+    read = _reader(field)
+    if operator in {"in", "notIn"}:
+        values = _list(raw, pointer)
+        return tuple(read(value, f"{pointer}/{n}") for n, value in enumerate(values))
+    if operator in {"between", "notBetween"}:
+        values = _list(raw, pointer)
+        if len(values) != 2:  # noqa: PLR2004 -- a range has two ends
+            raise RuleError(pointer, "two numbers are expected, the lower one first")
+        low, high = (read(value, f"{pointer}/{n}") for n, value in enumerate(values))
+        if float(low) > float(high):
+            raise RuleError(pointer, f"the range is empty: {low} is above {high}")
+        return (low, high)
+    return read(raw, pointer)
+
+
+def _list(raw: object, pointer: str) -> list[object]:
+    values = raw.split(",") if isinstance(raw, str) else raw
+    if not isinstance(values, list) or not values:
+        raise RuleError(pointer, "a list with at least one value is expected")
+    if len(values) > MAX_VALUES:
+        raise RuleError(pointer, f"at most {MAX_VALUES} values are allowed")
+    return [value.strip() if isinstance(value, str) else value for value in values]
+
+
+def _reader(field: Field) -> Callable[[object, str], Scalar]:
+    if field.kind in WHOLE_KINDS | FRACTION_KINDS:
+        low, high = RANGES.get(field.kind, (-MAX_NUMBER, MAX_NUMBER))
+        whole = field.kind in WHOLE_KINDS
+        return lambda raw, pointer: _number(raw, pointer, low=low, high=high, whole=whole)
+    if field.kind == Kind.CONSENT:
+        return _consent
+    return lambda raw, pointer: _text(raw, pointer, choices=field.choices)
+
+
+def _number(raw: object, pointer: str, *, low: int, high: int, whole: bool) -> int | float:
+    number = _parsed_number(raw)
+    if number is None:
+        raise RuleError(pointer, f"a number is expected, not {_shown(raw)}")
+    if not low <= number <= high:
+        raise RuleError(pointer, f"{_shown(raw)} is outside {low} to {high}")
+    if whole and number != int(number):
+        raise RuleError(pointer, f"a whole number is expected, not {_shown(raw)}")
+    return int(number) if whole else float(number)
+
+
+def _parsed_number(raw: object) -> int | float | None:
+    if isinstance(raw, bool) or not isinstance(raw, int | float | str):
+        return None
+    if isinstance(raw, int):
+        return raw
+    try:
+        number = float(raw[:40] if isinstance(raw, str) else raw)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _text(raw: object, pointer: str, *, choices: tuple[str, ...] = ()) -> str:
+    if not isinstance(raw, str) or not raw.strip():
+        raise RuleError(pointer, "a text is expected")
+    if len(raw) > MAX_TEXT:
+        raise RuleError(pointer, f"at most {MAX_TEXT} characters are allowed")
+    if "\0" in raw or any("\ud800" <= char <= "\udfff" for char in raw):
+        raise RuleError(pointer, "the text holds a character that cannot be stored")
+    if choices and raw not in choices:
+        raise RuleError(pointer, f"{_shown(raw)} is not one of {', '.join(choices)}")
+    return raw
+
+
+def _consent(raw: object, pointer: str) -> str:
+    text = _text(raw, pointer)
+    purpose, _, channel = text.partition(":")
+    if not purpose or not channel:
+        raise RuleError(pointer, "purpose:channel is expected, as in campaign.email:email")
+    return text

@@ -1,0 +1,111 @@
+"""The background work of profiles: imports, merging events, partitions ahead, forgetting."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from celery import shared_task
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from jobs.models import Job
+from jobs.registry import job
+from jobs.work import Work
+from privacy import consent
+from profiles import asking, importing, importing_people, merging, partitions, uploads
+from profiles.models import Upload
+
+MERGE_FOR: Final = timedelta(seconds=60)
+
+
+@job(asking.MERGE, title=_("Merge of events"), queue=Job.Queue.DEFAULT)
+def merge_events(work: Work) -> dict[str, Any]:
+    """Merge until nothing waits or a minute is over; the next wake-up goes on."""
+    until = work.now + MERGE_FOR
+    n_merged = int(work.cursor.get("n_merged", 0))
+    n_taken = 1
+    while n_taken and work.now < until:
+        with work.step() as cursor:
+            n_taken = merging.merge(work.now)
+            n_merged += n_taken
+            cursor["n_merged"] = n_merged
+        work.progress(n_merged, n_merged + n_taken)
+    return {"n_merged": n_merged}
+
+
+@shared_task
+def wake_merge() -> None:
+    """Find staged events whose wake-up was lost; runs every two seconds."""
+    merging.wake_if_needed(timezone.now())
+
+
+@shared_task
+def keep_events_in_order() -> None:
+    """Make the partitions ahead, forget old message ids and uploaded files; runs every hour."""
+    partitions.ensure(timezone.now())
+    merging.forget(timezone.now())
+    uploads.discard_old(timezone.now())
+
+
+@job(asking.IMPORTS["orders"], title=_("Import of orders"), queue=Job.Queue.BATCH)
+def import_orders(work: Work) -> dict[str, Any]:
+    upload = Upload.objects.get(pk=work.payload["upload"])
+    summary = importing.import_orders(upload, work)
+    uploads.discard(upload)
+    return summary
+
+
+@job(asking.IMPORTS["customers"], title=_("Import of customers"), queue=Job.Queue.BATCH)
+def import_customers(work: Work) -> dict[str, Any]:
+    upload = Upload.objects.get(pk=work.payload["upload"])
+    summary = importing_people.run(importing_people.customers(), upload, work)
+    uploads.discard(upload)
+    return summary
+
+
+@job(asking.IMPORTS["consents"], title=_("Import of consents"), queue=Job.Queue.BATCH)
+def import_consents(work: Work) -> dict[str, Any]:
+    """Bring the consents in or, of a preview, say what would come of them."""
+    upload = Upload.objects.get(pk=work.payload["upload"])
+    importing_people.refuse_before_suppressions()
+    summary = importing_people.run(importing_people.consents(upload), upload, work)
+    if not upload.options.get("preview"):
+        uploads.discard(upload)
+    return summary
+
+
+@job(asking.IMPORTS["suppressions"], title=_("Import of suppressions"), queue=Job.Queue.BATCH)
+def import_suppressions(work: Work) -> dict[str, Any]:
+    upload = Upload.objects.get(pk=work.payload["upload"])
+    summary = importing_people.run(importing_people.suppressions(), upload, work)
+    uploads.discard(upload)
+    return summary
+
+
+@job(asking.UNDO_CONSENTS, title=_("Taking back an import of consents"), queue=Job.Queue.BATCH)
+def undo_consents(work: Work) -> dict[str, Any]:
+    """Retract every entry of the import, some a step."""
+    upload = Upload.objects.get(pk=work.payload["upload"])
+    n_done = 1
+    while n_done:
+        with work.step() as cursor:
+            n_done = consent.retract(upload.uuid, source=f"undo:{upload.uuid}", now=work.now)
+            cursor["n_retracted"] = cursor.get("n_retracted", 0) + n_done
+    summary = upload.summary | {"n_retracted": work.cursor["n_retracted"]}
+    Upload.objects.filter(pk=upload.pk).update(summary=summary)
+    return {"n_retracted": work.cursor["n_retracted"]}
+
+
+@job(asking.BUILD, title=_("Build of profiles and personas"), queue=Job.Queue.BATCH)
+def build_profiles(work: Work) -> dict[str, Any]:
+    """Traits, clusters, personas as of `payload["as_of"]` (ISO 8601), segments recounted."""
+    from profiles import profiling
+
+    return profiling.build(work, datetime.fromisoformat(work.payload["as_of"]))
+
+
+@shared_task
+def build_nightly() -> None:
+    """Ask for profiles as of now, unless a build is waiting or running."""
+    asking.ask_for_build(timezone.now())

@@ -1,0 +1,3 @@
+from recommendations.admin import products, runs
+
+__all__ = ["products", "runs"]

@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.auth.decorators import permission_required
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import URLPattern, path
+from django.utils import timezone
+from django.utils.translation import get_language, gettext_lazy
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from privacy.admin.viewing import ViewOnlyAdmin
+from profiles.models import Customer
+from recommendations import asking, serving
+from recommendations.models import Product, TrainingRun
+
+METRICS = {
+    "ndcg@10": gettext_lazy("Right products near the top (nDCG@10)"),
+    "recall@20": gettext_lazy("Later purchases found in 20 (recall@20)"),
+    "coverage@20": gettext_lazy("Part of the catalogue shown (coverage@20)"),
+}
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One metric of one engine, for the chart and the table beside it."""
+
+    metric: str
+    label: str
+    estimate: float
+    low: float
+    high: float
+    text: str
+    series: str
+
+
+def judged(run: TrainingRun) -> list[Judged]:
+    """The run's metrics beside those of 28-day popularity, metric by metric."""
+    engines = (
+        (run.engine, run.metrics, "1"),
+        (_("28-day popularity"), run.baseline_metrics, "holdout"),
+    )
+    return [
+        _judged(name, engine, metrics[name], series)
+        for name in METRICS
+        for engine, metrics, series in engines
+        if name in metrics
+    ]
+
+
+def _judged(metric: str, engine: str, found: dict[str, float], series: str) -> Judged:
+    value = found["value"]
+    low, high = found.get("low", value), found.get("high", value)
+    return Judged(
+        metric=str(METRICS[metric]),
+        label=engine,
+        estimate=value,
+        low=low,
+        high=high,
+        text=f"{value:.3f} ({low:.3f} – {high:.3f})" if low < high else f"{value:.3f}",
+        series=series,
+    )
+
+
+@admin.register(TrainingRun)
+class TrainingRunAdmin(ViewOnlyAdmin[TrainingRun]):
+    """Model cards: each run's list row leads to what it was made of and how good it is."""
+
+    list_display = [
+        "created_at",
+        "engine",
+        "as_of",
+        "verdict",
+        "is_active",
+        "n_customers",
+        "n_products",
+    ]
+    list_filter = ["verdict", "is_active"]
+    ordering = ["-created_at", "-pk"]
+    list_before_template = "recommendations/runs_head.html"
+
+    def get_urls(self) -> list[URLPattern]:
+        pages: dict[str, tuple[Callable[..., HttpResponse], str]] = {
+            "inspect/": (inspect_page, "inspect"),
+            "train/": (train_action, "train"),
+            "<int:pk>/change/": (run_page, "change"),
+        }
+        own = [
+            path(
+                route,
+                self.admin_site.admin_view(view),
+                name=f"recommendations_trainingrun_{name}",
+            )
+            for route, (view, name) in pages.items()
+        ]
+        return [*own, *super().get_urls()]
+
+
+@permission_required("recommendations.view_trainingrun", raise_exception=True)
+def run_page(request: HttpRequest, pk: int) -> HttpResponse:
+    run = get_object_or_404(TrainingRun, pk=pk)
+    context = {
+        **admin.site.each_context(request),
+        "title": _("Training run"),
+        "run": run,
+        "judged": judged(run),
+    }
+    return render(request, "recommendations/run.html", context)
+
+
+@require_POST
+def train_action(request: HttpRequest) -> HttpResponse:
+    if not request.user.has_perm("recommendations.change_trainingrun"):
+        raise PermissionDenied
+    asking.ask_for_training(timezone.now())
+    return redirect("admin:jobs_job_changelist")
+
+
+@permission_required("recommendations.view_trainingrun", raise_exception=True)
+def inspect_page(request: HttpRequest) -> HttpResponse:
+    """What a customer or a product gets recommended, and why."""
+    customer_id, product_id = request.GET.get("customer", ""), request.GET.get("product", "")
+    context: dict[str, Any] = {
+        **admin.site.each_context(request),
+        "title": _("Why this product"),
+        "customer_id": customer_id,
+        "product_id": product_id,
+        "sample_customers": Customer.objects.order_by("pk").values_list("external_id", flat=True)[
+            :200
+        ],
+        "sample_products": Product.objects.order_by("title").values_list("product_id", "title")[
+            :400
+        ],
+    }
+    language = get_language() or "en"
+    if customer_id:
+        customer = Customer.objects.filter(external_id=customer_id).first()
+        context["unknown"] = customer is None
+        context["served"] = serving.for_customer(
+            customer.pk if customer else None, n=10, language=language
+        )
+    elif product_id:
+        context["unknown"] = not Product.objects.filter(product_id=product_id).exists()
+        context["served"] = serving.similar(product_id, n=10, language=language)
+    return render(request, "recommendations/inspect.html", context)

@@ -1,0 +1,8 @@
+from django.urls import path
+
+from recommendations.api.views import RecommendationsView, SimilarView
+
+urlpatterns = [
+    path("recommendations", RecommendationsView.as_view(), name="recommendations"),
+    path("products/<str:product_id>/similar", SimilarView.as_view(), name="similar-products"),
+]

@@ -1,0 +1,211 @@
+"""Recommendations for a page of the shop: whom it is for, and a full strip with its reasons."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+from uuid import uuid4
+
+from django.conf import settings
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from privacy import doors
+from privacy.api.authentication import key_of
+from privacy.api.browsers import BrowserReachable
+from privacy.models import ApiKey, Shop
+from privacy.problems import DomainError
+from profiles import visitors
+from profiles.api.identifiers import checked
+from profiles.money import exponent, from_minor
+from recommendations import serving
+from recommendations.serving import Recommended, Served
+
+CACHED = "private, max-age=30"
+
+
+class LookSerializer(serializers.Serializer[Any]):
+    n = serializers.IntegerField(min_value=1, max_value=50, default=10)
+    language = serializers.ChoiceField(
+        choices=[code for code, _name in settings.LANGUAGES],
+        required=False,
+        help_text="Of titles and reasons; without it, what Accept-Language says.",
+    )
+
+
+class AskSerializer(LookSerializer):
+    placement = serializers.CharField(max_length=64, default="default")
+    userId = serializers.CharField(max_length=100, required=False)
+    userHash = serializers.CharField(
+        max_length=64,
+        required=False,
+        help_text="HMAC-SHA256 in hex of `userId.userHashExpires` under the identity secret;"
+        " a publishable key needs it to read by userId.",
+    )
+    userHashExpires = serializers.IntegerField(
+        required=False, help_text="Seconds since 1970, at most 24 hours ahead."
+    )
+    anonymousId = serializers.CharField(max_length=200, required=False)
+    productId = serializers.CharField(
+        max_length=100, required=False, help_text="The product that the page shows."
+    )
+
+
+class ReasonSerializer(serializers.Serializer[Any]):
+    code = serializers.CharField(source="reason_code")
+    text = serializers.CharField(source="reason_text")
+    basedOn = serializers.ListField(child=serializers.CharField(), source="based_on")
+
+
+class ShownProductSerializer(serializers.Serializer[Any]):
+    title = serializers.CharField()
+    category = serializers.CharField()
+    price = serializers.CharField(allow_null=True, help_text="A decimal string.")
+    currency = serializers.CharField()
+    imageUrl = serializers.CharField()
+    link = serializers.CharField()
+
+
+class ItemSerializer(serializers.Serializer[Any]):
+    productId = serializers.CharField()
+    position = serializers.IntegerField(help_text="From 1.")
+    score = serializers.FloatField()
+    reason = ReasonSerializer()
+    product = ShownProductSerializer()
+
+
+class ModelSerializer(serializers.Serializer[Any]):
+    name = serializers.CharField()
+    version = serializers.CharField()
+
+
+class RecommendationsSerializer(serializers.Serializer[Any]):
+    recommendationId = serializers.UUIDField(help_text="Send it back with views and clicks.")
+    placement = serializers.CharField()
+    model = ModelSerializer()
+    items = ItemSerializer(many=True)
+    fallback = serializers.BooleanField(help_text="Whether popular products fill a place.")
+
+
+class RecommendationsView(BrowserReachable):
+    required_scope = "recommendations:read"
+
+    @extend_schema(
+        operation_id="recommendations",
+        summary="Products for a visitor",
+        parameters=[AskSerializer],
+        responses=RecommendationsSerializer,
+    )
+    def get(self, request: Request) -> Response:
+        return _recommend(request, request.query_params)
+
+    @extend_schema(
+        operation_id="ask_recommendations",
+        summary="Products for a visitor",
+        request=AskSerializer,
+        responses=RecommendationsSerializer,
+    )
+    def post(self, request: Request) -> Response:
+        """The same, for clients that do not put ids into addresses."""
+        return _recommend(request, request.data)
+
+
+class SimilarView(BrowserReachable):
+    required_scope = "recommendations:read"
+
+    @extend_schema(
+        operation_id="similar_products",
+        summary="Products that are bought together with one",
+        parameters=[LookSerializer],
+        responses=RecommendationsSerializer,
+    )
+    def get(self, request: Request, product_id: str) -> Response:
+        look = LookSerializer(data=request.query_params)
+        look.is_valid(raise_exception=True)
+        served = serving.similar(
+            checked(product_id), n=look.validated_data["n"], language=_language(look.validated_data)
+        )
+        return _answer(served, placement="similar")
+
+
+def _recommend(request: Request, given: Any) -> Response:
+    ask = AskSerializer(data=given)
+    ask.is_valid(raise_exception=True)
+    facts = ask.validated_data
+    key, now = key_of(request), timezone.now()
+    if facts.get("userId") and key.kind != ApiKey.Kind.SECRET:
+        _require_hash(key, facts)
+    elif key.kind != ApiKey.Kind.SECRET and not facts.get("anonymousId"):
+        detail = _("A publishable key needs an anonymousId, or a userId with its userHash.")
+        raise DomainError("visitor_needed", detail)
+    visitor = visitors.find(
+        user_id=facts.get("userId", ""), anonymous_id=facts.get("anonymousId", ""), now=now
+    )
+    shown = (facts["productId"],) if facts.get("productId") else ()
+    served = serving.for_customer(
+        visitor.customer_pk,
+        n=facts["n"],
+        language=_language(facts),
+        recent_product_ids=(*shown, *visitor.recent_product_ids),
+    )
+    return _answer(served, placement=facts["placement"])
+
+
+def _require_hash(key: ApiKey, facts: dict[str, Any]) -> None:
+    is_vouched = doors.vouches(
+        key.source,
+        facts["userId"],
+        facts.get("userHash", ""),
+        facts.get("userHashExpires", 0),
+        timezone.now(),
+    )
+    if not is_vouched:
+        detail = _("The userHash does not fit the userId, or it has expired.")
+        raise DomainError("invalid_user_hash", detail, status=HTTPStatus.FORBIDDEN)
+
+
+def _language(facts: dict[str, Any]) -> str:
+    return str(facts.get("language") or translation.get_language() or settings.LANGUAGE_CODE)
+
+
+def _answer(served: Served, *, placement: str) -> Response:
+    currency = Shop.current().currency
+    run = served.run
+    body = {
+        "recommendationId": uuid4(),
+        "placement": placement,
+        "model": {"name": run.engine, "version": str(run.pk)}
+        if run
+        else {"name": "popular", "version": ""},
+        "items": [
+            _item(item, position, currency) for position, item in enumerate(served.items, start=1)
+        ],
+        "fallback": served.fallback,
+    }
+    response = Response(RecommendationsSerializer(body).data)
+    response["Cache-Control"] = CACHED
+    return response
+
+
+def _item(item: Recommended, position: int, currency: str) -> dict[str, Any]:
+    price = item.price_minor
+    return {
+        "productId": item.product_id,
+        "position": position,
+        "score": item.score,
+        "reason": item,
+        "product": {
+            "title": item.title,
+            "category": item.category,
+            "price": None
+            if price is None
+            else f"{from_minor(price, currency):.{exponent(currency)}f}",
+            "currency": currency,
+            "imageUrl": item.image_url,
+            "link": item.link,
+        },
+    }

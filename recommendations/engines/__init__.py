@@ -1,0 +1,1 @@
+"""Recommendation engines: pure functions on sparse matrices, one protocol for all."""

@@ -1,0 +1,1 @@
+"""How good a ranking is: splits by time, metrics over the whole catalogue, intervals."""

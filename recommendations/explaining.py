@@ -1,0 +1,40 @@
+"""Reasons: a code and product ids are stored, words are made when they are shown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db import models
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class Reason(models.TextChoices):
+    """Why a product is shown."""
+
+    BOUGHT = "because_you_bought", _("Goes with what you bought")
+    LOOKED = "because_you_looked", _("Goes with what you looked at")
+    TOGETHER = "bought_together", _("Often bought together")
+    POPULAR_NOW = "popular_this_month", _("Popular this month")
+    POPULAR = "popular", _("Popular with our customers")
+
+
+def words(code: str, titles: Sequence[str]) -> str:
+    """Say a reason in the active language; `titles` are of the products it is based on.
+
+    Only the first is named: it contributes most, and a strip has little room.
+    """
+    if not titles:
+        return str(Reason(code).label)
+    match Reason(code):
+        case Reason.BOUGHT:
+            return gettext("Because you bought %(title)s") % {"title": titles[0]}
+        case Reason.LOOKED:
+            return gettext("Because you looked at %(title)s") % {"title": titles[0]}
+        case Reason.TOGETHER:
+            return gettext("Often bought together with %(title)s") % {"title": titles[0]}
+        case reason:
+            return str(reason.label)

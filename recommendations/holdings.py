@@ -1,0 +1,27 @@
+"""What recommendations hold about persons, and what erasing one does to it."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext_lazy as _
+
+from privacy import registry
+from recommendations.models import CustomerListing, Product, ProductListing, TrainingRun
+
+
+def declare() -> None:
+    """Enter every model of this app.
+
+    Neighbours of products were counted over all baskets, the person's among them: they are
+    made anew without the person by the next nightly training.
+    """
+    registry.delete(CustomerListing, "customer__subject")
+    registry.nobody(Product, reason=_("The catalogue."))
+    registry.nobody(
+        ProductListing, TrainingRun, reason=_("Figures of many customers, made anew nightly.")
+    )
+    registry.retain(
+        "recommendations",
+        _("Recommendations"),
+        days=None,
+        reason=_("Made anew nightly; the lists of the last three trainings are kept."),
+    )

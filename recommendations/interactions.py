@@ -1,0 +1,130 @@
+"""From orders to interactions: who bought what when, without those who must not be profiled."""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import dataclass
+from functools import reduce
+from typing import TYPE_CHECKING, Any
+from zlib import crc32
+
+import numpy as np
+from django.db.models import F
+
+from profiles.models import Customer, Order, OrderLine
+from recommendations.engines.base import Integers, Interactions, Items
+from recommendations.models import Product
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+CHUNK = 20_000
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The interactions of a shop, and whose they are.
+
+    People are in the order of their external ids and products of theirs, both by code
+    point, so every database gives the same numbers. `customers` holds primary keys by row.
+    """
+
+    interactions: Interactions
+    items: Items
+    customers: tuple[int, ...]
+
+    @property
+    def end(self) -> int:
+        """The second after the last interaction: where the last window ends."""
+        return int(self.interactions.at.max(initial=-1)) + 1
+
+    @property
+    def fingerprint(self) -> int:
+        """A number that changes with any event, person or product."""
+        data = self.interactions
+        whose = repr((self.customers, self.items.ids)).encode()
+        columns = (data.users, data.items, data.at)
+        return reduce(lambda so_far, column: crc32(column.tobytes(), so_far), columns, crc32(whose))
+
+
+def read(as_of: datetime) -> Reading:
+    """Read the order lines up to `as_of`, net of what was given back entirely.
+
+    Guest orders become anonymous baskets. Orders of customers who are restricted, erased or
+    refuse profiling are left out altogether.
+    """
+    customers = _customers()
+    row_of = {pk: row for row, pk in enumerate(customers)}
+    orders = Order.objects.filter(placed_at__lt=as_of).exclude(status=Order.Status.CANCELLED)
+    known = orders.filter(customer__isnull=False).values_list("pk", "customer_id", "placed_at")
+    place_of = {
+        pk: (row_of[customer or 0], int(placed_at.timestamp()))
+        for pk, customer, placed_at in known.iterator(CHUNK)
+        if customer in row_of
+    }
+    guests = sorted(orders.filter(customer=None).values_list("number", "pk", "placed_at"))
+    for row, (_, pk, placed_at) in enumerate(guests, start=len(customers)):
+        place_of[pk] = (row, int(placed_at.timestamp()))
+    users, codes, moments, products = _events(place_of, as_of)
+    number_of, items = _items(products)
+    numbers = number_of[codes]
+    order = np.lexsort((numbers, moments, users))  # databases return rows in any order
+    return Reading(
+        Interactions(
+            users=users[order],
+            items=numbers[order],
+            at=moments[order],
+            n_people=len(customers),
+            n_rows=len(customers) + len(guests),
+            n_items=len(items.ids),
+        ),
+        items,
+        customers,
+    )
+
+
+def _customers() -> tuple[int, ...]:
+    allowed = Customer.objects.for_purpose("recommend").values_list("external_id", "pk")
+    return tuple(pk for _, pk in sorted(allowed.iterator(CHUNK)))
+
+
+def _events(
+    place_of: dict[int, tuple[int, int]], as_of: datetime
+) -> tuple[Integers, Integers, Integers, list[str]]:
+    """Return users, product codes, times, and the product of each code."""
+    kept = OrderLine.objects.filter(
+        order__placed_at__lt=as_of, quantity__gt=F("refunded_quantity")
+    ).exclude(product_id="")
+    users, codes, at = array("q"), array("q"), array("q")
+    code_of: dict[str, int] = {}
+    for order, product in kept.values_list("order_id", "product_id").iterator(CHUNK):
+        if (there := place_of.get(order)) is None:
+            continue
+        users.append(there[0])
+        at.append(there[1])
+        codes.append(code_of.setdefault(product, len(code_of)))
+    return _numbers(users), _numbers(codes), _numbers(at), list(code_of)
+
+
+def _numbers(values: array[Any]) -> Integers:
+    return np.array(values, dtype=np.int64)
+
+
+def _items(products: list[str]) -> tuple[Integers, Items]:
+    """Return each code's place in the order of product ids, and the items in that order."""
+    order = sorted(range(len(products)), key=products.__getitem__)
+    number_of = np.empty(len(products), dtype=np.int64)
+    number_of[order] = np.arange(len(products))
+    ids = tuple(products[code] for code in order)
+    flags = {
+        product: (again, sold)
+        for product, again, sold in Product.objects.values_list(
+            "product_id", "is_consumable", "is_active"
+        ).iterator(CHUNK)
+    }
+    known = [flags.get(product, (False, True)) for product in ids]
+    return number_of, Items(
+        ids,
+        repeatable=np.array([again for again, _ in known], dtype=np.bool_),
+        on_sale=np.array([sold for _, sold in known], dtype=np.bool_),
+    )

@@ -1,0 +1,244 @@
+"""Serving: stored lists and neighbours to products with reasons; always a full strip.
+
+The number of queries does not depend on the number of customers. Nothing numeric is
+imported: what a visitor needs is in the lists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from django.db.models import F
+from django.utils import translation
+
+from profiles.models import Customer, OrderLine
+from recommendations import explaining
+from recommendations.explaining import Reason
+from recommendations.models import CustomerListing, Product, ProductListing, TrainingRun
+
+N_RECENT = 20
+SPARE_POPULAR = 50
+
+
+@dataclass(frozen=True)
+class Recommended:
+    """A product to show and why; money in minor units of the shop's currency."""
+
+    product_id: str
+    title: str
+    category: str
+    price_minor: int | None
+    image_url: str
+    link: str
+    score: float
+    reason_code: str
+    reason_text: str
+    based_on: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Served:
+    """What is shown; `fallback` says that popular products fill at least one place."""
+
+    items: list[Recommended]
+    fallback: bool
+    run: TrainingRun | None
+
+
+class Entry(NamedTuple):
+    """A place of a stored list."""
+
+    product_id: str
+    score: float
+    reason: str
+    based_on: tuple[str, ...]
+
+
+def for_customers(
+    customer_pks: Iterable[int], *, n: int, language: str
+) -> dict[int, list[Recommended]]:
+    """Return `n` products for each customer, e.g. for the messages of a batch.
+
+    Customers without a list of their own, and those who refuse profiling, get what is
+    popular. Meant for up to some thousand customers a call.
+    """
+    run = TrainingRun.objects.active()
+    pks = list(customer_pks)
+    allowed = _allowed(pks)
+    lists = _stored(run, allowed)
+    served = _serve({pk: lists.get(pk, []) for pk in pks}, allowed, n=n, language=language)
+    return {pk: items for pk, (items, _) in served.items()}
+
+
+def for_customer(
+    customer_pk: int | None,
+    *,
+    n: int,
+    language: str,
+    recent_product_ids: Sequence[str] = (),
+) -> Served:
+    """Return `n` products for a customer, or for a visitor nobody knows.
+
+    `recent_product_ids` (newest first, 20 count) are what the visitor just looked at: the
+    neighbours of each add to the scores, so a new visitor gets a personal list after the
+    first event. They are ignored for a customer who refuses profiling.
+    """
+    run = TrainingRun.objects.active()
+    allowed = _allowed([] if customer_pk is None else [customer_pk])
+    entries: list[Entry] = []
+    if customer_pk is None or customer_pk in allowed:
+        recent = list(dict.fromkeys(recent_product_ids))[:N_RECENT]
+        stored = _stored(run, allowed).get(customer_pk or 0, [])
+        entries = _summed([*stored, *_neighbours(run, recent)], without=recent)
+    key = customer_pk or 0
+    items, fallback = _serve({key: entries}, allowed, n=n, language=language)[key]
+    return Served(items, fallback, run)
+
+
+def of_customer(customer: Customer, _now: datetime) -> dict[str, Any]:
+    """Return what the customer's page shows: five products in the reader's language."""
+    language = translation.get_language() or "en"
+    return {"served": for_customer(customer.pk, n=5, language=language)}
+
+
+def similar(product_id: str, *, n: int, language: str) -> Served:
+    """Return `n` products that are often bought together with one."""
+    run = TrainingRun.objects.active()
+    entries = _neighbours(run, [product_id], reason=Reason.TOGETHER)
+    items, fallback = _serve({0: entries}, (), n=n, language=language, without=product_id)[0]
+    return Served(items, fallback, run)
+
+
+def _allowed(pks: Sequence[int]) -> set[int]:
+    if not pks:
+        return set()
+    allowed = Customer.objects.for_purpose("recommend").filter(pk__in=pks)
+    return set(allowed.values_list("pk", flat=True))
+
+
+def _stored(run: TrainingRun | None, pks: Collection[int]) -> dict[int, list[Entry]]:
+    if run is None or not pks:
+        return {}
+    lists = CustomerListing.objects.filter(run=run, customer_id__in=pks)
+    return {pk: _entries(items) for pk, items in lists.values_list("customer_id", "items")}
+
+
+def _neighbours(
+    run: TrainingRun | None, product_ids: Sequence[str], *, reason: str = Reason.LOOKED.value
+) -> list[Entry]:
+    if run is None or not product_ids:
+        return []
+    lists = ProductListing.objects.filter(run=run, product_id__in=product_ids)
+    return [
+        entry._replace(reason=str(reason))
+        for items in lists.order_by("product_id").values_list("items", flat=True)
+        for entry in _entries(items)
+    ]
+
+
+def _popular() -> list[Entry]:
+    """Return what was popular when a training last finished, whichever run serves."""
+    newest = ProductListing.objects.filter(product_id="").order_by("-run__created_at", "-run_id")
+    return _entries(newest.values_list("items", flat=True).first() or [])
+
+
+def _entries(items: Iterable[tuple[str, float, str, list[str]]]) -> list[Entry]:
+    return [Entry(product, score, reason, tuple(base)) for product, score, reason, base in items]
+
+
+def _summed(entries: Iterable[Entry], *, without: Collection[str]) -> list[Entry]:
+    """Add up the scores of each product; the greatest part gives the reason. Best first."""
+    total: dict[str, float] = {}
+    main: dict[str, Entry] = {}
+    for entry in entries:
+        if entry.product_id in without:
+            continue
+        total[entry.product_id] = total.get(entry.product_id, 0) + entry.score
+        if entry.score > main.setdefault(entry.product_id, entry).score:
+            main[entry.product_id] = entry
+    order = sorted(total, key=lambda product: (-total[product], product))
+    return [main[product]._replace(score=total[product]) for product in order]
+
+
+def _serve(
+    lists: dict[int, list[Entry]],
+    allowed: Collection[int],
+    *,
+    n: int,
+    language: str,
+    without: str = "",
+) -> dict[int, tuple[list[Recommended], bool]]:
+    """Fill each list up to `n` with what is popular and dress its entries as products."""
+    popular = _popular()[: n + SPARE_POPULAR]
+    everything = [*popular, *(entry for entries in lists.values() for entry in entries)]
+    shelf = _shelf(everything)
+    owned = _owned({entry.product_id for entry in everything}, allowed, shelf)
+    served = {}
+    with translation.override(language):
+        for pk, entries in lists.items():
+            hidden = owned.get(pk, set()) | {without}
+            own = _shown(entries, shelf, hidden)[:n]
+            shown = {entry.product_id for entry in own}
+            filling = _shown(popular, shelf, hidden | shown)[: n - len(own)]
+            items = [_dressed(entry, shelf, language) for entry in (*own, *filling)]
+            served[pk] = (items, len(own) < n)
+    return served
+
+
+def _shelf(entries: Iterable[Entry]) -> dict[str, Product]:
+    ids = {id_ for entry in entries for id_ in (entry.product_id, *entry.based_on)}
+    columns = ("product_id", "title", "category", "price_minor", "image_url", "link")
+    products = Product.objects.filter(product_id__in=ids).only(
+        *columns, "translations", "is_active", "is_consumable"
+    )
+    return {product.product_id: product for product in products}
+
+
+def _owned(
+    product_ids: Collection[str], customers: Collection[int], shelf: dict[str, Product]
+) -> dict[int, set[str]]:
+    """Return which of the products each customer has and does not buy again."""
+    once = [id_ for id_ in product_ids if id_ in shelf and not shelf[id_].is_consumable]
+    owned: dict[int, set[str]] = {}
+    if not customers:
+        return owned
+    bought = OrderLine.objects.filter(
+        order__customer_id__in=customers,
+        product_id__in=once,
+        quantity__gt=F("refunded_quantity"),
+    )
+    for customer, product in bought.values_list("order__customer_id", "product_id").distinct():
+        owned.setdefault(customer or 0, set()).add(product)
+    return owned
+
+
+def _shown(
+    entries: Iterable[Entry], shelf: dict[str, Product], hidden: Collection[str]
+) -> list[Entry]:
+    return [
+        entry
+        for entry in entries
+        if entry.product_id not in hidden
+        and entry.product_id in shelf
+        and shelf[entry.product_id].is_active
+    ]
+
+
+def _dressed(entry: Entry, shelf: dict[str, Product], language: str) -> Recommended:
+    product = shelf[entry.product_id]
+    bases = [shelf[id_].title_in(language) for id_ in entry.based_on if id_ in shelf]
+    return Recommended(
+        product_id=product.product_id,
+        title=product.title_in(language),
+        category=product.category,
+        price_minor=product.price_minor,
+        image_url=product.image_url,
+        link=product.link,
+        score=entry.score,
+        reason_code=entry.reason,
+        reason_text=explaining.words(entry.reason, bases),
+        based_on=entry.based_on,
+    )

@@ -1,0 +1,97 @@
+"""Kill -9 at random moments of a rotation: at every moment all values open and all are found."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.faults.installation import ROOT, Installation, installation, kill, until
+
+pytestmark = pytest.mark.slow
+
+N_PEOPLE = 3_000
+KILLS = 4
+RESUMED_SECONDS = 5
+FILL = f"""
+from django.utils import timezone
+from privacy.models import Subject
+from profiles.models import Customer
+subjects = Subject.objects.bulk_create(Subject() for _ in range({N_PEOPLE}))
+Customer.objects.bulk_create(
+    Customer(subject=s, external_id=f"c{{n}}", email=f"p{{n}}@example.com",
+             phone=f"+86138{{n:08}}", full_name=f"N{{n}}", created_at=timezone.now())
+    for n, s in enumerate(subjects))
+"""
+LOOK = f"""
+from django.utils import timezone
+from privacy.fields import reveal_columns
+from privacy.purposes import purpose
+from profiles.models import Customer
+with purpose("import", actor="test", now=timezone.now()):
+    found = reveal_columns(Customer.objects.all(), ["email", "phone", "full_name"])
+names = {{v["email"]: (v["phone"], v["full_name"]) for v in found.values()}}
+assert names == {{f"p{{n}}@example.com": (f"+86138{{n:08}}", f"N{{n}}") for n in range({N_PEOPLE})}}
+asked = [f"p{{n}}@example.com" for n in range({N_PEOPLE})]
+assert Customer.objects.filter(email__in=asked).count() == {N_PEOPLE}, "some are not found"
+"""
+
+
+def run(made: Installation, code: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", f"import django; django.setup()\n{code}"],
+        cwd=ROOT, env=made.environ, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+def state(made: Installation, column: str) -> str:
+    return str(made.rows(f"SELECT {column} FROM jobs_job WHERE state = 'running'"))  # noqa: S608 -- our own words
+
+
+def disturb(made: Installation, what: str, *, after_seconds: float) -> float:
+    """Start a rotation and kill it a moment after it was claimed.
+
+    Returns the CPU seconds it took to be at work again: what others do on this machine aside.
+    """
+    before = state(made, "claim_token")
+    process = made.start("rotate_keys", what)
+    until(lambda: state(made, "claim_token") != before or process.poll() is not None, "the claim")
+    used = psutil.Process(process.pid).cpu_times()
+    took: float = used.user + used.system
+    time.sleep(after_seconds)
+    kill(process)
+    return took
+
+
+@pytest.mark.parametrize(
+    "database", ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]
+)
+@pytest.mark.parametrize("what", ["people", "indexes", "epochs"])
+def test_a_rotation_killed_again_and_again_loses_nothing(
+    database: str, what: str, tmp_path: Path
+) -> None:
+    url = os.environ["TEST_DATABASE_URL"] if database == "postgresql" else ""
+    chance = random.Random(what + database)
+    with installation(tmp_path, database=url, redis=os.environ.get("TEST_REDIS_URL", "")) as made:
+        for alias in ("default", "keystore"):
+            assert made.manage("migrate", "--database", alias).returncode == 0
+        run(made, FILL)
+        reached = set()
+        for _ in range(KILLS):
+            took = disturb(made, what, after_seconds=chance.uniform(0, 1.5))
+            reached.add(state(made, "cursor"))
+            run(made, LOOK)
+            assert took < RESUMED_SECONDS, "it went on late"
+        assert len(reached) > 1, "the kills came before anything was done"
+        done = made.manage("rotate_keys", what)
+
+        assert done.returncode == 0, done.stderr
+        assert "0 rows on the old key" in done.stdout
+        run(made, LOOK)

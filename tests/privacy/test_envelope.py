@@ -1,0 +1,148 @@
+"""Ciphertext v1 is final: later versions must open what is in the known-answer file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from hypothesis import given
+from hypothesis import strategies as st
+
+from privacy.crypto.envelope import Column, SealedIntegrityError, Wrapping, in_row
+
+KNOWN = json.loads((Path(__file__).parent / "data" / "ciphertext_v1.json").read_text("utf-8"))
+KEY = AESGCM(bytes(range(32)))
+PLACE = Column(b"i" * 16, "customer", "email")
+SUBJECT, ROW = b"s" * 16, b"r" * 16
+BOUND = in_row(SUBJECT, ROW)
+
+
+class Every(dict[int, AESGCM]):
+    """One cipher for all generations, so that only the seal itself can refuse."""
+
+    def get(self, generation: int, default: Any = None) -> AESGCM:
+        return KEY
+
+
+EVERY = Every()
+
+
+def seal(plaintext: bytes = b"anna@example.com", generation: int = 1) -> bytes:
+    return PLACE.seal(KEY, plaintext, generation=generation, bound=BOUND)
+
+
+@pytest.mark.parametrize("case", KNOWN["sealed"], ids=lambda case: case["field"])
+def test_the_known_answers_open(case: dict[str, Any]) -> None:
+    place = Column(bytes.fromhex(case["installation"]), case["label"], case["field"])
+    sealed = bytes.fromhex(case["sealed"])
+
+    plaintext = place.open(
+        {case["generation"]: AESGCM(bytes.fromhex(case["key"]))},
+        sealed,
+        bound=in_row(bytes.fromhex(case["subject"]), bytes.fromhex(case["row"])),
+    )
+
+    assert plaintext.decode() == case["plaintext"]
+
+
+def test_the_known_wrapped_key_opens() -> None:
+    case = KNOWN["wrapped"]
+
+    wrapping = Wrapping(
+        bytes.fromhex(case["kek"]),
+        installation=bytes.fromhex(case["installation"]),
+        epoch=case["epoch"],
+    )
+    key = wrapping.unwrap(
+        bytes.fromhex(case["wrapped"]),
+        subject=bytes.fromhex(case["subject"]),
+        generation=case["generation"],
+    )
+
+    assert key == bytes.fromhex(case["key"])
+
+
+@given(st.binary(max_size=2000), st.integers(0, 65535))
+def test_what_was_sealed_opens_in_its_place(plaintext: bytes, generation: int) -> None:
+    sealed = seal(plaintext, generation)
+
+    assert PLACE.open(EVERY, sealed, bound=BOUND) == plaintext
+    assert len(sealed) == len(plaintext) + 32
+
+
+def test_the_same_value_is_never_sealed_the_same_way_twice() -> None:
+    assert len({seal() for _ in range(100)}) == 100
+
+
+@given(st.data())
+def test_a_changed_bit_is_always_found(data: st.DataObject) -> None:
+    sealed = bytearray(seal())
+    bit = data.draw(st.integers(0, len(sealed) * 8 - 1))
+    sealed[bit // 8] ^= 1 << bit % 8
+
+    with pytest.raises(SealedIntegrityError):
+        PLACE.open(EVERY, bytes(sealed), bound=BOUND)
+
+
+@given(st.integers(0, 47))
+def test_a_value_cut_short_is_always_found(length: int) -> None:
+    with pytest.raises(SealedIntegrityError):
+        PLACE.open(EVERY, seal()[:length], bound=BOUND)
+
+
+Place = tuple[bytes, str, str, bytes, bytes]
+ids = st.binary(min_size=16, max_size=16)
+places = st.tuples(ids, st.text(max_size=9), st.text(max_size=9), ids, ids)
+
+
+@given(places, places)
+def test_a_value_opens_only_in_the_place_it_was_sealed_in(here: Place, there: Place) -> None:
+    sealed = Column(*here[:3]).seal(KEY, b"x", generation=1, bound=in_row(*here[3:]))
+
+    if here == there:
+        return
+    with pytest.raises(SealedIntegrityError):
+        Column(*there[:3]).open(EVERY, sealed, bound=in_row(*there[3:]))
+
+
+def test_parts_of_the_place_cannot_slide_into_each_other() -> None:
+    sealed = Column(b"i" * 16, "ab", "c").seal(KEY, b"x", generation=1, bound=BOUND)
+
+    with pytest.raises(SealedIntegrityError):
+        Column(b"i" * 16, "a", "bc").open(EVERY, sealed, bound=BOUND)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"subject": b"t" * 16}, {"installation": b"j" * 16}, {"epoch": 2}, {"generation": 2}],
+)
+def test_a_wrapped_key_opens_only_for_its_subject_epoch_and_generation(
+    changed: dict[str, Any],
+) -> None:
+    facts: dict[str, Any] = {"installation": b"i" * 16, "epoch": 1}
+    place: dict[str, Any] = {"subject": SUBJECT, "generation": 1}
+    wrapped = Wrapping(bytes(32), **facts).wrap(bytes(32), **place)
+    other = Wrapping(bytes(32), **facts | {k: v for k, v in changed.items() if k in facts})
+
+    assert Wrapping(bytes(32), **facts).unwrap(wrapped, **place) == bytes(32)
+    with pytest.raises(SealedIntegrityError):
+        other.unwrap(wrapped, **place | {k: v for k, v in changed.items() if k in place})
+
+
+def test_an_unknown_version_is_named() -> None:
+    with pytest.raises(SealedIntegrityError, match=r"version 2\.1"):
+        PLACE.open(EVERY, b"\x02" + seal()[1:], bound=BOUND)
+
+
+def test_a_value_of_a_destroyed_key_says_so() -> None:
+    with pytest.raises(SealedIntegrityError, match=r"key of customer\.email is gone"):
+        PLACE.open({2: KEY}, seal(generation=1), bound=BOUND)
+
+
+@pytest.mark.parametrize(("subject", "row"), [(b"s", ROW), (SUBJECT, ROW + b"r"), (b"", b"")])
+def test_only_whole_uuids_bind(subject: bytes, row: bytes) -> None:
+    with pytest.raises(ValueError, match="16 bytes"):
+        in_row(subject, row)

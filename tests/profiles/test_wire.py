@@ -1,0 +1,183 @@
+"""Reading what clients send: any bytes get a verdict, and nothing personal gets through."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from profiles import wire
+from tests.make import NOW
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)
+EMAILS = st.emails()
+NAMES = st.sampled_from(["note", "e-mail", "E_Mail", "customer name", "url", "tags", "sku", "邮箱"])
+
+
+def read(call: dict[str, Any], **facts: Any) -> wire.Message:
+    facts = {"kind": None, "sent_at": None, "received_at": NOW, "ip": ""} | facts
+    return wire.read(json.dumps(call).encode(), **facts)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(
+            ["type", "event", "userId", "anonymousId", "properties", "traits", "context",
+             "timestamp", "messageId", "name", "previousId"]
+        ),
+        VALUES | st.sampled_from(["track", "identify", "2026-03-01T00:00:00Z"]),
+    )
+)  # fmt: skip
+def test_whatever_comes_is_read_or_rejected_with_a_code(call: dict[str, Any]) -> None:
+    try:
+        message = read(call)
+    except wire.RejectedError as error:
+        code = error.code
+    else:
+        code = "read" if message.user_id or message.anonymous_id else ""
+        assert message.happened_at <= NOW
+    assert code
+
+
+@given(st.binary(max_size=200), st.sampled_from(["gzip", ""]))
+def test_any_bytes_are_a_body_or_unreadable(body: bytes, encoding: str) -> None:
+    try:
+        wire.open_envelope(wire.inflate(body, encoding), is_batch=True)
+    except wire.UnreadableError as error:
+        code = error.code
+    else:
+        code = "read"
+    assert code in {"read", "invalid_gzip", "invalid_json", "missing_batch"}
+
+
+@given(EMAILS, NAMES, st.sampled_from(["{}", "call {} now", "https://a.example/?m={}"]))
+def test_no_e_mail_address_gets_through_however_it_is_packed(
+    email: str, name: str, form: str
+) -> None:
+    text = form.format(email)
+    packed = {name: text, "in": {name: [text, {name: text}]}, "product_id": "p", text: 1}
+    for call in (
+        {"type": "track", "event": "Seen", "properties": packed},
+        {"type": "identify", "traits": packed | {"email": email, "name": text}},
+        {"type": "page", "context": {"page": {"path": text, "title": text}, "traits": packed}},
+    ):
+        message = read({"userId": "C-1", "context": {"traits": packed}} | call)
+
+        shown = json.dumps([message.properties, message.context, message.name], ensure_ascii=False)
+        assert email not in shown
+        told = [concern.detail for concern in message.concerns]
+        assert email not in "".join(told)
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("203.0.113.77", "203.0.113.0"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1::"),
+        ("::ffff:203.0.113.77", "::"),
+        ("no address", ""),
+    ],
+)
+def test_of_an_address_only_its_network_is_kept(address: str, network: str) -> None:
+    assert wire.shorten_ip(address) == network
+
+
+@pytest.mark.parametrize(
+    "identifier", ["ann@shop.example", "+43 660 123 45 67", "+8613800138000", "13800138000"]
+)
+def test_an_address_or_a_number_is_personal(identifier: str) -> None:
+    assert wire.looks_personal(identifier)
+
+
+@pytest.mark.parametrize(
+    "identifier", ["13085", "C-1007", "20231124000017", "7b0f2c1e-9a4d-4a8f-9d6e-0a1b2c3d4e5f"]
+)
+def test_an_id_of_the_shop_is_not_personal(identifier: str) -> None:
+    assert not wire.looks_personal(identifier)
+
+
+def test_a_personal_trait_of_the_wrong_type_is_told() -> None:
+    message = read({"type": "identify", "userId": "C-1", "traits": {"email": ["a"], "name": None}})
+
+    assert (message.properties, message.sealed) == ({}, {})
+    assert [concern.code for concern in message.concerns] == ["personal_data_dropped"]
+
+
+@pytest.mark.parametrize(
+    ("timestamp", "sent_at", "happened"),
+    [
+        (None, None, NOW),
+        (NOW - timedelta(days=3), None, NOW - timedelta(days=3)),
+        (NOW - timedelta(days=3), NOW - timedelta(seconds=59), NOW - timedelta(days=3)),
+        (NOW + timedelta(days=9), NOW + timedelta(days=9, hours=1), NOW - timedelta(hours=1)),
+        (NOW + timedelta(hours=5), None, NOW),
+    ],
+    ids=["none", "past", "clock right", "clock ahead", "soon"],
+)
+def test_the_time_of_an_event_is_by_our_clock(
+    timestamp: datetime | None, sent_at: datetime | None, happened: datetime
+) -> None:
+    call = {"type": "page", "userId": "C-1"}
+    call |= {"timestamp": timestamp.isoformat()} if timestamp else {}
+
+    assert read(call, sent_at=sent_at).happened_at == happened
+
+
+def test_a_deep_event_is_rejected_not_fatal() -> None:
+    deep = '{"type":"page","userId":"1","properties":{"a":' + "[" * 5000 + "]" * 5000 + "}}"
+
+    with pytest.raises(wire.RejectedError) as rejection:
+        wire.read(deep.encode(), kind=None, sent_at=None, received_at=NOW, ip="")
+    assert rejection.value.code == "too_deep"
+
+
+def test_a_clock_beyond_the_calendar_is_rejected_not_an_error() -> None:
+    far = {"type": "track", "event": "X", "userId": "C-1", "timestamp": "9999-12-31T23:59:59Z"}
+
+    with pytest.raises(wire.RejectedError) as caught:
+        read(far, sent_at=datetime(1, 1, 1, tzinfo=NOW.tzinfo))
+
+    assert caught.value.code == "timestamp_out_of_range"
+
+
+@pytest.mark.parametrize("personal", ["ann@shop.example", "+44 7700 900321"])
+def test_no_free_text_of_an_event_carries_a_person(personal: str) -> None:
+    call = {"type": "group", "userId": "C-1", "messageId": "m", "groupId": personal}
+    context = {"locale": personal, "userAgent": personal, "page": {"title": f"For {personal}"}}
+    kept = read(call | {"context": context, "traits": {"note": personal, "tags": [personal]}})
+
+    assert (kept.context, kept.properties) == ({"page": {}}, {"tags": []})
+    for name, code in (("messageId", "personal_id"), ("event", "personal_name")):
+        with pytest.raises(wire.RejectedError) as caught:
+            read({"type": "track", "event": "X", "userId": "C-1"} | {name: f"To {personal}"})
+        assert caught.value.code == code
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["打我电话13800138000", "１３８ ００１３ ８０００", "card 4111 1111 1111 1111", "身份证11010519491231002X"],
+)  # fmt: skip
+def test_what_people_write_is_dropped_if_it_tells_who_they_are(text: str) -> None:
+    query = {"query": text, "filters": [text], "nested": {"note": text}, "product_id": "p"}
+
+    message = read({"type": "track", "event": "Searched", "userId": "C-1", "properties": query})
+
+    assert message.properties == {"filters": [], "nested": {}, "product_id": "p"}
+    assert [concern.code for concern in message.concerns] == ["personal_data_dropped"]
+
+
+def test_numbers_of_things_are_kept_even_if_they_look_like_a_telephone() -> None:
+    things = {"order_id": "13800138000", "sku": "4111111111111111", "coupon": "13900139000",
+              "products": [{"product_id": "13700137000", "name": "Cable 2 m"}]}  # fmt: skip
+
+    message = read({"type": "track", "event": "Seen", "userId": "C-1", "properties": things})
+
+    assert message.properties == things

@@ -1,0 +1,187 @@
+"""`/v1/recommendations`: a full strip, and nobody reads another person's."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from privacy import doors
+from profiles.models import Event, Identity
+from recommendations.models import CustomerListing, ProductListing, TrainingRun
+from tests import make
+from tests.make import NOW
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("shelf")]
+
+
+@pytest.fixture
+def shelf() -> TrainingRun:
+    """Five products: popular p1 p2, bought with p3: p4, listed for customer C-1: p5."""
+    for n in range(1, 6):
+        make.product(f"p{n}")
+    run = TrainingRun.objects.create(
+        engine="item_based",
+        as_of=NOW,
+        n_customers=1,
+        n_products=5,
+        n_interactions=9,
+        cpu_seconds=1,
+        peak_rss_mb=1,
+        is_active=True,
+        verdict="activated",
+        created_at=NOW,
+        finished_at=NOW,
+        activated_at=NOW,
+    )
+    popular = [["p1", 2.0, "popular", []], ["p2", 1.0, "popular", []]]
+    ProductListing.objects.create(run=run, product_id="", items=popular)
+    ProductListing.objects.create(
+        run=run, product_id="p3", items=[["p4", 5.0, "because_you_bought", ["p3"]]]
+    )
+    listed = [["p5", 9.0, "because_you_bought", ["p3"]]]
+    CustomerListing.objects.create(run=run, customer=make.customer("C-1"), items=listed)
+    return run
+
+
+def ask(client: Client, key: str, method: str = "GET", **params: Any) -> tuple[int, dict[str, Any]]:
+    headers = {"Authorization": f"Bearer {key}"}
+    if method == "GET":
+        answer = client.get("/v1/recommendations", params, headers=headers)
+    else:
+        answer = client.post(
+            "/v1/recommendations", json.dumps(params), "application/json", headers=headers
+        )
+    return answer.status_code, answer.json()
+
+
+def shown(answer: tuple[int, dict[str, Any]]) -> list[str]:
+    assert answer[0] == 200
+    return [item["productId"] for item in answer[1]["items"]]
+
+
+def vouched(user_id: str, *, hours: float = 1, secret: str = "") -> dict[str, Any]:
+    expires = int((timezone.now() + timedelta(hours=hours)).timestamp())
+    secret = secret or doors.identity_secret(make.source())
+    said = hmac.new(bytes.fromhex(secret), f"{user_id}.{expires}".encode(), hashlib.sha256)
+    return {"userId": user_id, "userHash": said.hexdigest(), "userHashExpires": expires}
+
+
+def test_the_answer_says_what_is_shown_and_why(client: Client, shelf: TrainingRun) -> None:
+    status, told = ask(client, make.secret_key(), userId="C-1", n=3, placement="home")
+
+    assert status == 200
+    assert (told["placement"], told["fallback"]) == ("home", True)
+    assert told["model"] == {"name": "item_based", "version": str(shelf.pk)}
+    first, *rest = told["items"]
+    assert (first["productId"], first["position"], first["score"]) == ("p5", 1, 9.0)
+    assert (first["reason"]["code"], first["reason"]["basedOn"]) == ("because_you_bought", ["p3"])
+    assert first["reason"]["text"]
+    assert first["product"]["title"] == "Product p5"
+    assert (first["product"]["price"], first["product"]["currency"]) == ("19.99", "EUR")
+    assert [item["productId"] for item in rest] == ["p1", "p2"]
+
+
+def test_asking_by_body_gives_the_same_as_asking_by_address(client: Client) -> None:
+    key = make.secret_key()
+
+    assert shown(ask(client, key, "POST", userId="C-1")) == shown(ask(client, key, userId="C-1"))
+
+
+def test_a_browser_key_reads_for_a_customer_only_with_the_shops_word(client: Client) -> None:
+    key = make.write_key()
+    stranger = vouched("C-1") | {"userId": "C-2"}
+
+    assert ask(client, key, userId="C-1")[1]["code"] == "invalid_user_hash"
+    assert ask(client, key, **stranger)[1]["code"] == "invalid_user_hash"
+    assert ask(client, key, **vouched("C-1", hours=-1))[1]["code"] == "invalid_user_hash"
+    assert ask(client, key, **vouched("C-1", hours=25))[1]["code"] == "invalid_user_hash"
+    assert ask(client, key)[1]["code"] == "visitor_needed"
+    assert shown(ask(client, key, **vouched("C-1")))[0] == "p5"
+
+
+def test_the_identity_secret_before_the_last_rotation_still_vouches_and_no_older_one(
+    client: Client,
+) -> None:
+    key, source = make.write_key(), make.source()
+    oldest = doors.identity_secret(source)
+    newer = doors.rotate_identity_secret(source)
+    assert ask(client, key, **vouched("C-1", secret=oldest))[0] == 200
+
+    newest = doors.rotate_identity_secret(source)
+
+    assert ask(client, key, **vouched("C-1", secret=oldest))[0] == 403
+    assert ask(client, key, **vouched("C-1", secret=newer))[0] == 200
+    assert ask(client, key, **vouched("C-1", secret=newest))[0] == 200
+
+
+def test_what_a_visitor_looked_at_shapes_the_strip_at_once(client: Client) -> None:
+    key = make.write_key()
+    assert shown(ask(client, key, anonymousId="v-1"))[0] == "p1"
+    now = timezone.now()
+    Event.objects.create(
+        source=make.source(),
+        message_id="m",
+        kind="track",
+        name="Product Viewed",
+        anonymous_id="v-1",
+        product_id="p3",
+        happened_at=now,
+        received_at=now,
+    )
+
+    assert shown(ask(client, key, anonymousId="v-1"))[0] == "p4"
+    assert shown(ask(client, key, anonymousId="v-2", productId="p3"))[0] == "p4"
+
+
+def test_an_anonymous_id_that_was_joined_reads_its_customers_list(client: Client) -> None:
+    customer = CustomerListing.objects.get().customer
+    Identity.objects.create(anonymous_id="v-1", customer=customer, joined_at=NOW)
+
+    assert shown(ask(client, make.write_key(), anonymousId="v-1"))[0] == "p5"
+
+
+def test_an_unknown_user_gets_what_is_popular_and_is_told_so(client: Client) -> None:
+    answer = ask(client, make.secret_key(), userId="nobody")
+
+    assert shown(answer)[:2] == ["p1", "p2"]
+    assert answer[1]["fallback"] is True
+
+
+def test_products_that_go_with_one_are_listed(client: Client) -> None:
+    headers = {"Authorization": f"Bearer {make.write_key()}"}
+
+    answer = client.get("/v1/products/p3/similar", {"n": 1}, headers=headers)
+
+    assert [item["productId"] for item in answer.json()["items"]] == ["p4"]
+    assert answer["Cache-Control"] == "private, max-age=30"
+
+
+def test_reasons_are_told_in_the_language_asked_for(client: Client) -> None:
+    key = make.secret_key()
+    english = ask(client, key, userId="C-1", language="en")[1]["items"][0]["reason"]["text"]
+    chinese = ask(client, key, userId="C-1", language="zh-hans")[1]["items"][0]["reason"]["text"]
+
+    assert english != chinese
+    assert ask(client, key, userId="C-1", language="tlh")[0] == 400
+
+
+def test_a_page_of_a_listed_origin_may_ask(client: Client) -> None:
+    key = make.write_key(origins=["https://shop.example"])
+    origin = {"Origin": "https://shop.example"}
+
+    preflight = client.options("/v1/recommendations", headers=origin)
+    answer = client.get(
+        "/v1/recommendations",
+        {"anonymousId": "v"},
+        headers=origin | {"Authorization": f"Bearer {key}"},
+    )
+
+    assert (preflight.status_code, answer.status_code) == (204, 200)
+    assert preflight["Access-Control-Allow-Origin"] == answer["Access-Control-Allow-Origin"]

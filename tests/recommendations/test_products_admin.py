@@ -1,0 +1,84 @@
+"""Products in the admin: money is typed and read as people write it, in the shop's currency."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from privacy.models import Staff
+from recommendations.models import Product
+from tests import make
+
+pytestmark = pytest.mark.django_db
+LIST = "/admin/recommendations/product/"
+
+
+def browser(role: str = Staff.Role.ADMINISTRATOR) -> Client:
+    client = Client()
+    client.force_login(make.staff(role))
+    return client
+
+
+def facts(**more: Any) -> dict[str, Any]:
+    return {"product_id": "tv-1", "title": "TV", "translations": "{}", "specs": "{}", **more}
+
+
+@pytest.mark.parametrize(
+    ("currency", "typed", "minor", "written"),
+    [
+        ("EUR", "249.00", 24_900, "€249.00"),
+        ("EUR", "0.5", 50, "€0.50"),
+        ("JPY", "24900", 24_900, "¥24,900"),
+        ("KWD", "75.125", 75_125, "KWD75.125"),
+    ],
+)
+def test_a_price_is_typed_and_listed_in_the_shops_currency(
+    currency: str, typed: str, minor: int, written: str
+) -> None:
+    make.shop(currency=currency)
+    client = browser()
+
+    answer = client.post(f"{LIST}add/", facts(price_minor=typed, cost_minor=""))
+
+    assert answer.status_code == 302
+    product = Product.objects.get()
+    assert (product.price_minor, product.cost_minor) == (minor, None)
+    assert written in client.get(LIST).content.decode()
+
+
+def test_a_price_that_is_saved_unchanged_stays_what_it_was() -> None:
+    make.shop()
+    product = make.product("tv-1", price_minor=24_990)
+    client, page = browser(), f"{LIST}{product.pk}/change/"
+    shown = client.get(page).context["adminform"].form["price_minor"].value()
+
+    client.post(page, facts(price_minor=str(shown), cost_minor="101.25"))
+
+    product.refresh_from_db()
+    assert (str(shown), product.price_minor, product.cost_minor) == ("249.90", 24_990, 10_125)
+
+
+@pytest.mark.parametrize(
+    ("currency", "typed"),
+    [("EUR", "-1"), ("EUR", "100000000.01"), ("EUR", "1.005"), ("JPY", "9.5")],
+)
+def test_an_amount_beyond_the_currency_or_reason_is_not_kept(currency: str, typed: str) -> None:
+    make.shop(currency=currency)
+
+    answer = browser().post(f"{LIST}add/", facts(price_minor=typed))
+
+    assert answer.status_code == 200
+    assert answer.context["adminform"].form.errors.keys() == {"price_minor"}
+    assert not Product.objects.exists()
+
+
+def test_who_may_only_look_reads_the_price_as_money() -> None:
+    make.shop()
+    product = make.product("tv-1", price_minor=123_456)
+
+    page = browser(Staff.Role.VIEWER).get(f"{LIST}{product.pk}/change/").content.decode()
+
+    assert "€1,234.56" in page
+    assert "123456" not in page

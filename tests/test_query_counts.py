@@ -1,0 +1,149 @@
+"""The number of queries of a list does not grow with its rows: size 3 against size 100."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from django.db import connections
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from jobs.models import Job
+from privacy.models import ConsentEntry, Suppression
+from profiles import featuring
+from profiles.models import Segment, Upload
+from recommendations import serving
+from tests import make
+
+pytestmark = pytest.mark.django_db
+SMALL, LARGE = 3, 100
+
+
+def customers(n: int) -> None:
+    for number in range(n):
+        make.customer(f"q{number}-{n}", email=f"q{number}.{n}@example.com", full_name="Ann Lee")
+
+
+def campaigns(n: int) -> None:
+    for number in range(n):
+        make.campaign(f"Campaign {number} of {n}")
+
+
+def segments(n: int) -> None:
+    rule = {"combinator": "and", "rules": [{"field": "n_orders", "operator": ">", "value": 1}]}
+    for number in range(n):
+        Segment.objects.create(name=f"Segment {number} of {n}", rule=rule, created_at=make.NOW)
+
+
+def products(n: int) -> None:
+    for number in range(n):
+        make.product(f"p{number}-{n}")
+
+
+def uploads(n: int) -> None:
+    owner = make.staff(username=f"staff-{n}")
+    for number in range(n):
+        Upload.objects.create(
+            kind="orders", filename=f"{number}.csv", staff=owner, created_at=make.NOW
+        )
+
+
+def jobs(n: int) -> None:
+    for _ in range(n):
+        Job.objects.create(
+            kind="profiles.build", queue="batch", not_before=make.NOW, created_at=make.NOW
+        )
+
+
+def consents(n: int) -> None:
+    for _ in range(n):
+        ConsentEntry.objects.create(
+            subject=make.subject(),
+            purpose="campaign.email",
+            channel="email",
+            state="given",
+            happened_at=make.NOW,
+            recorded_at=make.NOW,
+        )
+
+
+def suppressions(n: int) -> None:
+    for number in range(n):
+        Suppression.objects.create(
+            channel="email",
+            address_tag=f"{n:03}{number:013}".encode(),
+            reason="imported",
+            created_at=make.NOW,
+        )
+
+
+LISTS: dict[str, Callable[[int], None]] = {
+    "/admin/profiles/customer/": customers,
+    "/admin/campaigns/campaign/": campaigns,
+    "/admin/profiles/segment/": segments,
+    "/admin/recommendations/product/": products,
+    "/admin/profiles/upload/": uploads,
+    "/admin/jobs/job/": jobs,
+    "/admin/privacy/consententry/": consents,
+    "/admin/privacy/suppression/": suppressions,
+    "/admin/": campaigns,
+}
+
+
+def counted(act: Callable[[], object]) -> int:
+    with (
+        CaptureQueriesContext(connections["default"]) as data,
+        CaptureQueriesContext(connections["keystore"]) as keys,
+    ):
+        act()
+    return len(data) + len(keys)
+
+
+@pytest.mark.parametrize("url", LISTS)
+def test_a_list_asks_no_more_for_a_hundred_rows_than_for_three(client: Client, url: str) -> None:
+    make.shop()
+    client.force_login(make.staff(), backend="privacy.roles.RoleBackend")
+    build = LISTS[url]
+
+    def load() -> None:
+        assert client.get(url).status_code == 200
+
+    build(SMALL)
+    load()
+    few = counted(load)
+    build(LARGE)
+    many = counted(load)
+
+    assert many <= few
+
+
+@pytest.mark.parametrize("page", ["profiles/customer/{}/change/", "recommendations/product/", ""])
+def test_a_page_asks_once_for_the_shop_however_much_money_it_shows(
+    client: Client, page: str
+) -> None:
+    make.shop()
+    customer = make.customer()
+    make.order(customer, ("p1", "Audio", 1, 100), days_ago=1)
+    featuring.build_traits(make.NOW)
+    products(SMALL)
+    client.force_login(make.staff(), backend="privacy.roles.RoleBackend")
+
+    with CaptureQueriesContext(connections["default"]) as queries:
+        shown = client.get(f"/admin/{page.format(customer.pk)}").content.decode()
+
+    of_the_shop = [one for one in queries if 'FROM "privacy_shop"' in one["sql"]]
+    assert "€" in shown
+    assert len(of_the_shop) == 1
+
+
+def test_recommendations_for_many_ask_no_more_than_for_few() -> None:
+    make.shop()
+    products(20)
+    few_of_them = [make.customer(f"f{number}").pk for number in range(SMALL)]
+    many_of_them = [make.customer(f"m{number}").pk for number in range(LARGE)]
+
+    few = counted(lambda: serving.for_customers(few_of_them, n=4, language="en"))
+    many = counted(lambda: serving.for_customers(many_of_them, n=4, language="en"))
+
+    assert many <= few

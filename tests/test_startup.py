@@ -1,0 +1,49 @@
+"""What a web process loads: numeric packages stay in the workers."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+HEAVY = ("pandas", "scipy.stats", "sklearn", "matplotlib")
+# Loaded by the first message, figure or job and not by every command: half of its start.
+FIRST_USE = ("celery", "kombu", "liquid", "babel", "waitress", "granian", "rich")
+
+
+def modules_after(statement: str, tmp_path: Path) -> set[str]:
+    code = (
+        "import django, json, os, sys; os.environ['DJANGO_SETTINGS_MODULE'] = 'config.settings';"
+        f"django.setup(); {statement}; print(json.dumps(sorted(sys.modules)))"
+    )
+    found = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code],
+        cwd=ROOT,
+        env={**os.environ, "VAR_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return set(json.loads(found.stdout.splitlines()[-1]))
+
+
+def test_the_web_process_loads_no_numeric_package(tmp_path: Path) -> None:
+    loaded = modules_after("import config.urls, config.wsgi", tmp_path)
+    assert "config.urls" in loaded
+    assert loaded & set(HEAVY) == set()
+
+
+def test_tasks_load_no_numeric_package_before_they_run(tmp_path: Path) -> None:
+    loaded = modules_after(
+        "import config.celery; config.celery.app.loader.import_default_modules()", tmp_path
+    )
+    assert "jobs.tasks" in loaded
+    assert loaded & set(HEAVY) == set()
+
+
+def test_a_command_starts_without_what_only_some_commands_need(tmp_path: Path) -> None:
+    loaded = modules_after("import config.urls", tmp_path)
+    assert loaded & set(FIRST_USE) == set()
