@@ -21,6 +21,8 @@ from profiles.models import Customer
 from tests import make
 from tests.make import NOW
 
+pytestmark = pytest.mark.django_db
+
 SALT = UUID("0b0e7c8e-7d7e-4c7a-9d77-5b4b7f5f0f10")
 
 
@@ -42,9 +44,8 @@ def plan(campaign: Campaign) -> None:
 
 
 @pytest.fixture
-def campaign(request: pytest.FixtureRequest) -> Campaign:
+def campaign() -> Campaign:
     """150 customers who each bought before; every other one buys again, some a lot."""
-    request.getfixturevalue("db")
     make.shop()
     for n in range(150):
         buyer = make.customer(f"f{n}")
@@ -79,7 +80,6 @@ def test_the_command_prints_the_rates(campaign: Campaign) -> None:
     assert "false verdicts" in out.getvalue()
 
 
-@pytest.mark.django_db
 def test_an_unknown_campaign_is_refused() -> None:
     with pytest.raises(CommandError, match="--campaign: no campaign 'None such'"):
         call_command("measure_false_calls", campaign="None such")

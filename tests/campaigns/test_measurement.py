@@ -28,6 +28,8 @@ from tests.make import NOW
 LATER = NOW + timedelta(days=60)
 numbers = count(1)
 
+pytestmark = pytest.mark.django_db
+
 
 def place(campaign: Campaign, arm: str = "A", *, spent: int = 0, **columns: Any) -> Delivery:
     """Put a new customer into an arm, with one order of `spent` minor units if any."""
@@ -54,8 +56,7 @@ def chinese() -> None:
 
 
 @pytest.fixture
-def campaign(request: pytest.FixtureRequest) -> Campaign:
-    request.getfixturevalue("db")
+def campaign() -> Campaign:
     make.shop(margin_rate="0.4000")
     return make.campaign(cost_per_message_micros=20_000, fixed_cost_minor=300)
 

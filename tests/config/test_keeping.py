@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
 import sqlite3
 import subprocess
@@ -175,7 +176,8 @@ def test_a_damaged_or_unfinished_backup_touches_nothing(shop: Installation, tmp_
 
 @pytest.fixture
 def targets() -> Iterator[list[str]]:
-    names = ("candor_moved", "candor_moved_keys")
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+    names = (f"candor_moved_{worker}", f"candor_moved_keys_{worker}")
     create_empty(DATABASE_URL, *names)
     server = DATABASE_URL.rpartition("/")[0]
     yield [f"{server}/{name}" for name in names]
