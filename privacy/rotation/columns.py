@@ -31,14 +31,14 @@ def replace(model: type[models.Model], column: str, changes: Sequence[Change]) -
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             cursor.execute(
-                f"UPDATE {table} AS kept SET {name} = fresh.new"  # noqa: S608 -- quoted names
+                f"UPDATE {table} AS kept SET {name} = fresh.new"  # noqa: S608 -- quoted names  # nosec B608
                 f" FROM unnest(%s::bigint[], %s::bytea[], %s::bytea[]) AS fresh (pk, old, new)"
                 f" WHERE kept.{key} = fresh.pk AND kept.{name} = fresh.old",
                 [list(part) for part in zip(*changes, strict=True)],
             )
         else:
             cursor.executemany(
-                f"UPDATE {table} SET {name} = %s WHERE {key} = %s AND {name} = %s",  # noqa: S608
+                f"UPDATE {table} SET {name} = %s WHERE {key} = %s AND {name} = %s",  # noqa: S608  # nosec B608
                 [(new, pk, old) for pk, old, new in changes],
             )
         return int(cursor.rowcount)
