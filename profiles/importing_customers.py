@@ -92,6 +92,8 @@ def parse(values: Mapping[str, str], *, today: dt.date) -> CustomerRow:
     cells = {name: " ".join(value.split()) for name, value in values.items()}
     if not cells["external_id"]:
         raise RejectedError("customer_id_missing")
+    if "@" in cells["external_id"] or cells["external_id"].startswith("+"):
+        raise RejectedError("customer_is_personal")
     for name, value in cells.items():
         if len(value) > LIMITS[name]:
             raise RejectedError("value_too_long")

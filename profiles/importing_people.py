@@ -141,6 +141,8 @@ def run(form: Form[R], upload: Upload, work: Work) -> dict[str, Any]:
                 required=form.required,
                 given=options.get("columns") or {},
             )
+            if "line" not in work.cursor:
+                uploads.check_contents(upload, places, encoding=encoding, now=work.now)
             _take_all(form, table, places, upload, work)
     except UnreadableFileError as error:
         damage = error
@@ -162,7 +164,7 @@ def _take_all(
     form: Form[R], table: Table, places: Mapping[str, int], upload: Upload, work: Work
 ) -> None:
     rejects = RejectsFile(upload, table.columns, n_bytes=work.cursor.get("rejects", 0))
-    rows = table.rows(after=work.cursor.get("line", 1))
+    rows = table.rows(after=work.cursor.get("line", 0))
     damage: DamagedFileError | None = None
     while damage is None:
         chunk: list[tuple[int, list[str] | BadRow]] = []

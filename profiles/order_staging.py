@@ -17,8 +17,9 @@ from profiles.bulk import insert_rows
 from profiles.formats import OrderOptions
 from profiles.models import StagedLine, Upload
 from profiles.parsing import Line, LineParser, RejectedError, SetAside
-from profiles.reading import BadRow, DamagedFileError, open_table
+from profiles.reading import BadRow, DamagedFileError
 from profiles.rejects import RejectsFile
+from profiles.tables import open_table
 from profiles.tallies import REJECTED, SET_ASIDE, Tally
 
 if TYPE_CHECKING:
@@ -51,6 +52,10 @@ def stage(upload: Upload, options: OrderOptions, work: Work) -> None:
     with uploads.opened(
         upload, encoding=options.encoding, now=work.now, required=required
     ) as table:
+        if "line" not in work.cursor:
+            named = options.order_format().columns
+            places = {name: table.index[at] for name, at in named.items() if at in table.index}
+            uploads.check_contents(upload, places, encoding=options.encoding, now=work.now)
         parser = LineParser(
             options,
             table.index,
@@ -58,7 +63,7 @@ def stage(upload: Upload, options: OrderOptions, work: Work) -> None:
             adapt=connection.ops.adapt_datetimefield_value,
             categories=read_categories(options),
         )
-        rows = table.rows(after=work.cursor.get("line", 1))
+        rows = table.rows(after=work.cursor.get("line", 0))
         is_over = False
         while not is_over:
             chunk = _read(rows, upload, parser, table.columns, work.cursor)
@@ -98,7 +103,7 @@ def _read(
     chunk = Chunk(
         tally=Tally.from_json(cursor.get("tally", {})),
         rejects=RejectsFile(upload, columns, n_bytes=cursor.get("reject_bytes", 0)),
-        last_line=cursor.get("line", 1),
+        last_line=cursor.get("line", 0),
     )
     parser.n_cancellations = parser.n_without_customer = parser.n_masked = 0
     parser.rounding.clear()

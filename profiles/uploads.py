@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from io import RawIOBase
@@ -22,18 +22,13 @@ from privacy import files
 from privacy.crypto.stream import AlteredStreamError, SealedReader
 from privacy.problems import DomainError
 from privacy.purposes import purpose
-from profiles import columns
+from profiles import columns, contents
 from profiles.formats import CSV, ONLINE_RETAIL, ONLINE_RETAIL_COLUMNS, REQUIRED, OrderOptions
 from profiles.models import Upload
-from profiles.reading import (
-    BadRow,
-    DamagedFileError,
-    Table,
-    UnreadableFileError,
-    open_table,
-    telling_of,
-)
+from profiles.reading import BadRow, DamagedFileError, Table, UnreadableFileError, telling_of
 from profiles.rejects import shape
+from profiles.tables import open_table
+from profiles.tables import table as table_in
 
 if TYPE_CHECKING:
     from privacy.models import Staff
@@ -92,13 +87,13 @@ def preview(
 ) -> Preview:
     """Look at the first rows of a file and guess its columns; changes nothing."""
     try:
-        table = Table(file, n_bytes=n_bytes, encoding=encoding)
+        table = table_in(file, n_bytes=n_bytes, encoding=encoding)
     except UnreadableFileError as error:
         return Preview(problems=[Problem(error.code, error.detail)])
     problems, rows = [], []
     try:
         good = (row for _line, row in table.rows() if not isinstance(row, BadRow))
-        rows = list(islice(good, PREVIEW_ROWS))
+        rows = list(islice(good, contents.LOOKED_AT))
     except DamagedFileError as error:
         problems.append(Problem(error.code, error.detail))
     except UnreadableFileError as error:
@@ -106,8 +101,16 @@ def preview(
     finally:
         table.release()
     if kind == Upload.Kind.ORDERS and set(ONLINE_RETAIL_COLUMNS.values()) <= set(table.columns):
-        return Preview(table.columns, rows, ONLINE_RETAIL, ONLINE_RETAIL_COLUMNS, problems)
+        return Preview(
+            table.columns, rows[:PREVIEW_ROWS], ONLINE_RETAIL, ONLINE_RETAIL_COLUMNS, problems
+        )
     mapping = columns.guess(table.columns, NAMES[kind])
+    places = {name: table.index[column] for name, column in mapping.items()}
+    try:
+        contents.check(table.columns, places, rows)
+    except UnreadableFileError as error:
+        problems.append(Problem(error.code, error.detail))
+    rows = rows[:PREVIEW_ROWS]
     if missing := [name for name in MUST_HAVE[kind] if name not in mapping]:
         text = _("Say which columns hold: %(missing)s.") % {"missing": ", ".join(missing)}
         problems.append(Problem("columns_missing", text))
@@ -203,6 +206,18 @@ def unsealed(held: UUID, *, actor: str, now: datetime) -> Iterator[SealedReader]
             raise UnreadableFileError("file_altered", detail) from None
 
 
+def check_contents(
+    upload: Upload, places: Mapping[str, int], *, encoding: str, now: datetime
+) -> None:
+    """Raise UnreadableFileError `header_lies` if a column holds something else than it should."""
+    good: list[list[str]] = []
+    with opened(upload, encoding=encoding, now=now) as table:
+        rows = (row for _line, row in table.rows() if not isinstance(row, BadRow))
+        with suppress(DamagedFileError):
+            good.extend(islice(rows, contents.LOOKED_AT))
+        contents.check(table.columns, places, good)
+
+
 @contextmanager
 def opened(
     upload: Upload, *, encoding: str, now: datetime, required: Collection[str] = ()
@@ -213,7 +228,7 @@ def opened(
             yield table
         return
     with unsealed(upload.uuid, actor=f"upload:{upload.uuid}", now=now) as stream:
-        table = Table(stream, n_bytes=stream.n_bytes, encoding=encoding)
+        table = table_in(stream, n_bytes=stream.n_bytes, encoding=encoding)
         table.require(required)
         yield table
 

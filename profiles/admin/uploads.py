@@ -29,13 +29,16 @@ from profiles.receiving import SealedUpload
 from profiles.uploads import Preview
 
 HELD = "held-"
+MENDABLE = {"columns_missing", "header_lies"}  # by choosing other columns
 
 
 class FileForm(forms.Form):
     kind = forms.ChoiceField(label=gettext_lazy("What is in it"), choices=Upload.Kind.choices)
     file = forms.FileField(
         label=gettext_lazy("File"),
-        help_text=gettext_lazy("CSV, plain or gzipped, up to 1 GiB."),
+        help_text=gettext_lazy(
+            "CSV or JSON lines, plain or gzipped, up to 1 GiB; or an Excel workbook (.xlsx) up to 128 MiB."
+        ),
         # The theme's script looks for a text box of its own beside every plain file input.
         widget=UnfoldAdminFileFieldWidget,
     )
@@ -123,7 +126,7 @@ def columns_page(request: HttpRequest, held: UUID) -> HttpResponse:
         "options": options,
         "is_known_format": found.format == ONLINE_RETAIL,
         "fields": _fields(kind, found, request.POST),
-        "is_blocked": any(problem.code != "columns_missing" for problem in found.problems),
+        "is_blocked": any(problem.code not in MENDABLE for problem in found.problems),
     }
     return render(request, "profiles/upload_columns.html", context)
 

@@ -23,7 +23,7 @@ class ImportCommand(BaseCommand):
     names: ClassVar[Names]
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("file", type=Path, help="CSV, plain or gzipped")
+        parser.add_argument("file", type=Path, help="CSV, JSON lines (plain or gzipped) or .xlsx")
         add_map(parser, self.names)
         parser.add_argument("--encoding", default="utf-8", help="for example gb18030 or cp1252")
 
