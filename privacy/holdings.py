@@ -55,6 +55,7 @@ def declare() -> None:
     registry.delete(OptIn, "subject")
     registry.delete(SubjectExport, "subject", through=("request",))
     registry.files("privacy.exports", subject_export.files_of)
+    registry.sealed_files("privacy.exports", subject_export.seal_anew)
     registry.shred(SubjectKey, also=_key_of)
     registry.keep(
         ConsentEntry,

@@ -6,7 +6,7 @@ Each app declares its own models in `AppConfig.ready()`; the system checks `priv
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -225,6 +225,25 @@ def subjects_at(channel: str, address: str) -> set[UUID]:
 
 def recipients_of(subject: UUID) -> list[str]:
     return [name for _name, find in sorted(_recipients.items()) for name in find(subject)]
+
+
+# Files sealed with the key of their person ---------------------------------------------------
+
+SealedAnew = Callable[[Sequence[bytes]], set[bytes]]
+
+_sealed_files: dict[str, SealedAnew] = {}
+
+
+def sealed_files(name: str, seal_anew: SealedAnew) -> None:
+    """Have `seal_anew(subjects)` seal the files of those persons with their newest key.
+
+    It returns whose files still need an older one; that key is then not destroyed.
+    """
+    _sealed_files[name] = seal_anew
+
+
+def seal_files_anew(subjects: Sequence[bytes]) -> set[bytes]:
+    return {subject for seal_anew in _sealed_files.values() for subject in seal_anew(subjects)}
 
 
 # Corrections and mail -----------------------------------------------------------------------

@@ -13,8 +13,8 @@ from django.db import connections
 from campaigns.models import Conversion, Hit
 from jobs import running
 from jobs.models import Job
-from privacy import erasure
-from privacy.models import Erasure
+from privacy import erasure, subject_export
+from privacy.models import Erasure, SubjectExport
 from profiles.models import (
     ClusteringRun,
     Customer,
@@ -158,6 +158,17 @@ def _message(person: Customer, order: Order) -> Path:
     path = folder / f"{NOW:%Y%m%dT%H%M%S}-{sent.pk}.eml"
     path.write_text(f"To: {CANARIES[2]}\n\nDear {CANARIES[3]}\n")
     return path
+
+
+def copy_of(person: Customer) -> SubjectExport:
+    """A copy of all about a person, made."""
+    export = subject_export.ask(person.subject, actor="service:1", now=NOW)
+    job = Job.objects.get(kind=subject_export.JOB, payload__export=export.pk)
+    ended = running.run(job.pk, clock=lambda: NOW)
+    assert ended is not None
+    assert ended.state == Job.State.DONE, ended.error_code
+    export.refresh_from_db()
+    return export
 
 
 def erase(person: Customer) -> Erasure:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,19 +14,22 @@ from django.test import Client
 from pytest_django.fixtures import Settings
 
 from jobs.models import Job
+from privacy import subject_export
 from privacy.crypto.envelope import generation_of
 from privacy.keystore import keystore
 from privacy.models import RootKey, SubjectKey
 from privacy.rotation import EPOCH, JOB, indexes, is_due
 from profiles.models import Customer
 from tests import make
+from tests.privacy.persons import copy_of
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def _short_waits(settings: Settings) -> None:
+def _short_waits(settings: Settings, tmp_path: Path) -> None:
     settings.KEY_CACHE_SECONDS = 0
+    settings.VAR_DIR = tmp_path
     keystore.forget()
 
 
@@ -83,6 +87,23 @@ def test_everybody_gets_a_new_key_and_the_old_ones_are_destroyed() -> None:
     sealed: Any = Customer.objects.values_list("email", "phone", "full_name")
     assert {generation_of(value) for row in sealed for value in row} == {2}
     assert masks() == before
+
+
+def test_copies_that_wait_to_be_fetched_open_after_everybody_got_a_new_key() -> None:
+    here, gone, damaged, cut_short = people(4)
+    copies = [copy_of(person) for person in (here, gone, damaged, cut_short)]
+    before = subject_export.download(copies[0], actor="test", now=make.NOW)
+    keystore.destroy([gone.subject_id.bytes])
+    subject_export.path_of(copies[2]).write_bytes(b"\x01\x01\x00\x01 altered on the disk")
+    subject_export.path_of(copies[3]).write_bytes(b"\x01")
+
+    with pytest.raises(CommandError, match="do not open"):
+        rotate("people")
+
+    assert subject_export.download(copies[0], actor="test", now=make.NOW) == before
+    assert SubjectKey.objects.filter(subject_uuid=here.subject_id).get().generation == 2
+    for person in (damaged, cut_short):
+        assert SubjectKey.objects.filter(subject_uuid=person.subject_id).count() == 2
 
 
 def test_a_process_that_held_the_old_key_and_row_reads_on() -> None:

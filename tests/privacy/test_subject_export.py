@@ -10,8 +10,6 @@ from typing import Any
 
 import pytest
 
-from jobs import running
-from jobs.models import Job
 from privacy import registry, subject_export
 from privacy.crypto.envelope import SealedIntegrityError
 from privacy.models import AuditEntry, SubjectExport
@@ -21,7 +19,7 @@ from privacy.spreadsheets import cell
 from profiles.models import Customer
 from tests import make
 from tests.make import NOW
-from tests.privacy.persons import CANARIES, erase, world
+from tests.privacy.persons import CANARIES, copy_of, erase, world
 
 pytestmark = pytest.mark.django_db
 
@@ -30,16 +28,6 @@ pytestmark = pytest.mark.django_db
 def _own_folder(settings: Any, tmp_path: Path) -> None:
     settings.VAR_DIR = tmp_path
     settings.OUTBOX_DIR = tmp_path / "outbox"
-
-
-def copy_of(person: Customer) -> SubjectExport:
-    export = subject_export.ask(person.subject, actor="service:1", now=NOW)
-    job = Job.objects.get(kind=subject_export.JOB, payload__export=export.pk)
-    ended = running.run(job.pk, clock=lambda: NOW)
-    assert ended is not None
-    assert ended.state == Job.State.DONE, ended.error_code
-    export.refresh_from_db()
-    return export
 
 
 def opened(export: SubjectExport) -> zipfile.ZipFile:
