@@ -15,7 +15,7 @@ from campaigns.rendering import links
 from campaigns.rendering.content import Pick, Reader, Rendered
 from campaigns.rendering.faults import TemplateError
 from campaigns.rendering.message import AddressError, Envelope, build, mailable
-from privacy.fields import reveal_columns
+from privacy.fields import Columns, reveal_columns
 from privacy.models import Shop
 from privacy.purposes import purpose
 from profiles.models import Customer
@@ -74,6 +74,9 @@ class Composer:
         rendered: dict[int, tuple[str, Rendered]] = {}
         failed: dict[int, str] = {}
         for delivery in deliveries:
+            if delivery.customer_id in people.damaged:
+                failed[delivery.pk] = "damaged"
+                continue
             known = people.get(delivery.customer_id, {})
             reader = Reader(known.get("full_name") or "", picks.get(delivery.customer_id, ()))
             try:
@@ -120,7 +123,7 @@ class Composer:
             unsubscribe_url=unsubscribe_url(delivery.token or ""),
         )
 
-    def _people(self, deliveries: Sequence[Delivery]) -> Mapping[int, Mapping[str, str]]:
+    def _people(self, deliveries: Sequence[Delivery]) -> Columns:
         fields = ["email"]
         kinds = {(_variant(delivery), delivery.locale) for delivery in deliveries}
         if any(self._contents[kind].names_the_reader for kind in kinds):

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, TypeVar
+
+from privacy import masking
+from privacy.crypto.envelope import SealedIntegrityError
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -23,6 +27,7 @@ if TYPE_CHECKING:
         sealed_label: str
 
 
+log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
@@ -48,6 +53,8 @@ class Keys(Protocol):
         """Return the ciphers as they stand now, after one was missing."""
 
     def many(self, subjects: Sequence[bytes]) -> dict[bytes, dict[int, AESGCM]]: ...
+
+    def refreshed_many(self, subjects: Sequence[bytes]) -> dict[bytes, dict[int, AESGCM]]: ...
 
     def ensure(
         self, subjects: Sequence[bytes], *, likely_new: bool = False
@@ -149,7 +156,13 @@ class Sealed(Generic[T]):
 
     @property
     def mask(self) -> str:
-        return self._field.mask(self._field.text_of(self._field.plain_of(self._row)))
+        """What is shown of the value; of one that does not open, that it is damaged."""
+        try:
+            plain = self._field.plain_of(self._row)
+        except SealedIntegrityError as error:
+            log.warning("%s", error, extra={"subject": str(self._row.subject_id)})
+            return masking.damaged()
+        return self._field.mask(self._field.text_of(plain))
 
     def belongs_to(self, row: Model) -> bool:
         return row is self._row or row == self._row

@@ -139,7 +139,7 @@ def seal_anew(subjects: Sequence[bytes]) -> set[bytes]:
     uuids = [UUID(bytes=subject) for subject in subjects]
     waiting = [
         export
-        for export in SubjectExport.objects.filter(subject__in=uuids)
+        for export in SubjectExport.objects.filter(subject__uuid__in=uuids)
         if path_of(export).exists()
     ]
     ciphers = keystore.refreshed_many([export.subject_id.bytes for export in waiting])

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from privacy import registry
+from privacy.crypto.envelope import SealedIntegrityError
 from privacy.fields import reveal_columns
 from profiles import personas, segmentation
 from profiles.models import (
@@ -43,6 +44,8 @@ def declare() -> None:
 def _customer(subject: UUID, _now: datetime) -> Iterator[Row]:
     mine = Customer.objects.filter(subject__uuid=subject)
     revealed = reveal_columns(mine, SEALED)
+    if revealed.damaged:
+        raise SealedIntegrityError("the person's data does not open; restore it from the backup")
     for row in mine.values("pk", *OPEN):
         yield {**{name: row[name] for name in OPEN}, **revealed[row["pk"]]}
 

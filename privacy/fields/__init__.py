@@ -6,7 +6,7 @@ one, set when the value is set: by the time one field is saved, others already w
 """
 
 from privacy.fields.base import MaskedValueError, SealedField
-from privacy.fields.columns import reveal_columns
+from privacy.fields.columns import Columns, reveal_columns
 from privacy.fields.kinds import (
     SealedDateField,
     SealedEmailField,
@@ -16,6 +16,7 @@ from privacy.fields.kinds import (
 from privacy.fields.rows import SealedModel, SealedQuerySet, sealed_fields, with_tags
 
 __all__ = [
+    "Columns",
     "MaskedValueError",
     "SealedDateField",
     "SealedEmailField",

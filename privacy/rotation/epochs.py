@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 from django.utils.translation import gettext as _
 
 from jobs.work import Work
 from privacy import subject_keys
+from privacy.crypto.envelope import SealedIntegrityError
 from privacy.keystore import keystore
 from privacy.models import RootKey, SubjectKey
 from privacy.root_keys import wrapped_root
 from privacy.rotation import pace
 
+log = logging.getLogger(__name__)
 PAGE = 10_000
 
 
@@ -65,7 +69,12 @@ def rewrap(rows: list[Row], epoch: int) -> None:
     fresh = keystore.wrapping(epoch)
     by_epoch: dict[int, list[tuple[int, bytes]]] = {}
     for pk, subject, generation, old, wrapped in rows:
-        key = keystore.wrapping(old).unwrap(wrapped, subject=subject, generation=generation)
+        wrapping = keystore.wrapping(old)
+        try:
+            key = wrapping.unwrap(wrapped, subject=subject, generation=generation)
+        except SealedIntegrityError as error:  # it stays, under its epoch, and is counted
+            log.error("%s", error, extra={"subject": str(UUID(bytes=subject))})
+            continue
         again = fresh.wrap(key, subject=subject, generation=generation)
         by_epoch.setdefault(old, []).append((pk, again))
     for old, wrapped_again in by_epoch.items():

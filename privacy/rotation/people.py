@@ -104,12 +104,11 @@ def reseal(subjects: Sequence[bytes]) -> set[bytes]:
             if not mine:
                 continue
             try:
-                if generation_of(sealed) == max(mine):
-                    continue
                 again = _again(field, sealed, mine, in_row(subject, row["uuid"].bytes))
             except SealedIntegrityError:
                 still_old.add(subject)
-            else:
+                continue
+            if again != sealed:
                 changes[field.attname].append((row["pk"], sealed, again))
         for name, some in changes.items():
             if replace(model, name, some) < len(some):
@@ -120,6 +119,9 @@ def reseal(subjects: Sequence[bytes]) -> set[bytes]:
 
 
 def _again(field: Any, sealed: bytes, mine: Ciphers, bound: bytes) -> bytes:
+    """Return the value under the newest key, as it stands if that is its key already."""
+    if generation_of(sealed) == max(mine):
+        return sealed
     plaintext = field.place.open(mine, sealed, bound=bound)
     generation = max(mine)
     again: bytes = field.place.seal(mine[generation], plaintext, generation=generation, bound=bound)

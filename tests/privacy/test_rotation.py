@@ -141,6 +141,20 @@ def test_a_value_that_does_not_open_keeps_its_key_and_is_counted() -> None:
     assert str(Customer.objects.get(pk=broken.pk).full_name) == "王*"
 
 
+@pytest.mark.parametrize("what", ["people", "epochs"])
+def test_a_damaged_key_stays_and_is_counted(what: str) -> None:
+    damaged, _whole = people(2)
+    SubjectKey.objects.filter(subject_uuid=damaged.subject_id).update(wrapped=bytes(62))
+    keystore.forget()
+
+    with pytest.raises(CommandError, match="do not open"):
+        rotate(what)
+
+    kept = SubjectKey.objects.filter(subject_uuid=damaged.subject_id).order_by("pk")
+    assert bytes(kept[0].wrapped) == bytes(62)
+    assert masks() == ["*** (damaged) *** (damaged) *** (damaged)", "p***@e***.com 138****0001 王*"]
+
+
 def test_an_erased_person_gets_no_new_key() -> None:
     gone, _there = people(2)
     keystore.destroy([gone.subject_id.bytes])

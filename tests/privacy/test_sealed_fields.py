@@ -271,8 +271,15 @@ def test_a_ciphertext_does_not_open_in_another_row() -> None:
             [row.pk, other.pk],
         )
 
+    moved = Customer.objects.get(pk=other.pk)
     with pytest.raises(SealedIntegrityError):
-        opened(Customer.objects.get(pk=other.pk).email)
+        opened(moved.email)
+    with purpose("campaign.email", actor="job:1", now=NOW):
+        found = reveal_columns(Customer.objects.all(), ["email"])
+    assert (found, found.damaged) == ({row.pk: {"email": EMAIL}}, {other.pk})
+    assert str(moved.email) == "*** (damaged)"
+    with pytest.raises(ValueError, match="mask"):
+        moved.full_name = str(moved.email)
 
 
 def test_columns_are_revealed_by_row() -> None:

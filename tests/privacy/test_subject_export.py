@@ -16,7 +16,6 @@ from privacy.models import AuditEntry, SubjectExport
 from privacy.problems import DomainError
 from privacy.purposes import purpose
 from privacy.spreadsheets import cell
-from profiles.models import Customer
 from tests import make
 from tests.make import NOW
 from tests.privacy.persons import CANARIES, copy_of, erase, world
