@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks import frame
 
-NAMES = ("startup", "finder", "imports", "embedded", "privacy")
+NAMES = ("startup", "finder", "imports", "embedded", "privacy", "rotation")
 
 
 def main() -> int:

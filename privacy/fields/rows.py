@@ -19,6 +19,8 @@ from privacy.sealed import Ciphertext, Pending, SealedNow, keys
 if TYPE_CHECKING:
     from uuid import UUID
 
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
 M = TypeVar("M", bound=models.Model)
 
 
@@ -43,20 +45,27 @@ def seal_all(rows: Sequence[Any], fields: Sequence[SealedField[Any]]) -> None:
     ]
     subjects = [row.subject_id.bytes for row in waiting]
     ciphers = keys().ensure(subjects, likely_new=bool(waiting) and waiting[0]._state.adding)
-    newest = [max(ciphers[subject].items()) for subject in subjects]
-    bounds = [
-        in_row(subject, row.uuid.bytes) for subject, row in zip(subjects, waiting, strict=True)
+    places = [
+        (row.__dict__, _newest(ciphers[subject]), in_row(subject, row.uuid.bytes))
+        for subject, row in zip(subjects, waiting, strict=True)
     ]
     for field in fields:
-        values = [row.__dict__.get(field.attname) for row in waiting]
-        set_now = [n for n, value in enumerate(values) if type(value) is Pending]
+        name, text_of = field.attname, field.text_of
+        set_now = [place for place in places if type(place[0].get(name)) is Pending]
         sealed = field.place.seal_many(
-            (newest[n] for n in set_now),
-            (field.text_of(values[n].value).encode() for n in set_now),
-            (bounds[n] for n in set_now),
+            [newest for _, newest, _ in set_now],
+            [text_of(values[name].value).encode() for values, _, _ in set_now],
+            [bound for _, _, bound in set_now],
         )
-        for n, value in zip(set_now, sealed, strict=True):
-            waiting[n].__dict__[field.attname] = SealedNow(value)
+        for (values, _, _), value in zip(set_now, sealed, strict=True):
+            values[name] = SealedNow(value)
+
+
+def _newest(ciphers: dict[int, AESGCM]) -> tuple[int, AESGCM]:
+    """Return the newest key with its generation; nearly always there is but one."""
+    if len(ciphers) == 1:
+        return next(iter(ciphers.items()))
+    return max(ciphers.items())
 
 
 class SealedQuerySet(models.QuerySet[M]):

@@ -47,7 +47,7 @@ def begin(epoch: int) -> None:
 
 
 def _sweep(work: Work, epoch: int, total: int) -> None:
-    while rows := _page(int(work.cursor.get("after", 0)), epoch):
+    while rows := page(int(work.cursor.get("after", 0)), epoch):
         with work.step() as cursor:
             rewrap(rows, epoch)
             cursor.update(after=rows[-1][0], n_done=cursor.get("n_done", 0) + len(rows))
@@ -59,7 +59,8 @@ Row = tuple[int, bytes, int, int, bytes]
 """Primary key, subject, generation, epoch, wrapped key."""
 
 
-def _page(after: int, epoch: int) -> list[Row]:
+def page(after: int, epoch: int) -> list[Row]:
+    """Return the next keys behind `after` that are wrapped in an earlier epoch."""
     found = SubjectKey.objects.filter(pk__gt=after, epoch__lt=epoch).order_by("pk")
     rows = found.values_list("pk", "subject_uuid", "generation", "epoch", "wrapped")[:PAGE]
     return [(pk, uuid.bytes, number, old, bytes(key)) for pk, uuid, number, old, key in rows]
