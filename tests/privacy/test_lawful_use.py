@@ -293,3 +293,4 @@ def test_no_use_without_a_valid_basis(capsys: pytest.CaptureFixture[str]) -> Non
         told: Any = ", ".join(f"{n} {what}" for what, n in sorted(taken.items()))
         print(f"\n{sum(taken.values()):,} steps, {n_messages:,} messages: {told}")  # noqa: T201
     assert n_messages
+    assert sum(taken.values()) >= STEPS
