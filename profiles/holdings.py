@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -31,6 +31,7 @@ from profiles.models import (
     Refund,
     Segment,
     StagedLine,
+    ToldRefund,
     Upload,
 )
 from profiles.models.customer import ADDRESS_TAGS
@@ -68,6 +69,7 @@ def declare() -> None:
     registry.keep(
         OrderLine, "order__customer__subject", reason=_("A part of what became a guest order.")
     )
+    registry.keep(ToldRefund, reason=_("What was said of a refund, by the order's number."))
     week = _("seven days")
     registry.keep(EventKey, reason=_("Ids of messages, against repeats."), until=week)
     registry.keep(EventVerdict, reason=_("Ids of messages and what was wrong."), until=week)
@@ -114,8 +116,19 @@ def _retain() -> None:
         reason=_("Until they ask for erasure, or the shop closes."),
     )
     registry.retain(
+        "told_refunds",
+        _("Refunds of orders that nobody told of"),
+        days=365,
+        old=_never_told,
+    )
+    registry.retain(
         "orders", _("Orders"), days=None, reason=_("Bookkeeping; the law sets the shop's period.")
     )
+
+
+def _never_told(before: datetime) -> QuerySet[ToldRefund]:
+    orders = Order.objects.filter(number=OuterRef("number"))
+    return ToldRefund.objects.filter(~Exists(orders), refunded_at__lt=before)
 
 
 def _as_stranger(subject: UUID) -> Q:

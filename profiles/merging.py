@@ -136,6 +136,7 @@ def merge(now: datetime, *, limit: int = BATCH) -> int:
             cursor.execute(DROP_REPEATED)
         last_identity = identities.join(cursor, now=now)
         cursor.execute(INSERT)
+        order_events.adopt_orders(cursor, last_identity=last_identity, now=now)
         cursor.execute(ADOPT, [last_identity])
         identities.learn(cursor, today=now.date())
         order_events.take_orders(cursor, now=now)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from functools import partial
@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from django.db import DataError, IntegrityError, transaction
 
 from privacy.models import Shop
-from profiles import ordering
+from profiles import ordering, registering
 from profiles.bulk import moment
-from profiles.models import EventVerdict, Order
+from profiles.models import EventVerdict, Order, ToldRefund
 from profiles.models.event import ORDER_EVENTS
 from profiles.money import EXPONENTS, to_minor
 from profiles.ordering import LineState, OrderState, RefundState
@@ -32,10 +32,27 @@ STATUSES: Final = {
     "Order Updated": Order.Status.PAID,
     "Order Cancelled": Order.Status.CANCELLED,
 }
+UPDATED: Final = "Order Updated"
 REFUNDED: Final = "Order Refunded"
 TOLD = """
-SELECT source_id, message_id, name, customer_ref, properties, happened_at FROM profiles_merging
-WHERE is_confirmed AND kind = 'track' AND name IN (%s, %s, %s, %s) ORDER BY happened_at, id
+SELECT m.source_id, m.message_id, m.name,
+    CASE WHEN m.customer_ref <> '' THEN m.customer_ref ELSE COALESCE(c.external_id, '') END,
+    m.customer_ref = '', m.properties, m.happened_at
+FROM profiles_merging m
+LEFT JOIN profiles_identity i ON m.customer_ref = '' AND i.anonymous_id = m.anonymous_id
+LEFT JOIN profiles_customer c ON c.id = i.customer_id
+WHERE m.is_confirmed AND m.kind = 'track' AND m.name IN (%s, %s, %s, %s)
+ORDER BY m.happened_at, m.id
+"""
+# What a visitor bought before the batch told who that is.
+OF_STRANGERS = """
+SELECT e.source_id, e.message_id, e.name, c.external_id, true, e.properties, e.happened_at
+FROM profiles_event e
+JOIN profiles_identity i ON i.anonymous_id = e.anonymous_id AND i.id > %s
+JOIN profiles_customer c ON c.id = i.customer_id
+WHERE e.customer_id IS NULL AND e.is_confirmed AND e.kind = 'track'
+    AND e.name IN (%s, %s, %s, %s)
+ORDER BY e.happened_at, e.id
 """
 
 
@@ -45,6 +62,7 @@ class Told:
     message_id: str
     name: str
     customer_id: str
+    is_by_device: bool
     properties: dict[str, Any]
     happened_at: datetime
 
@@ -70,10 +88,37 @@ def take_orders(cursor: CursorWrapper, *, now: datetime) -> None:
         except UnreadableOrderError:
             _note_unreadable(told, now)
     for source_id, stated in states.items():
-        upsert = partial(ordering.upsert, source_id=source_id, now=now)
+        upsert = partial(
+            ordering.upsert, source_id=source_id, now=now, channel=ToldRefund.Channel.EVENT
+        )
         _bring_in(stated, upsert, now=now)
     for source_id, given_back in refunds.items():
         _bring_in(given_back, partial(_give_back, source_id=source_id), now=now)
+
+
+def adopt_orders(cursor: CursorWrapper, *, last_identity: int, now: datetime) -> None:
+    """Give what visitors bought to the customers that identities behind `last_identity` name.
+
+    Must run before their events are given to them, which is how the orders are found.
+    """
+    cursor.execute(OF_STRANGERS, [last_identity, *ORDER_EVENTS])
+    states = []
+    for told in _told(cursor):
+        try:
+            states += [] if told.name == REFUNDED else [order_of(told)]
+        except UnreadableOrderError:
+            continue
+    if states:
+        customers, _n = registering.register({one.customer_id for one in states}, now=now)
+        ordering.complete([_whose(state) for state in states], customers=customers)
+
+
+def _whose(state: OrderState) -> OrderState:
+    """Of a statement only the customer, implied by the visitor's device."""
+    return replace(
+        state, lines=(), status=None, country=None, tax_minor=None, shipping_minor=None,
+        coupon=None, refunds=(), implied=frozenset({"customer", "placed_at", "currency"}),
+    )  # fmt: skip
 
 
 def _bring_in(
@@ -93,13 +138,27 @@ def _bring_in(
 
 
 def _give_back(groups: list[list[tuple[str, RefundState]]], *, source_id: int) -> None:
-    ordering.add_refunds([refund for group in groups for refund in group], source_id=source_id)
+    ordering.add_refunds(
+        [refund for group in groups for refund in group],
+        source_id=source_id,
+        channel=ToldRefund.Channel.EVENT,
+    )
 
 
 def order_of(told: Told) -> OrderState:
-    """The order an event states; prices are net of tax, `discount` is the order's own."""
+    """What an event states of its order; prices are net of tax, `discount` is the order's own.
+
+    What it does not carry it leaves open; when the order was placed, it only implies.
+    """
     facts = told.properties
     currency = _currency(facts)
+    implied = {"placed_at"}
+    if not _text(facts, "currency"):
+        implied.add("currency")
+    if told.name == UPDATED:
+        implied.add("status")
+    if told.is_by_device:
+        implied.add("customer")
     return OrderState(
         number=_number(facts),
         stated_at=told.happened_at,
@@ -108,30 +167,38 @@ def order_of(told: Told) -> OrderState:
         lines=tuple(_lines(facts, currency)),
         customer_id=told.customer_id,
         status=STATUSES[told.name],
-        tax_minor=_money(facts, "tax", currency) or 0,
-        shipping_minor=_money(facts, "shipping", currency) or 0,
+        country=None,
+        tax_minor=_money(facts, "tax", currency),
+        shipping_minor=_money(facts, "shipping", currency),
         discount_minor=_money(facts, "discount", currency) or 0,
-        coupon=_text(facts, "coupon")[:60],
+        coupon=_text(facts, "coupon")[:60] or None,
+        implied=frozenset(implied),
     )
 
 
 def refunds_of(told: Told) -> Iterable[tuple[str, RefundState]]:
-    """The refunds an event states: by product where it lists some, else of the whole order."""
+    """The refunds an event states: by product where it lists some, else of the whole order.
+
+    With a `refund_id` it is the shop's own refund of that id, whoever else tells of it.
+    """
     facts = told.properties
     number, currency = _number(facts), _currency(facts)
     lines = list(_lines(facts, currency))
+    named = _text(facts, "refund_id", "refundId")[:160]
+    key = named or f"message:{told.message_id}"
     if not lines:
         amount = _money(facts, "total", currency)
-        return [(number, RefundState(told.message_id, told.happened_at, amount))]
+        return [(number, RefundState(key, told.happened_at, amount, is_named=bool(named)))]
     return [
         (
             number,
             RefundState(
-                key=f"{told.message_id}#{index}",
+                key=f"{key}#{index}" if index else key,
                 refunded_at=told.happened_at,
                 amount_minor=line.quantity * line.unit_price_minor or None,
                 product_id=line.product_id,
                 quantity=line.quantity,
+                is_named=bool(named),
             ),
         )
         for index, line in enumerate(lines)
@@ -140,8 +207,8 @@ def refunds_of(told: Told) -> Iterable[tuple[str, RefundState]]:
 
 def _told(cursor: CursorWrapper) -> list[Told]:
     return [
-        Told(source_id, message_id, name, customer_id, json.loads(properties), moment(happened_at))
-        for source_id, message_id, name, customer_id, properties, happened_at in cursor.fetchall()
+        Told(source_id, message_id, name, whose, bool(is_by_device), json.loads(facts), moment(at))
+        for source_id, message_id, name, whose, is_by_device, facts, at in cursor.fetchall()
     ]
 
 

@@ -166,7 +166,9 @@ class OrderBatchView(APIView):
 
 def _told(order: Order) -> Response:
     """The order with its lines as they were stated, one after the other."""
-    prefetch_related_objects([order], Prefetch("lines", OrderLine.objects.order_by("pk")))
+    prefetch_related_objects(
+        [order], Prefetch("lines", OrderLine.objects.order_by("position", "pk"))
+    )
     return Response(OrderSerializer(order, context={"currency": order.currency}).data)
 
 

@@ -1,7 +1,7 @@
 from profiles.models.customer import Customer, CustomerQuerySet
 from profiles.models.event import Event, EventKey, EventStaging, EventVerdict
 from profiles.models.identity import Identity
-from profiles.models.order import Order, OrderLine, Refund
+from profiles.models.order import Order, OrderLine, Refund, ToldRefund
 from profiles.models.persona import ClusteringRun, Persona
 from profiles.models.segment import Segment
 from profiles.models.trait import CustomerTraits
@@ -23,5 +23,6 @@ __all__ = [
     "Refund",
     "Segment",
     "StagedLine",
+    "ToldRefund",
     "Upload",
 ]
