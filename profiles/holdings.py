@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from privacy import registry
 from privacy.crypto.blind_index import NotAnAddressError
+from privacy.fields import sealed_field
 from privacy.models import Channel
 from privacy.problems import DomainError
 from profiles import enrolling
@@ -164,13 +165,14 @@ def _addresses(subject: UUID) -> list[tuple[str, bytes]]:
 
 
 def _people_at(channel: str, address: str) -> list[UUID]:
-    """The subjects of customers with that address, compared by blind index."""
-    field = {Channel.EMAIL.value: "email", Channel.SMS.value: "phone"}[channel]
+    """The subjects of customers with that address: by blind index, then by the address itself."""
+    name = {Channel.EMAIL.value: "email", Channel.SMS.value: "phone"}[channel]
     try:
-        found = Customer.objects.filter(**{field: address})
+        found = Customer.objects.filter(**{name: address})
     except NotAnAddressError:
         return []
-    return list(found.values_list("subject__uuid", flat=True))
+    field = sealed_field(Customer, name)
+    return [customer.subject_id for customer in found if field.holds(customer, address)]
 
 
 def _correct(subject: UUID, changes: Mapping[str, str], now: datetime) -> list[str]:

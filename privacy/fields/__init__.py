@@ -13,7 +13,8 @@ from privacy.fields.kinds import (
     SealedPhoneField,
     SealedTextField,
 )
-from privacy.fields.rows import SealedModel, SealedQuerySet, sealed_fields, with_tags
+from privacy.fields.rows import SealedModel, SealedQuerySet, sealed_field, sealed_fields, with_tags
+from privacy.fields.twins import ValueTakenError
 
 __all__ = [
     "Columns",
@@ -25,7 +26,9 @@ __all__ = [
     "SealedPhoneField",
     "SealedQuerySet",
     "SealedTextField",
+    "ValueTakenError",
     "reveal_columns",
+    "sealed_field",
     "sealed_fields",
     "with_tags",
 ]

@@ -176,6 +176,11 @@ class SealedField(models.BinaryField["T | None", "Sealed[T] | None"], Generic[T]
         normalised = self.normalised(value)
         return [tagger.tag(normalised) for tagger in keys().taggers(self.column_label)]
 
+    def holds(self, row: SealedRow, value: Any) -> bool:
+        """Whether the row has that very value, and not only its tag (decision 5)."""
+        stored = self.plain_of(row)
+        return self.normalised(stored) == self.normalised(self.cleaned(value))
+
     def written_tags(self, values: Iterable[Any]) -> dict[bytes, bytes]:
         """Return, by every tag under which one of the values may stand, the one to write.
 

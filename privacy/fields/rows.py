@@ -28,6 +28,10 @@ def sealed_fields(model: type[models.Model]) -> list[SealedField[Any]]:
     return [field for field in model._meta.concrete_fields if isinstance(field, SealedField)]
 
 
+def sealed_field(model: type[models.Model], name: str) -> SealedField[Any]:
+    return next(field for field in sealed_fields(model) if field.name == name)
+
+
 def with_tags(model: type[models.Model], names: Iterable[str]) -> list[str]:
     """Return `names` and the tag columns of the sealed ones: they change together."""
     wanted = list(dict.fromkeys(names))
