@@ -6,6 +6,7 @@ one, set when the value is set: by the time one field is saved, others already w
 """
 
 from privacy.fields.base import MaskedValueError, SealedField
+from privacy.fields.clear import ClearClass
 from privacy.fields.columns import Columns, reveal_columns
 from privacy.fields.kinds import (
     SealedDateField,
@@ -17,6 +18,7 @@ from privacy.fields.rows import SealedModel, SealedQuerySet, sealed_field, seale
 from privacy.fields.twins import ValueTakenError
 
 __all__ = [
+    "ClearClass",
     "Columns",
     "MaskedValueError",
     "SealedDateField",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from django.core import checks
@@ -14,6 +14,7 @@ from django.db.models.query import ModelIterable
 from privacy.crypto.envelope import in_row
 from privacy.fields import twins
 from privacy.fields.base import SealedField
+from privacy.fields.clear import ClearClass, unclassified
 from privacy.sealed import Ciphertext, Pending, SealedNow, keys
 
 if TYPE_CHECKING:
@@ -139,9 +140,13 @@ def is_as_read(row: models.Model, field: SealedField[Any]) -> bool:
 
 
 class SealedModel(models.Model):
-    """A model with sealed fields; `sealed_label` goes into every value and never changes."""
+    """A model with sealed fields; `sealed_label` goes into every value and never changes.
+
+    `clear_classes` says of each column in clear what of a person it tells.
+    """
 
     sealed_label: ClassVar[str]
+    clear_classes: ClassVar[Mapping[str, ClearClass]] = {}
 
     class Meta:
         abstract = True
@@ -169,10 +174,11 @@ class SealedModel(models.Model):
     def check(cls, **kwargs: Any) -> list[checks.CheckMessage]:
         sealed = {field.name for field in sealed_fields(cls)}
         meant = sealed & {ordered_name(term) for term in cls._meta.ordering or ()}
+        found = [*super().check(**kwargs), *unclassified(cls)]
         if not meant:
-            return super().check(**kwargs)
+            return found
         text = f"{sorted(meant)} are sealed: their order means nothing"
-        return [*super().check(**kwargs), checks.Error(text, obj=cls, id="privacy.E001")]
+        return [*found, checks.Error(text, obj=cls, id="privacy.E001")]
 
     def _changeable(self) -> list[str] | None:
         """Return all loaded columns but the sealed ones as they were read, and their tags."""

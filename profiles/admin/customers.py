@@ -28,7 +28,9 @@ class CustomerAdmin(ViewOnlyAdmin[Customer]):
     list_display = ["external_id", "name", "mail", "locale", "city", "persona"]
     list_filter = ["gender", "country"]
     search_fields = ["external_id"]
-    search_help_text = gettext_lazy("Exact customer id, e-mail or phone")
+    search_help_text = gettext_lazy(
+        "Exact customer id, e-mail or phone, or the last four digits of a phone"
+    )
     list_select_related = ["subject", "traits__persona"]
     ordering = ["pk"]
     show_full_result_count = False
@@ -74,7 +76,7 @@ def _exactly(term: str) -> Q:
     if "@" in term:
         found |= Q(email=term)
     if term.lstrip("+").replace(" ", "").isdigit():
-        found |= Q(phone=term)
+        found |= Q(phone=term) | Q(phone__last_four=term)
     return found
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 from uuid import uuid4
 
@@ -9,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from privacy import purposes
 from privacy.fields import (
+    ClearClass,
     SealedDateField,
     SealedEmailField,
     SealedModel,
@@ -48,6 +50,17 @@ class Customer(SealedModel):
     """
 
     sealed_label: ClassVar[str] = "customer"
+    clear_classes: ClassVar[Mapping[str, ClearClass]] = {
+        "external_id": ClearClass.PSEUDONYM,
+        "locale": ClearClass.LANGUAGE,
+        "country": ClearClass.PLACE,
+        "time_zone": ClearClass.PLACE,
+        "city": ClearClass.PLACE,
+        "birth_year": ClearClass.AGE,
+        "gender": ClearClass.GENDER,
+        "occupation": ClearClass.OCCUPATION,
+        "imported_digest": ClearClass.TECHNICAL,
+    }
 
     class Gender(models.TextChoices):
         FEMALE = "female", _("Female")

@@ -228,6 +228,7 @@ def test_a_new_password_ends_every_other_session(client: Client) -> None:
         ("/admin/privacy/apikey/add/", {"kind": "sk", "scopes": ["pii:read"]}),
         ("/admin/privacy/apikey/", {"action": "revoke"}),
         ("/admin/privacy/staff/add/", {"username": "mallory", "role": "administrator"}),
+        ("/admin/privacy/rootkey/rotate/people/", {}),
     ],
 )
 def test_after_ten_minutes_what_is_dangerous_asks_again(
