@@ -34,6 +34,7 @@ from profiles.models import (
     StagedLine,
     ToldRefund,
     Upload,
+    UploadChange,
 )
 from profiles.models.customer import ADDRESS_TAGS
 
@@ -79,6 +80,7 @@ def declare() -> None:
         reason=_("A file brought in; our copy is deleted after its import."),
         until=_("one day"),
     )
+    registry.delete(UploadChange, PERSON)
     registry.nobody(
         ClusteringRun, Persona, Segment, reason=_("Rules, and figures of many customers.")
     )

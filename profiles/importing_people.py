@@ -22,6 +22,7 @@ from profiles import (
     columns,
     importing_consents,
     importing_customers,
+    importing_events,
     importing_suppressions,
     uploads,
 )
@@ -31,6 +32,7 @@ from profiles.importing_suppressions import SuppressionRow
 from profiles.models import Upload
 from profiles.reading import BadRow, DamagedFileError, Table, UnreadableFileError
 from profiles.rejects import RejectsFile, path_of
+from profiles.wire import Message
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -47,7 +49,8 @@ class Form(Generic[R]):
     """What the rows of a file are: their fields, how one is checked, how many are written.
 
     `insert` returns its counts and a code by place of the rows it refused. In the cells named
-    by `free`, where people write what they like, personal data is masked.
+    by `free`, where people write what they like, personal data is masked. `more` gives cells
+    of the columns that hold no field.
     """
 
     names: columns.Names
@@ -55,6 +58,7 @@ class Form(Generic[R]):
     parse: Callable[[Mapping[str, str], datetime], R]
     insert: Callable[[Sequence[R], datetime], tuple[Counts, dict[int, str]]]
     free: tuple[str, ...] = ()
+    more: Callable[[Sequence[str], Mapping[str, int]], Mapping[str, int]] = lambda _all, _found: {}
     rows_a_step: int = ROWS_A_STEP
 
 
@@ -113,6 +117,23 @@ def suppressions() -> Form[SuppressionRow]:
     )
 
 
+def events(upload: Upload) -> Form[Message]:
+    zone = ZoneInfo(Shop.current().time_zone)
+    preview = bool(upload.options.get("preview"))
+
+    def insert(rows: Sequence[Message], now: datetime) -> tuple[Counts, dict[int, str]]:
+        done = importing_events.insert(rows, upload=upload, now=now, preview=preview)
+        return {"added": done.n_new, "same": done.n_same, "masked": done.n_masked}, {}
+
+    return Form(
+        columns.EVENT_NAMES,
+        columns.EVENT_REQUIRED,
+        lambda values, now: importing_events.parse(values, zone=zone, now=now),
+        insert,
+        more=importing_events.more,
+    )
+
+
 def refuse_before_suppressions() -> None:
     """Raise JobFailedError while a file of suppressions waits: they come before consents."""
     waiting = Upload.objects.filter(kind=Upload.Kind.SUPPRESSIONS, finished_at__isnull=True)
@@ -143,6 +164,7 @@ def run(form: Form[R], upload: Upload, work: Work) -> dict[str, Any]:
             )
             if "line" not in work.cursor:
                 uploads.check_contents(upload, places, encoding=encoding, now=work.now)
+            places |= form.more(table.columns, places)
             _take_all(form, table, places, upload, work)
     except UnreadableFileError as error:
         damage = error

@@ -83,6 +83,15 @@ def import_suppressions(work: Work) -> dict[str, Any]:
     return summary
 
 
+@job(asking.IMPORTS["events"], title=_("Import of events"), queue=Job.Queue.BATCH)
+def import_events(work: Work) -> dict[str, Any]:
+    upload = Upload.objects.get(pk=work.payload["upload"])
+    summary = importing_people.run(importing_people.events(upload), upload, work)
+    if not upload.options.get("preview"):
+        uploads.discard(upload)
+    return summary
+
+
 @job(asking.UNDO_CONSENTS, title=_("Taking back an import of consents"), queue=Job.Queue.BATCH)
 def undo_consents(work: Work) -> dict[str, Any]:
     """Retract every entry of the import, some a step."""

@@ -22,7 +22,7 @@ from privacy import files
 from privacy.crypto.stream import AlteredStreamError, SealedReader
 from privacy.problems import DomainError
 from privacy.purposes import purpose
-from profiles import columns, contents
+from profiles import columns, contents, presets
 from profiles.formats import CSV, ONLINE_RETAIL, ONLINE_RETAIL_COLUMNS, REQUIRED, OrderOptions
 from profiles.models import Upload
 from profiles.reading import BadRow, DamagedFileError, Table, UnreadableFileError, telling_of
@@ -41,12 +41,14 @@ NAMES: Final = {
     Upload.Kind.CUSTOMERS.value: columns.CUSTOMER_NAMES,
     Upload.Kind.CONSENTS.value: columns.CONSENT_NAMES,
     Upload.Kind.SUPPRESSIONS.value: columns.SUPPRESSION_NAMES,
+    Upload.Kind.EVENTS.value: columns.EVENT_NAMES,
 }
 MUST_HAVE: Final[Mapping[str, Sequence[str]]] = {
     Upload.Kind.ORDERS.value: REQUIRED,
     Upload.Kind.CUSTOMERS.value: ("external_id",),
     Upload.Kind.CONSENTS.value: columns.CONSENT_REQUIRED,
     Upload.Kind.SUPPRESSIONS.value: ("address",),
+    Upload.Kind.EVENTS.value: columns.EVENT_REQUIRED,
 }
 
 
@@ -87,7 +89,9 @@ def preview(
 ) -> Preview:
     """Look at the first rows of a file and guess its columns; changes nothing."""
     try:
-        table = table_in(file, n_bytes=n_bytes, encoding=encoding)
+        found = table_in(file, n_bytes=n_bytes, encoding=encoding)
+        known = presets.guess(kind, found.columns)
+        table = as_preset(found, kind, known)
     except UnreadableFileError as error:
         return Preview(problems=[Problem(error.code, error.detail)])
     problems, rows = [], []
@@ -100,23 +104,37 @@ def preview(
         problems.append(Problem(error.code, error.detail))
     finally:
         table.release()
+    if known:
+        mapping = {name: name for name in table.columns}
+        return Preview(table.columns, _shown(kind, rows), known, mapping, problems)
     if kind == Upload.Kind.ORDERS and set(ONLINE_RETAIL_COLUMNS.values()) <= set(table.columns):
-        return Preview(
-            table.columns, rows[:PREVIEW_ROWS], ONLINE_RETAIL, ONLINE_RETAIL_COLUMNS, problems
-        )
+        shown = _shown(kind, rows)
+        return Preview(table.columns, shown, ONLINE_RETAIL, ONLINE_RETAIL_COLUMNS, problems)
     mapping = columns.guess(table.columns, NAMES[kind])
     places = {name: table.index[column] for name, column in mapping.items()}
     try:
         contents.check(table.columns, places, rows)
     except UnreadableFileError as error:
         problems.append(Problem(error.code, error.detail))
-    rows = rows[:PREVIEW_ROWS]
     if missing := [name for name in MUST_HAVE[kind] if name not in mapping]:
         text = _("Say which columns hold: %(missing)s.") % {"missing": ", ".join(missing)}
         problems.append(Problem("columns_missing", text))
-    if kind != Upload.Kind.ORDERS:
-        rows = [[shape(value) for value in row] for row in rows]
-    return Preview(table.columns, rows, CSV, mapping, problems)
+    return Preview(table.columns, _shown(kind, rows), CSV, mapping, problems)
+
+
+def _shown(kind: str, rows: Sequence[Sequence[str]]) -> Sequence[Sequence[str]]:
+    """The first rows; of orders as they are but for addresses, else the shapes of all values."""
+    is_open = kind == Upload.Kind.ORDERS
+    return [
+        [value if is_open and "@" not in value else shape(value) for value in row]
+        for row in rows[:PREVIEW_ROWS]
+    ]
+
+
+def as_preset(table: Table, kind: str, name: str) -> Table:
+    """Return the table as the preset of that name reads it, or as it is for any other name."""
+    preset = presets.find(kind, name)
+    return table if preset is None else presets.PresetTable(table, preset)
 
 
 class Incoming:
@@ -224,11 +242,14 @@ def opened(
 ) -> Iterator[Table]:
     """Open the file of an upload as a table; raises UnreadableFileError."""
     if not is_ours(upload):
-        with open_table(upload.path, encoding=encoding, required=required) as table:
+        with open_table(upload.path, encoding=encoding) as found:
+            table = as_preset(found, upload.kind, upload.options.get("format", ""))
+            table.require(required)
             yield table
         return
     with unsealed(upload.uuid, actor=f"upload:{upload.uuid}", now=now) as stream:
-        table = table_in(stream, n_bytes=stream.n_bytes, encoding=encoding)
+        found = table_in(stream, n_bytes=stream.n_bytes, encoding=encoding)
+        table = as_preset(found, upload.kind, upload.options.get("format", ""))
         table.require(required)
         yield table
 

@@ -23,12 +23,19 @@ from privacy.admin.viewing import ViewOnlyAdmin
 from privacy.models import Shop, Staff
 from privacy.problems import DomainError
 from profiles import asking, rejects, tallies, uploads
-from profiles.formats import ONLINE_RETAIL
+from profiles.formats import CSV, ONLINE_RETAIL
 from profiles.models import Upload
 from profiles.receiving import SealedUpload
 from profiles.uploads import Preview
 
 HELD = "held-"
+FORMAT_NAMES = {
+    ONLINE_RETAIL: "Online Retail",
+    "shopify": "Shopify",
+    "woocommerce": "WooCommerce",
+    "klaviyo": "Klaviyo",
+    "mautic": "Mautic",
+}
 MENDABLE = {"columns_missing", "header_lies"}  # by choosing other columns
 
 
@@ -124,7 +131,7 @@ def columns_page(request: HttpRequest, held: UUID) -> HttpResponse:
         "told": told,
         "preview": found,
         "options": options,
-        "is_known_format": found.format == ONLINE_RETAIL,
+        "known_format": FORMAT_NAMES.get(found.format, ""),
         "fields": _fields(kind, found, request.POST),
         "is_blocked": any(problem.code not in MENDABLE for problem in found.problems),
     }
@@ -157,8 +164,10 @@ def _start(
         asked["preview"] = True  # what the rows would do is looked at before they do it
     if options is not None:
         asked = {**options.cleaned_data, "format": found.format}
-        if found.format != ONLINE_RETAIL:
+        if found.format == CSV:
             asked["columns"] = mapping
+    elif found.format != CSV:
+        asked = {"format": found.format}
     staff = request.user if isinstance(request.user, Staff) else None
     try:
         stored = uploads.store(held, kind, asked, staff, filename=told["name"], now=timezone.now())

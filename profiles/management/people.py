@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from jobs import console
-from profiles import asking, importing_people, uploads
+from profiles import asking, importing_people, presets, uploads
 from profiles.columns import Names
 from profiles.management.mapping import add_map, columns
 from profiles.reading import UnreadableFileError
@@ -25,10 +25,14 @@ class ImportCommand(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", type=Path, help="CSV, JSON lines (plain or gzipped) or .xlsx")
         add_map(parser, self.names)
+        if known := presets.names(self.kind):
+            parser.add_argument("--format", choices=known, default="", help="of a program's export")
         parser.add_argument("--encoding", default="utf-8", help="for example gb18030 or cp1252")
 
     def handle(self, *_args: Any, **options: Any) -> None:
         given = {"columns": columns(options["map"], self.names), "encoding": options["encoding"]}
+        if options.get("format"):
+            given["format"] = options["format"]
         if options.get("preview"):
             given["preview"] = True
         try:

@@ -6,6 +6,7 @@ from profiles.models.persona import ClusteringRun, Persona
 from profiles.models.segment import Segment
 from profiles.models.trait import CustomerTraits
 from profiles.models.upload import StagedLine, Upload
+from profiles.models.upload_change import UploadChange
 
 __all__ = [
     "ClusteringRun",
@@ -25,4 +26,5 @@ __all__ = [
     "StagedLine",
     "ToldRefund",
     "Upload",
+    "UploadChange",
 ]

@@ -12,7 +12,7 @@ from profiles.models import Upload
 
 
 class Command(ImportCommand):
-    help = "Bring in consents from a CSV file, each with its source, date and wording."
+    help = "Bring in consents from a file, each with its source, date and wording."
     kind = Upload.Kind.CONSENTS
     names = CONSENT_NAMES
 

@@ -16,7 +16,7 @@ from profiles.models import Upload
 
 
 class Command(BaseCommand):
-    help = "Bring in the orders of a CSV file (.csv or .csv.gz); the same lines are added once."
+    help = "Bring in the orders of a file (CSV, JSON lines, .xlsx); the same lines are added once."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", type=Path)
