@@ -32,6 +32,8 @@ from profiles.models import (
     Refund,
     Segment,
     StagedLine,
+    StaticList,
+    StaticListMember,
     ToldRefund,
     Upload,
     UploadChange,
@@ -52,6 +54,7 @@ def declare() -> None:
     registry.delete(Customer, "subject", is_anchor=True)
     registry.delete(Identity, PERSON, is_anchor=True)
     registry.delete(CustomerTraits, PERSON)
+    registry.delete(StaticListMember, PERSON)
     registry.delete(Event, PERSON, also=_as_stranger)
     registry.delete(EventStaging, also=_staged)
     registry.null(StagedLine, also=_in_a_file, clear={"customer": ""})
@@ -82,7 +85,11 @@ def declare() -> None:
     )
     registry.delete(UploadChange, PERSON)
     registry.nobody(
-        ClusteringRun, Persona, Segment, reason=_("Rules, and figures of many customers.")
+        ClusteringRun,
+        Persona,
+        Segment,
+        StaticList,
+        reason=_("Rules, and figures of many customers."),
     )
     registry.suppressed_addresses("profiles", _addresses)
     registry.people_at("profiles", _people_at)
@@ -111,6 +118,12 @@ def _retain() -> None:
         _("Clusterings no longer in use"),
         days=365,
         old=lambda before: ClusteringRun.objects.filter(is_current=False, created_at__lt=before),
+    )
+    registry.retain(
+        "lists",
+        _("Lists of customers brought in by their ids"),
+        days=None,
+        reason=_("Until the shop deletes the list."),
     )
     registry.retain(
         "customers",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -41,3 +41,25 @@ def customer_panel(name: str, template: str, facts: Facts) -> None:
 def customer_panels() -> list[tuple[str, Facts]]:
     """The registered sections in the order of their names."""
     return [_panels[name] for name in sorted(_panels)]
+
+
+# What the catalogue knows of products -------------------------------------------------------
+
+ProductsOf = Callable[[str], Iterable[str]]
+BrandsOf = Callable[[Iterable[str]], Mapping[str, str]]
+
+_brands: list[tuple[ProductsOf, BrandsOf]] = []
+
+
+def tell_brands(products_of: ProductsOf, brands_of: BrandsOf) -> None:
+    """Have one tell the product ids of a brand (a query will do), the other each id's brand."""
+    _brands[:] = [(products_of, brands_of)]
+
+
+def products_of(brand: str) -> Iterable[str]:
+    """The ids of a brand's products, to stand in a query; none without a catalogue."""
+    return _brands[0][0](brand) if _brands else []
+
+
+def brands_of(product_ids: Iterable[str]) -> Mapping[str, str]:
+    return _brands[0][1](product_ids) if _brands else {}

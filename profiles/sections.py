@@ -20,6 +20,7 @@ from profiles.models import (
     OrderLine,
     Refund,
     Segment,
+    StaticListMember,
 )
 
 Row = Mapping[str, Any]
@@ -39,6 +40,7 @@ def declare() -> None:
     registry.export_section("devices", _devices)
     registry.export_section("traits", _traits)
     registry.export_section("segments", _segments)
+    registry.export_section("lists", _lists)
 
 
 def _customer(subject: UUID, _now: datetime) -> Iterator[Row]:
@@ -106,3 +108,10 @@ def _segments(subject: UUID, now: datetime) -> Iterator[Row]:
     for segment in Segment.objects.order_by("name"):
         if segmentation.members(segment.rule, now).filter(subject__uuid=subject).exists():
             yield {"segment": segment.name, "rule": segmentation.describe(segment.rule, "en")}
+
+
+def _lists(subject: UUID, _now: datetime) -> Iterator[Row]:
+    """The lists the shop put the person on."""
+    mine = StaticListMember.objects.filter(customer__subject__uuid=subject)
+    for name, added_at in mine.order_by("pk").values_list("static_list__name", "added_at"):
+        yield {"list": name, "added_at": added_at}

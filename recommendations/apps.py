@@ -11,6 +11,7 @@ class RecommendationsConfig(AppConfig):
         from recommendations import auditing, catalogue, holdings, sections, serving
 
         registry.after_import("recommendations.catalogue", catalogue.refresh)
+        registry.tell_brands(catalogue.products_of, catalogue.brands_of)
         panel = "recommendations/customer_panel.html"
         registry.customer_panel("recommendations.served", panel, serving.of_customer)
         auditing.declare()

@@ -35,6 +35,11 @@ class Kind(StrEnum):
     PRODUCT = "product"
     CATEGORY = "category"
     CONSENT = "consent"
+    BRAND = "brand"
+    EVENT = "event"
+    SEALED = "sealed"
+    SEGMENT = "segment"
+    LIST = "list"
 
 
 @dataclass(frozen=True)

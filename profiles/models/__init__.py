@@ -4,6 +4,7 @@ from profiles.models.identity import Identity
 from profiles.models.order import Order, OrderLine, Refund, ToldRefund
 from profiles.models.persona import ClusteringRun, Persona
 from profiles.models.segment import Segment
+from profiles.models.static_list import StaticList, StaticListMember
 from profiles.models.trait import CustomerTraits
 from profiles.models.upload import StagedLine, Upload
 from profiles.models.upload_change import UploadChange
@@ -24,6 +25,8 @@ __all__ = [
     "Refund",
     "Segment",
     "StagedLine",
+    "StaticList",
+    "StaticListMember",
     "ToldRefund",
     "Upload",
     "UploadChange",
