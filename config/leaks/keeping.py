@@ -92,7 +92,7 @@ def _mail(sweep: Sweep) -> None:
 def _cache(sweep: Sweep) -> None:
     """Local memory by its dictionary; Redis as a whole, where queues lie too."""
     if not settings.REDIS_URL:
-        for key, value in caches["default"]._cache.items():  # type: ignore[attr-defined]
+        for key, value in caches["default"]._cache.items():  # type: ignore[attr-defined]  # noqa: SLF001 - there is no public list of it
             sweep.look("cache", key, value if isinstance(value, bytes) else pickle.dumps(value))
     else:
         import redis  # noqa: PLC0415 -- only where there is one
