@@ -187,7 +187,7 @@ def time_columns(watch: Stopwatch, plain: Any, sealed: Any) -> None:
         list(newest(plain, N_COLUMN_ROWS).values_list("pk", *COLUMNS))
 
     def columns() -> None:
-        reveal_columns(newest(sealed, N_COLUMN_ROWS), COLUMNS)
+        reveal_columns(newest(sealed, N_COLUMN_ROWS), COLUMNS, "import")
 
     keystore.forget_subjects()
     watch.time("columns cold", columns, N_COLUMN_ROWS)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 
 log = logging.getLogger(__name__)
+FOUND_FOR = "_found_for"
 T = TypeVar("T")
 
 
@@ -66,9 +67,19 @@ class Gate(Protocol):
     """Who may open what; the purposes implement it."""
 
     def admit(
-        self, data_classes: Iterable[str], *, subjects: Sequence[bytes], fields: Sequence[str]
+        self,
+        data_classes: Iterable[str],
+        *,
+        subjects: Sequence[bytes],
+        fields: Sequence[str],
+        found_for: str = "",
+        purpose: str = "",
     ) -> None:
-        """Audit the opening about to happen, or raise PurposeDeniedError."""
+        """Audit the opening about to happen, or raise PurposeDeniedError.
+
+        `found_for` names the purpose that the rows were found for, `purpose` the one the
+        caller means to open them for, if it says.
+        """
 
 
 class NotReadyError(RuntimeError):
@@ -144,13 +155,15 @@ class Sealed(Generic[T]):
     def reveal(self) -> T:
         """Return the plaintext, audited first.
 
-        Raises PurposeDeniedError without an open purpose that covers the field, and
+        Raises PurposeDeniedError without an open purpose that covers the field and, where the
+        purpose reaches only some people, the person (see `for_purpose`); and
         SealedIntegrityError if the value was moved or altered.
         """
         gate().admit(
             [self._field.data_class],
             subjects=[self._row.subject_id.bytes],
             fields=[self._field.column_label],
+            found_for=self._row.__dict__.get(FOUND_FOR, ""),
         )
         return self._field.plain_of(self._row)
 

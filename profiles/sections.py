@@ -45,7 +45,7 @@ def declare() -> None:
 
 def _customer(subject: UUID, _now: datetime) -> Iterator[Row]:
     mine = Customer.objects.filter(subject__uuid=subject)
-    revealed = reveal_columns(mine, SEALED)
+    revealed = reveal_columns(mine, SEALED, "subject.rights")
     if revealed.damaged:
         raise SealedIntegrityError("the person's data does not open; restore it from the backup")
     for row in mine.values("pk", *OPEN):

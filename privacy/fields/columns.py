@@ -34,12 +34,12 @@ class Columns(dict[int, dict[str, Any]]):
         self.damaged: set[int] = set()
 
 
-def reveal_columns(queryset: models.QuerySet[Any], fields: Sequence[str]) -> Columns:
+def reveal_columns(queryset: models.QuerySet[Any], fields: Sequence[str], purpose: str) -> Columns:
     """Return the plaintext of `fields` by primary key, None where a row has no value.
 
     Several times cheaper a row than `reveal()`; the opening is one audit entry. A row that does
-    not open keeps no other from it. Raises PurposeDeniedError unless the open purpose covers
-    every field.
+    not open keeps no other from it. Raises PurposeDeniedError unless `purpose` is the open one,
+    covers every field and, if it reaches only some people, found the rows.
     """
     model = queryset.model
     sealed = [field for field in sealed_fields(model) if field.name in fields]
@@ -51,6 +51,8 @@ def reveal_columns(queryset: models.QuerySet[Any], fields: Sequence[str]) -> Col
         [field.data_class for field in sealed],
         subjects=subjects,
         fields=[field.column_label for field in sealed],
+        found_for=getattr(queryset, "found_for", ""),
+        purpose=purpose,
     )
     found = Columns()
     for start in range(0, len(rows), KEYS_BATCH):

@@ -15,7 +15,7 @@ from privacy.crypto.envelope import in_row
 from privacy.fields import twins
 from privacy.fields.base import SealedField
 from privacy.fields.clear import ClearClass, unclassified
-from privacy.sealed import Ciphertext, Pending, SealedNow, keys
+from privacy.sealed import FOUND_FOR, Ciphertext, Pending, SealedNow, keys
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -74,7 +74,13 @@ def _newest(ciphers: dict[int, AESGCM]) -> tuple[int, AESGCM]:
 
 
 class SealedQuerySet(models.QuerySet[M]):
-    """Keeps tags beside their values, fetches keys for all rows at once, refuses plaintext."""
+    """Keeps tags beside their values, fetches keys for all rows at once, refuses plaintext.
+
+    `found_for` is the purpose whose condition on people is part of the query. What a query may
+    only make narrower keeps it, and every row that it reads; what may let others in loses it.
+    """
+
+    found_for: str = ""
 
     def update(self, **kwargs: Any) -> int:
         for field in sealed_fields(self.model):
@@ -118,6 +124,27 @@ class SealedQuerySet(models.QuerySet[M]):
             raise FieldError(f"{sorted(meant)} are sealed: their order means nothing")
         return super().order_by(*field_names)
 
+    def _clone(self) -> Any:
+        clone = super()._clone()  # type: ignore[misc]
+        clone.found_for = self.found_for
+        return clone
+
+    def _only_for_both(self, other: Any, combined: Any) -> Any:
+        if combined is not self and combined is not other:  # either, where the other has no row
+            combined.found_for = self.found_for if self.found_for == other.found_for else ""
+        return combined
+
+    def __or__(self, other: Any) -> Any:
+        return self._only_for_both(other, super().__or__(other))
+
+    def __xor__(self, other: Any) -> Any:
+        return self._only_for_both(other, super().__xor__(other))
+
+    def _combinator_query(self, *args: Any, **kwargs: Any) -> Any:
+        clone = super()._combinator_query(*args, **kwargs)  # type: ignore[misc]
+        clone.found_for = ""
+        return clone
+
     def _fetch_all(self) -> None:
         fresh = self._result_cache is None
         super()._fetch_all()
@@ -127,6 +154,8 @@ class SealedQuerySet(models.QuerySet[M]):
                 values = row.__dict__
                 peers.append(values.get("subject_id"))
                 values["_sealed_peers"] = peers
+                if self.found_for:
+                    values[FOUND_FOR] = self.found_for
 
 
 def ordered_name(term: Any) -> str:
@@ -152,7 +181,8 @@ class SealedModel(models.Model):
         abstract = True
 
     def __getstate__(self) -> dict[str, Any]:
-        return {k: v for k, v in super().__getstate__().items() if k != "_sealed_peers"}
+        left_out = {"_sealed_peers", FOUND_FOR}
+        return {k: v for k, v in super().__getstate__().items() if k not in left_out}
 
     def save(self, *args: Any, update_fields: Iterable[str] | None = None, **kwargs: Any) -> None:
         """Save the row; sealed values that were only read are not written back.

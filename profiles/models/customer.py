@@ -36,6 +36,7 @@ class CustomerQuerySet(SealedQuerySet["Customer"]):
         """
         allowed = self.filter(purposes.may_use(name, channel=channel))
         channel = purposes.find(name).channel(channel)
+        allowed.found_for = name
         if (tag := ADDRESS_TAGS.get(channel or "")) is None:
             return allowed
         suppressed = Suppression.objects.filter(channel=channel, address_tag=OuterRef(tag))

@@ -44,7 +44,7 @@ from privacy.fields import reveal_columns
 from privacy.purposes import purpose
 from profiles.models import Customer
 with purpose("import", actor="test", now=timezone.now()):
-    found = reveal_columns(Customer.objects.all(), ["email", "phone", "full_name"])
+    found = reveal_columns(Customer.objects.all(), ["email", "phone", "full_name"], "import")
 names = {{v["email"]: (v["phone"], v["full_name"]) for v in found.values()}}
 assert names == {{f"p{{n}}@example.com": (f"+86138{{n:08}}", f"N{{n}}") for n in range({N_PEOPLE})}}
 asked = [f"p{{n}}@example.com" for n in range({N_PEOPLE})]

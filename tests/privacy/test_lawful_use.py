@@ -250,10 +250,12 @@ class Lives(RuleBasedStateMachine):
     def open(self, number: int, name: str) -> None:
         """Nobody opens what a purpose does not cover, or for one that has ended."""
         now = self._tick("open")
-        mine = Customer.objects.for_purpose(name)
+        mine = Customer.objects.for_purpose(name).filter(pk=self.persons[number].customer.pk)
         try:
             with purpose(name, actor="job:1", now=now):
-                values = reveal_columns(mine.filter(pk=self.persons[number].customer.pk), ["email"])
+                with pytest.raises(PurposeDeniedError):
+                    reveal_columns(Customer.objects.all(), ["email"], name)
+                values = reveal_columns(mine, ["email"], name)
         except PurposeDeniedError:
             assert name in self.ended or name not in {MAIL, EXISTING}
         else:

@@ -280,8 +280,8 @@ def test_a_ciphertext_does_not_open_in_another_row() -> None:
     moved = Customer.objects.get(pk=other.pk)
     with pytest.raises(SealedIntegrityError):
         opened(moved.email)
-    with purpose("campaign.email", actor="job:1", now=NOW):
-        found = reveal_columns(Customer.objects.all(), ["email"])
+    with purpose("import", actor="job:1", now=NOW):
+        found = reveal_columns(Customer.objects.all(), ["email"], "import")
     assert (found, found.damaged) == ({row.pk: {"email": EMAIL}}, {other.pk})
     assert str(moved.email) == "*** (damaged)"
     with pytest.raises(ValueError, match="mask"):
@@ -291,8 +291,8 @@ def test_a_ciphertext_does_not_open_in_another_row() -> None:
 def test_columns_are_revealed_by_row() -> None:
     row, bare = full(), make.customer("c-2")
 
-    with purpose("campaign.email", actor="job:1", now=NOW):
-        found = reveal_columns(Customer.objects.all(), ["email", "full_name"])
+    with purpose("import", actor="job:1", now=NOW):
+        found = reveal_columns(Customer.objects.all(), ["email", "full_name"], "import")
 
     assert found == {
         row.pk: {"email": EMAIL, "full_name": "王小明"},
