@@ -18,8 +18,10 @@ from privacy.models import Channel
 from privacy.problems import DomainError
 from profiles import enrolling
 from profiles.models import (
+    CategoryNorm,
     ClusteringRun,
     Customer,
+    CustomerChange,
     CustomerTraits,
     Event,
     EventKey,
@@ -29,12 +31,14 @@ from profiles.models import (
     Order,
     OrderLine,
     Persona,
+    ProductFact,
     Refund,
     Segment,
     StagedLine,
     StaticList,
     StaticListMember,
     ToldRefund,
+    TraitBuild,
     Upload,
     UploadChange,
 )
@@ -55,6 +59,7 @@ def declare() -> None:
     registry.delete(Identity, PERSON, is_anchor=True)
     registry.delete(CustomerTraits, PERSON)
     registry.delete(StaticListMember, PERSON)
+    registry.delete(CustomerChange, PERSON)
     registry.delete(Event, PERSON, also=_as_stranger)
     registry.delete(EventStaging, also=_staged)
     registry.null(StagedLine, also=_in_a_file, clear={"customer": ""})
@@ -90,6 +95,9 @@ def declare() -> None:
         Segment,
         StaticList,
         reason=_("Rules, and figures of many customers."),
+    )
+    registry.nobody(
+        CategoryNorm, ProductFact, TraitBuild, reason=_("Facts of products and categories.")
     )
     registry.suppressed_addresses("profiles", _addresses)
     registry.people_at("profiles", _people_at)

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from profiles.models import Customer
+    from profiles.models import Customer, ProductFact
 
 AfterImport = Callable[[datetime], object]
 
@@ -63,3 +63,20 @@ def products_of(brand: str) -> Iterable[str]:
 
 def brands_of(product_ids: Iterable[str]) -> Mapping[str, str]:
     return _brands[0][1](product_ids) if _brands else {}
+
+
+# Facts of products --------------------------------------------------------------------------
+
+ProductFacts = Callable[[], "Iterable[ProductFact]"]
+
+_product_facts: list[ProductFacts] = []
+
+
+def product_facts_from(facts: ProductFacts) -> None:
+    """Have traits of brands and devices made with what `facts()` says of each product."""
+    _product_facts[:] = [facts]
+
+
+def product_facts() -> list[ProductFact]:
+    """What the registered catalogue says of its products; nothing where there is none."""
+    return [fact for facts in _product_facts for fact in facts()]

@@ -12,7 +12,7 @@ from django.db.models.expressions import CombinedExpression
 from django.db.models.fields.json import KeyTransform
 
 from privacy.models import Consent, ConsentEntry
-from profiles import registry
+from profiles import registry, trait_conditions
 from profiles.features.vocabulary import AGE_BANDS, Kind
 from profiles.models import Event, Order, OrderLine, StaticListMember
 from profiles.models.customer import ADDRESS_TAGS
@@ -34,7 +34,6 @@ LOOKUPS = {
 }
 COLUMNS = {
     Source.CUSTOMER: "{}",
-    Source.TRAIT: "traits__{}",
     Source.PERSONA: "traits__persona__number",
 }
 SEALED = {"email": ADDRESS_TAGS["email"], "phone": ADDRESS_TAGS["sms"]}
@@ -90,6 +89,7 @@ class Sql:
             Source.EVENTS: self._measured,
             Source.SEQUENCE: self._followed,
             Source.SEALED: _tagged,
+            Source.TRAIT: self._trait,
         }
         if source in made:
             return made[source](condition)
@@ -97,6 +97,10 @@ class Sql:
             return _compared(COLUMNS[source].format(condition.field.name), condition)
         found = self._found(condition)
         return found if condition.operator in {"=", "in"} else self.negate(found)
+
+    def _trait(self, condition: Condition) -> Q:
+        days = trait_conditions.compared(condition, self.as_of)
+        return _compared(f"traits__{condition.field.name}", condition) if days is None else days
 
     def _found(self, condition: Condition) -> Q:
         values = condition.value if isinstance(condition.value, tuple) else (condition.value,)

@@ -11,31 +11,13 @@ from django.utils.translation import gettext_lazy, ngettext, pgettext
 
 from privacy.models import Channel
 from privacy.purpose_registry import REGISTRY
-from profiles import figures
+from profiles import figures, trait_words
 from profiles.features.vocabulary import Kind
 from profiles.segments.rules import Condition, Scalar
 from profiles.segments.vocabulary import Field, Source
 
 LABELS: dict[str, Promise] = {
-    "recency_days": gettext_lazy("days since last order"),
-    "tenure_days": gettext_lazy("days since first order"),
-    "n_orders": gettext_lazy("orders"),
-    "n_items": gettext_lazy("different products bought"),
-    "n_units": gettext_lazy("units bought"),
-    "revenue_minor": gettext_lazy("net revenue"),
-    "average_order_minor": gettext_lazy("average order"),
-    "average_item_minor": gettext_lazy("average price per unit"),
-    "order_gap_days": gettext_lazy("days between orders"),
-    "top_hour": gettext_lazy("usual hour"),
-    "top_weekday": gettext_lazy("usual weekday"),
-    "night_share": gettext_lazy("share bought from 0 to 6 h"),
-    "morning_share": gettext_lazy("share bought from 6 to 12 h"),
-    "afternoon_share": gettext_lazy("share bought from 12 to 18 h"),
-    "evening_share": gettext_lazy("share bought from 18 to 24 h"),
-    "weekend_share": gettext_lazy("share bought at weekends"),
-    "discount_share": gettext_lazy("share of lines at a discount"),
-    "refund_share": gettext_lazy("share of money refunded"),
-    "top_category": gettext_lazy("favourite category"),
+    **trait_words.LABELS,
     "bought_product": gettext_lazy("bought product"),
     "bought_category": gettext_lazy("bought from category"),
     "bought_brand": gettext_lazy("bought from brand"),

@@ -30,7 +30,7 @@ HIGH_VALUE_SHARE = 10  # the tenth of customers who spent most
 def members(rule: Rule | Tree, as_of: datetime) -> CustomerQuerySet:
     """Return the customers a rule means, of those who may be profiled.
 
-    `as_of` bounds purchases, events and age; traits and personas are as of the last
+    `as_of` bounds purchases, events, age and days since; other traits and personas are of the last
     `build_profiles`, consents and lists as they stand. Raises DomainError (`invalid_rule`,
     `segment_circle`) with the place of the fault for a tree that is not valid.
     """
@@ -89,10 +89,9 @@ def create_starters(*, language: str, now: datetime) -> list[Segment]:
 
 def _starters() -> Iterator[tuple[str, dict[str, Any]]]:
     yield _("Lapsed customers"), _all_of(("recency_days", ">=", LAPSED_DAYS))
-    by_revenue = CustomerTraits.objects.order_by("-revenue_minor").values_list(
-        "revenue_minor", flat=True
-    )
-    place = CustomerTraits.objects.count() // HIGH_VALUE_SHARE
+    buyers = CustomerTraits.objects.of_buyers()
+    by_revenue = buyers.order_by("-revenue_minor").values_list("revenue_minor", flat=True)
+    place = buyers.count() // HIGH_VALUE_SHARE
     high = by_revenue[place : place + 1].first()
     yield _("High-value customers"), _all_of(*[("revenue_minor", ">=", high)] if high else [])
     lines = OrderLine.objects.exclude(category="").values("category")

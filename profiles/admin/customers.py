@@ -85,7 +85,8 @@ def customer_page(request: HttpRequest, pk: int) -> HttpResponse:
     if not request.user.has_perm("profiles.view_customer"):
         raise Http404
     customer = get_object_or_404(Customer.objects.select_related("subject"), pk=pk)
-    traits = CustomerTraits.objects.filter(pk=pk).select_related("persona__run").first()
+    found = CustomerTraits.objects.of_buyers().filter(pk=pk).select_related("persona__run").first()
+    traits = found.seen_from(timezone.now()) if found else None
     context = {
         **admin.site.each_context(request),
         **_facts(customer, traits),

@@ -1,6 +1,7 @@
 from profiles.models.customer import Customer, CustomerQuerySet
 from profiles.models.event import Event, EventKey, EventStaging, EventVerdict
 from profiles.models.identity import Identity
+from profiles.models.norm import CategoryNorm, CustomerChange, ProductFact, TraitBuild
 from profiles.models.order import Order, OrderLine, Refund, ToldRefund
 from profiles.models.persona import ClusteringRun, Persona
 from profiles.models.segment import Segment
@@ -10,8 +11,10 @@ from profiles.models.upload import StagedLine, Upload
 from profiles.models.upload_change import UploadChange
 
 __all__ = [
+    "CategoryNorm",
     "ClusteringRun",
     "Customer",
+    "CustomerChange",
     "CustomerQuerySet",
     "CustomerTraits",
     "Event",
@@ -22,12 +25,14 @@ __all__ = [
     "Order",
     "OrderLine",
     "Persona",
+    "ProductFact",
     "Refund",
     "Segment",
     "StagedLine",
     "StaticList",
     "StaticListMember",
     "ToldRefund",
+    "TraitBuild",
     "Upload",
     "UploadChange",
 ]

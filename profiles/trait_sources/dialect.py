@@ -1,0 +1,89 @@
+"""What the two databases write in their own ways, and how a source of traits is told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Source:
+    """Parts of one statement: CTEs by name, joins to `p` (the scope), columns by expression.
+
+    `due` are selects of (customer_id, seconds since 1970) when a trait next changes by itself.
+    """
+
+    ctes: Mapping[str, str]
+    joins: str
+    columns: Mapping[str, str]
+    due: tuple[str, ...] = ()
+
+
+class Sqlite:
+    object_of = "json_group_object"
+    bytewise = "BINARY"
+
+    def seconds(self, moment: str) -> str:
+        return f"CAST(strftime('%%s', {moment}) AS INTEGER)"
+
+    def moment(self, seconds: str) -> str:
+        return f"strftime('%%Y-%%m-%%d %%H:%%M:%%S', {seconds}, 'unixepoch')"
+
+    def hour(self, moment: str) -> str:
+        return f"django_datetime_extract('hour', {moment}, %(zone)s, 'UTC')"
+
+    def weekday(self, moment: str) -> str:
+        return f"django_datetime_extract('iso_week_day', {moment}, %(zone)s, 'UTC') - 1"
+
+    def day(self, moment: str) -> str:
+        return f"django_datetime_cast_date({moment}, %(zone)s, 'UTC')"
+
+    def text(self, column: str, *path: str) -> str:
+        """Return a text inside JSON, cut to 100 characters; NULL if it is none."""
+        place = "$." + ".".join(path)
+        return (
+            f"CASE WHEN json_type({column}, '{place}') = 'text'"
+            f" THEN substr(json_extract({column}, '{place}'), 1, 100) END"
+        )
+
+
+class Postgresql:
+    object_of = "jsonb_object_agg"
+    bytewise = '"C"'
+
+    def seconds(self, moment: str) -> str:
+        return f"CAST(FLOOR(EXTRACT(EPOCH FROM {moment})) AS bigint)"
+
+    def moment(self, seconds: str) -> str:
+        return f"to_timestamp({seconds})"
+
+    def hour(self, moment: str) -> str:
+        return f"CAST(EXTRACT(HOUR FROM {moment} AT TIME ZONE %(zone)s) AS integer)"
+
+    def weekday(self, moment: str) -> str:
+        return f"CAST(EXTRACT(ISODOW FROM {moment} AT TIME ZONE %(zone)s) AS integer) - 1"
+
+    def day(self, moment: str) -> str:
+        return f"CAST({moment} AT TIME ZONE %(zone)s AS date)"
+
+    def text(self, column: str, *path: str) -> str:
+        place = "{" + ",".join(path) + "}"
+        return (
+            f"CASE WHEN jsonb_typeof({column} #> '{place}') = 'string'"
+            f" THEN left({column} #>> '{place}', 100) END"
+        )
+
+
+Dialect = Sqlite | Postgresql
+DIALECTS: dict[str, Dialect] = {"sqlite": Sqlite(), "postgresql": Postgresql()}
+IN_SCOPE = "customer_id IN (SELECT customer_id FROM profiles_scope)"
+
+
+def most_frequent(rows: str, value: str, *, known: str = "TRUE") -> str:
+    """Return a select of each customer's most frequent value; the lowest on a tie."""
+    return f"""
+        SELECT customer_id, {value} AS value, ROW_NUMBER() OVER (
+            PARTITION BY customer_id ORDER BY COUNT(*) DESC, {value}
+        ) AS place
+        FROM {rows} WHERE {known} GROUP BY customer_id, {value}
+    """  # nosec B608
