@@ -76,6 +76,7 @@ NAVIGATION = [
         "title": _("Customers"),
         "items": [
             _item(_("Customers"), "group", "profiles.customer"),
+            _item(_("Carts"), "shopping_cart", "profiles.cart"),
             _item(_("Segments"), "filter_alt", "profiles.segment"),
             _item(_("Personas"), "face", "profiles.persona"),
             _item(_("Uploads"), "upload_file", "profiles.upload"),

@@ -19,6 +19,9 @@ from privacy.problems import DomainError
 from profiles import enrolling
 from profiles.models import (
     CategoryNorm,
+    Cart,
+    CartLine,
+    CartToken,
     ClusteringRun,
     Customer,
     CustomerChange,
@@ -60,6 +63,9 @@ def declare() -> None:
     registry.delete(CustomerTraits, PERSON)
     registry.delete(StaticListMember, PERSON)
     registry.delete(CustomerChange, PERSON)
+    registry.delete(Cart, PERSON, also=_as_stranger)
+    registry.delete(CartLine, "cart__customer__subject", also=_cart_of_stranger)
+    registry.delete(CartToken, "cart__customer__subject", also=_cart_of_stranger)
     registry.delete(Event, PERSON, also=_as_stranger)
     registry.delete(EventStaging, also=_staged)
     registry.null(StagedLine, also=_in_a_file, clear={"customer": ""})
@@ -140,6 +146,12 @@ def _retain() -> None:
         reason=_("Until they ask for erasure, or the shop closes."),
     )
     registry.retain(
+        "carts",
+        _("Carts"),
+        days=180,
+        old=lambda before: Cart.objects.filter(changed_at__lt=before),
+    )
+    registry.retain(
         "told_refunds",
         _("Refunds of orders that nobody told of"),
         days=365,
@@ -156,8 +168,13 @@ def _never_told(before: datetime) -> QuerySet[ToldRefund]:
 
 
 def _as_stranger(subject: UUID) -> Q:
-    """Events before the person logged in, which no merge has given to the customer yet."""
+    """Events and carts before the login, which no merge has given to the customer yet."""
     return Q(customer__isnull=True, anonymous_id__in=_anonymous_ids(subject))
+
+
+def _cart_of_stranger(subject: UUID) -> Q:
+    anonymous = _anonymous_ids(subject)
+    return Q(cart__customer__isnull=True, cart__anonymous_id__in=anonymous)
 
 
 def _staged(subject: UUID) -> Q:

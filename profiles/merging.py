@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from django.db import connection, transaction
 
-from profiles import asking, identities, order_events
+from profiles import asking, cart_events, identities, order_events
 from profiles.models import EventKey, EventStaging, EventVerdict
 from profiles.models.event import ORDER_EVENTS
 
@@ -140,6 +140,7 @@ def merge(now: datetime, *, limit: int = BATCH) -> int:
         cursor.execute(ADOPT, [last_identity])
         identities.learn(cursor, today=now.date())
         order_events.take_orders(cursor, now=now)
+        cart_events.take_carts(cursor, last_identity=last_identity)
         cursor.execute("DELETE FROM profiles_merging")
     return int(n_taken)
 

@@ -151,9 +151,9 @@ def order_of(told: Told) -> OrderState:
     What it does not carry it leaves open; when the order was placed, it only implies.
     """
     facts = told.properties
-    currency = _currency(facts)
+    currency = currency_of(facts)
     implied = {"placed_at"}
-    if not _text(facts, "currency"):
+    if not text_of(facts, "currency"):
         implied.add("currency")
     if told.name == UPDATED:
         implied.add("status")
@@ -164,14 +164,14 @@ def order_of(told: Told) -> OrderState:
         stated_at=told.happened_at,
         placed_at=told.happened_at,
         currency=currency,
-        lines=tuple(_lines(facts, currency)),
+        lines=tuple(lines_of(facts, currency)),
         customer_id=told.customer_id,
         status=STATUSES[told.name],
         country=None,
         tax_minor=_money(facts, "tax", currency),
         shipping_minor=_money(facts, "shipping", currency),
         discount_minor=_money(facts, "discount", currency) or 0,
-        coupon=_text(facts, "coupon")[:60] or None,
+        coupon=text_of(facts, "coupon")[:60] or None,
         implied=frozenset(implied),
     )
 
@@ -182,9 +182,9 @@ def refunds_of(told: Told) -> Iterable[tuple[str, RefundState]]:
     With a `refund_id` it is the shop's own refund of that id, whoever else tells of it.
     """
     facts = told.properties
-    number, currency = _number(facts), _currency(facts)
-    lines = list(_lines(facts, currency))
-    named = _text(facts, "refund_id", "refundId")[:160]
+    number, currency = _number(facts), currency_of(facts)
+    lines = list(lines_of(facts, currency))
+    named = text_of(facts, "refund_id", "refundId")[:160]
     key = named or f"message:{told.message_id}"
     if not lines:
         amount = _money(facts, "total", currency)
@@ -212,20 +212,20 @@ def _told(cursor: CursorWrapper) -> list[Told]:
     ]
 
 
-def _lines(facts: dict[str, Any], currency: str) -> Iterable[LineState]:
+def lines_of(facts: dict[str, Any], currency: str) -> Iterable[LineState]:
     products = facts.get("products")
     for product in products if isinstance(products, list) else []:
         if not isinstance(product, dict):
             raise UnreadableOrderError("products")
-        product_id = _text(product, "product_id", "productId", "sku")
+        product_id = text_of(product, "product_id", "productId", "sku")
         if not product_id:
             raise UnreadableOrderError("product_id")
         yield LineState(
             product_id=product_id[:100],
             quantity=_quantity(product),
             unit_price_minor=_money(product, "price", currency) or 0,
-            title=_text(product, "name", "title"),
-            category=_text(product, "category"),
+            title=text_of(product, "name", "title"),
+            category=text_of(product, "category"),
         )
 
 
@@ -240,7 +240,7 @@ def _quantity(product: dict[str, Any]) -> int:
 
 
 def _number(facts: dict[str, Any]) -> str:
-    if not (number := _text(facts, "order_id", "orderId")):
+    if not (number := text_of(facts, "order_id", "orderId")):
         raise UnreadableOrderError("order_id")
     return number[:100]
 
@@ -257,8 +257,8 @@ def _money(facts: dict[str, Any], name: str, currency: str) -> int | None:
     return to_minor(amount, currency)
 
 
-def _currency(facts: dict[str, Any]) -> str:
-    told = _text(facts, "currency").upper()
+def currency_of(facts: dict[str, Any]) -> str:
+    told = text_of(facts, "currency").upper()
     if told and told not in EXPONENTS:
         raise UnreadableOrderError("currency")
     if told:
@@ -266,7 +266,7 @@ def _currency(facts: dict[str, Any]) -> str:
     return Shop.current().currency
 
 
-def _text(facts: dict[str, Any], *names: str) -> str:
+def text_of(facts: dict[str, Any], *names: str) -> str:
     for name in names:
         value = facts.get(name)
         if isinstance(value, str | int) and str(value).strip():

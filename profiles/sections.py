@@ -12,6 +12,7 @@ from privacy.crypto.envelope import SealedIntegrityError
 from privacy.fields import reveal_columns
 from profiles import personas, segmentation
 from profiles.models import (
+    CartLine,
     Customer,
     CustomerTraits,
     Event,
@@ -36,6 +37,7 @@ def declare() -> None:
     registry.export_section("orders", _orders)
     registry.export_section("order_lines", _order_lines)
     registry.export_section("refunds", _refunds)
+    registry.export_section("carts", _carts)
     registry.export_section("events", _events)
     registry.export_section("devices", _devices)
     registry.export_section("traits", _traits)
@@ -78,6 +80,14 @@ def _refunds(subject: UUID, _now: datetime) -> Iterator[Row]:
     columns = ("product_id", "quantity", "amount_minor", "currency", "refunded_at")
     refunds = Refund.objects.filter(customer__subject__uuid=subject)
     yield from refunds.order_by("refunded_at", "pk").values(*columns)
+
+
+def _carts(subject: UUID, _now: datetime) -> Iterator[Row]:
+    lines = CartLine.objects.filter(cart__customer__subject__uuid=subject)
+    yield from lines.order_by("cart__opened_at", "pk").values(
+        *("cart__cart_id", "cart__state", "cart__opened_at", "cart__changed_at"),
+        *("product_id", "title", "category", "quantity", "unit_price_minor", "cart__currency"),
+    )
 
 
 def _events(subject: UUID, _now: datetime) -> Iterator[Row]:

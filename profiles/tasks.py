@@ -13,7 +13,7 @@ from jobs.models import Job
 from jobs.registry import job
 from jobs.work import Work
 from privacy import consent
-from profiles import asking, importing, importing_people, merging, partitions, uploads
+from profiles import asking, carts, importing, importing_people, merging, partitions, uploads
 from profiles.models import Upload
 
 MERGE_FOR: Final = timedelta(seconds=60)
@@ -46,6 +46,12 @@ def keep_events_in_order() -> None:
     partitions.ensure(timezone.now())
     merging.forget(timezone.now())
     uploads.discard_old(timezone.now())
+
+
+@shared_task
+def sweep_carts() -> None:
+    """Mark carts that rest as abandoned, and those that were bought; runs every five minutes."""
+    carts.sweep(timezone.now())
 
 
 @job(asking.IMPORTS["orders"], title=_("Import of orders"), queue=Job.Queue.BATCH)

@@ -1,3 +1,4 @@
+from profiles.models.cart import Cart, CartLine, CartToken
 from profiles.models.customer import Customer, CustomerQuerySet
 from profiles.models.event import Event, EventKey, EventStaging, EventVerdict
 from profiles.models.identity import Identity
@@ -12,6 +13,9 @@ from profiles.models.upload_change import UploadChange
 
 __all__ = [
     "CategoryNorm",
+    "Cart",
+    "CartLine",
+    "CartToken",
     "ClusteringRun",
     "Customer",
     "CustomerChange",

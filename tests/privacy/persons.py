@@ -15,6 +15,7 @@ from jobs import running
 from jobs.models import Job
 from privacy import erasure, subject_export
 from privacy.models import Erasure, SubjectExport
+from profiles import carts
 from profiles.models import (
     ClusteringRun,
     Customer,
@@ -71,6 +72,11 @@ def _behaviour(person: Customer) -> None:
     common: dict[str, Any] = {"source_id": make.source().pk, "kind": "track", "name": "Seen"}
     common |= {"happened_at": NOW, "received_at": NOW, "product_id": ""}
     Identity.objects.create(anonymous_id=CANARIES[1], customer=person, joined_at=NOW)
+    for whose in (person, None):
+        cart = make.cart(
+            whose, f"cart-{CANARIES[1]}-{whose}", ("tv", 1, 49_900), anonymous_id=CANARIES[1]
+        )
+        carts.issue_token(cart, now=NOW)
     Event.objects.create(message_id="m1", customer=person, anonymous_id=CANARIES[1], **common)
     Event.objects.create(message_id="m2", customer=None, anonymous_id=CANARIES[1], **common)
     for number, (customer, visitor) in enumerate([(CANARIES[0], ""), ("", CANARIES[1])]):
