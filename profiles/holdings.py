@@ -18,10 +18,10 @@ from privacy.models import Channel
 from privacy.problems import DomainError
 from profiles import enrolling
 from profiles.models import (
-    CategoryNorm,
     Cart,
     CartLine,
     CartToken,
+    CategoryNorm,
     ClusteringRun,
     Customer,
     CustomerChange,

@@ -12,10 +12,10 @@ from profiles.models.upload import StagedLine, Upload
 from profiles.models.upload_change import UploadChange
 
 __all__ = [
-    "CategoryNorm",
     "Cart",
     "CartLine",
     "CartToken",
+    "CategoryNorm",
     "ClusteringRun",
     "Customer",
     "CustomerChange",
