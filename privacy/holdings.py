@@ -19,6 +19,7 @@ from privacy.models import (
     AuditEntry,
     Consent,
     ConsentEntry,
+    Disclosure,
     Erasure,
     Keyring,
     LedgerEntry,
@@ -67,6 +68,9 @@ def declare() -> None:
     registry.keep(AuditEntry, reason=_("Who looked at what; it holds random ids, no values."))
     registry.keep(LedgerEntry, reason=_("A keyed tag, to erase the person again after a restore."))
     registry.keep(Erasure, "subject", reason=_("The proof that the person was erased."))
+    registry.keep(
+        Disclosure, "subject", reason=_("Who was given the person's data; it names random ids.")
+    )
     registry.keep(RecipientNotice, "erasure__subject", reason=_("Who else was told."))
     registry.keep(
         PrivacyRequest,

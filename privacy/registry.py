@@ -178,7 +178,7 @@ Recipients = Callable[[UUID], Iterable[str]]
 _cancels: dict[str, Cancel] = {}
 _addresses: dict[str, Addresses] = {}
 _people: dict[str, People] = {}
-_recipients: dict[str, Recipients] = {}
+_recipients: dict[str, tuple[str, Recipients]] = {}
 _names: dict[str, Names] = {}
 
 
@@ -197,9 +197,13 @@ def people_at(name: str, find: People) -> None:
     _people[name] = find
 
 
-def data_recipients(name: str, find: Recipients) -> None:
-    """Have `find(subject)` name who else was given the person's data, such as an endpoint."""
-    _recipients[name] = find
+def data_recipients(name: str, find: Recipients, *, kind: str = "webhook") -> None:
+    """Have `find(subject)` name who else was given the person's data, such as an endpoint.
+
+    `kind` is one of Recipient's. Whoever can say at the time whose data it hands out notes
+    that instead (`privacy.recipients.note`).
+    """
+    _recipients[name] = kind, find
 
 
 def known_as(name: str, find: Names) -> None:
@@ -223,8 +227,10 @@ def subjects_at(channel: str, address: str) -> set[UUID]:
     return {uuid for _name, find in sorted(_people.items()) for uuid in find(channel, address)}
 
 
-def recipients_of(subject: UUID) -> list[str]:
-    return [name for _name, find in sorted(_recipients.items()) for name in find(subject)]
+def recipients_of(subject: UUID) -> list[tuple[str, str]]:
+    """Return kind and name of each."""
+    found = sorted(_recipients.items())
+    return [(kind, name) for _app, (kind, find) in found for name in find(subject)]
 
 
 # Files sealed with the key of their person ---------------------------------------------------

@@ -21,10 +21,10 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from jobs import queue
-from privacy import audit, registry
+from privacy import audit, recipients, registry
 from privacy.crypto.envelope import KeyGoneError, SealedIntegrityError, generation_of, in_row
 from privacy.keystore import Ciphers, keystore
-from privacy.models import PrivacyRequest, Shop, Subject, SubjectExport
+from privacy.models import PrivacyRequest, Recipient, Shop, Subject, SubjectExport
 from privacy.problems import DomainError
 from privacy.purposes import purpose
 from privacy.spreadsheets import cell
@@ -100,8 +100,11 @@ def pack(sections: Mapping[str, Sequence[Mapping[str, Any]]], *, now: datetime) 
     return packed.getvalue()
 
 
-def download(export: SubjectExport, *, actor: str, now: datetime) -> bytes:
-    """Open a copy that is ready; audited before it leaves. Raises DomainError `not_there`."""
+def download(export: SubjectExport, *, actor: str, now: datetime, to: str = "") -> bytes:
+    """Open a copy that is ready; audited before it leaves. Raises DomainError `not_there`.
+
+    `to` names who else than the person gets it (art. 20(2) GDPR), to be told of an erasure.
+    """
     is_there = export.state == SubjectExport.State.READY and path_of(export).exists()
     if not is_there or (export.expires_at and export.expires_at <= now):
         raise DomainError("not_there", _("This copy is not there (any more)."), status=410)
@@ -113,6 +116,9 @@ def download(export: SubjectExport, *, actor: str, now: datetime) -> bytes:
         subjects=[export.subject_id.bytes],
         reason=f"copy {export.uuid}",
     )
+    if to:
+        recipient = recipients.named(to, Recipient.Kind.EXPORT, since=now.date())
+        recipients.note(recipient, [export.subject_id], now=now)
     return _read(export)
 
 

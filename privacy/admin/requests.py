@@ -200,7 +200,12 @@ def download_action(request: HttpRequest, pk: int) -> HttpResponse:
 @confirmed
 def _download(request: HttpRequest, copy: SubjectExport) -> HttpResponse:
     try:
-        data = subject_export.download(copy, actor=f"staff:{request.user.pk}", now=timezone.now())
+        data = subject_export.download(
+            copy,
+            actor=f"staff:{request.user.pk}",
+            now=timezone.now(),
+            to=request.POST.get("to", "").strip(),
+        )
     except DomainError as error:
         messages.error(request, error.detail)
         return redirect("admin:privacy_privacyrequest_changelist")

@@ -12,7 +12,7 @@ import pytest
 
 from privacy import registry, subject_export
 from privacy.crypto.envelope import SealedIntegrityError
-from privacy.models import AuditEntry, SubjectExport
+from privacy.models import AuditEntry, Disclosure, SubjectExport
 from privacy.problems import DomainError
 from privacy.purposes import purpose
 from privacy.spreadsheets import cell
@@ -137,3 +137,17 @@ def test_a_second_wish_while_the_first_waits_makes_no_second_copy() -> None:
     person = make.reader()
     first = subject_export.ask(person.subject, actor="service:1", now=NOW)
     assert subject_export.ask(person.subject, actor="service:1", now=NOW) == first
+
+
+def test_whoever_else_gets_a_copy_is_noted_and_named_in_the_next_one() -> None:
+    person = world().person
+    export = copy_of(person)
+
+    subject_export.download(export, actor="staff:1", now=NOW)
+    assert not Disclosure.objects.exists()
+    subject_export.download(export, actor="staff:1", now=NOW, to="New shop")
+
+    noted = Disclosure.objects.get()
+    assert (noted.recipient.name, noted.subject_id) == ("New shop", person.subject_id)
+    (row,) = json.loads(opened(copy_of(person)).read("data.json"))["recipients"]
+    assert (row["name"], row["kind"]) == ("New shop", "export")
