@@ -177,7 +177,7 @@ class SealedField(models.BinaryField["T | None", "Sealed[T] | None"], Generic[T]
         return [tagger.tag(normalised) for tagger in keys().taggers(self.column_label)]
 
     def holds(self, row: Any, value: Any) -> bool:
-        """Whether the row has that very value, and not only its tag (decision 6)."""
+        """Whether the row has that very value, and not only its tag (decision 5)."""
         stored = self.plain_of(row)
         return self.normalised(stored) == self.normalised(self.cleaned(value))
 
