@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from jobs.queue import Way
 
 MERGE, BUILD = "profiles.merge_events", "profiles.build"
-UNDO_CONSENTS = "profiles.undo_consents"
+UNDO_CONSENTS, UNDO = "profiles.undo_consents", "profiles.undo_import"
 IMPORTS = {kind.value: f"profiles.import_{kind.value}" for kind in Upload.Kind}
 
 
@@ -41,9 +41,9 @@ def ask_for_real(upload: Upload, now: datetime, *, way: Way = queue.enqueue) -> 
 
 
 def ask_for_undo(upload: Upload, now: datetime, *, way: Way = queue.enqueue) -> Job:
-    """Ask that a finished import of consents be taken back."""
-    key = f"{UNDO_CONSENTS}:{upload.pk}"
-    return way(UNDO_CONSENTS, {"upload": upload.pk}, now=now, unique_key=key)
+    """Ask that a finished import be taken back."""
+    kind = UNDO_CONSENTS if upload.kind == Upload.Kind.CONSENTS else UNDO
+    return way(kind, {"upload": upload.pk}, now=now, unique_key=f"{kind}:{upload.pk}")
 
 
 def ask_for_build(now: datetime, *, as_of: datetime | None = None, way: Way = queue.enqueue) -> Job:

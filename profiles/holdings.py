@@ -94,7 +94,7 @@ def declare() -> None:
         reason=_("A file brought in; our copy is deleted after its import."),
         until=_("one day"),
     )
-    registry.delete(UploadChange, PERSON)
+    registry.delete(UploadChange, PERSON, also=_changed)
     registry.nobody(
         ClusteringRun,
         Persona,
@@ -183,6 +183,11 @@ def _staged(subject: UUID) -> Q:
 
 def _in_a_file(subject: UUID) -> Q:
     return Q(customer__in=_shop_ids(subject))
+
+
+def _changed(subject: UUID) -> Q:
+    """Notes on a customer who was added after the note was made."""
+    return Q(kind=UploadChange.Kind.CUSTOMER, key__in=_shop_ids(subject))
 
 
 def _shop_ids(subject: UUID) -> list[str]:

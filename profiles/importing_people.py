@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from jobs.work import Work
 
 ROWS_A_STEP = 1_000
+REASON = "reason:"
 R = TypeVar("R")
 Counts = dict[str, int]
 
@@ -62,8 +63,13 @@ class Form(Generic[R]):
     rows_a_step: int = ROWS_A_STEP
 
 
-def _insert_customers(rows: Sequence[CustomerRow], now: datetime) -> tuple[Counts, dict[int, str]]:
-    done = importing_customers.insert(rows, now=now)
+def _insert_customers(
+    rows: Sequence[CustomerRow], now: datetime, upload: Upload
+) -> tuple[Counts, dict[int, str]]:
+    if upload.options.get("preview"):
+        done = importing_customers.look(rows)
+    else:
+        done = importing_customers.insert(rows, now=now, upload=upload)
     places = {row.external_id: at for at, row in enumerate(rows)}
     rejected = {places[external_id]: code for external_id, code in done.rejected.items()}
     counts = {"added": done.n_added, "changed": done.n_changed, "same": done.n_same}
@@ -75,12 +81,12 @@ def _parse_customer(values: Mapping[str, str], now: datetime) -> CustomerRow:
     return importing_customers.parse(values, today=now.date())
 
 
-def customers() -> Form[CustomerRow]:
+def customers(upload: Upload) -> Form[CustomerRow]:
     return Form(
         columns.CUSTOMER_NAMES,
         ("external_id",),
         _parse_customer,
-        _insert_customers,
+        lambda rows, now: _insert_customers(rows, now, upload),
         free=("city", "occupation"),
     )
 
@@ -104,9 +110,11 @@ def consents(upload: Upload) -> Form[ConsentRow]:
     )
 
 
-def suppressions() -> Form[SuppressionRow]:
+def suppressions(upload: Upload) -> Form[SuppressionRow]:
+    preview = bool(upload.options.get("preview"))
+
     def insert(rows: Sequence[SuppressionRow], now: datetime) -> tuple[Counts, dict[int, str]]:
-        n_new = importing_suppressions.insert(rows, now=now)
+        n_new = importing_suppressions.insert(rows, upload=upload, now=now, preview=preview)
         return {"added": n_new, "same": len(rows) - n_new}, {}
 
     return Form(
@@ -169,8 +177,13 @@ def run(form: Form[R], upload: Upload, work: Work) -> dict[str, Any]:
     except UnreadableFileError as error:
         damage = error
     counts: Counts = work.cursor.get("counts", {})
+    reasons = {
+        name.removeprefix(REASON): n for name, n in counts.items() if name.startswith(REASON)
+    }
+    counts = {name: n for name, n in counts.items() if not name.startswith(REASON)}
     summary = {
         "counts": counts,
+        "reasons": reasons,
         "rejects": str(path_of(upload)) if counts.get("rejected") else "",
         "damage": damage.code if damage else "",
     }
@@ -233,7 +246,8 @@ def _take(
     bad += [(good[at][0], code, good[at][1]) for at, code in refused.items()]
     for line, code, cells in sorted(bad):
         rejects.add(line, code, cells)
-    return Counter(counts) + Counter(rows=len(chunk), rejected=len(bad), masked=n_masked)
+    told = Counter(f"{REASON}{code}" for _line, code, _cells in bad)
+    return Counter(counts) + told + Counter(rows=len(chunk), rejected=len(bad), masked=n_masked)
 
 
 def _mask(values: dict[str, str], names: Sequence[str]) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -13,7 +15,17 @@ from jobs.models import Job
 from jobs.registry import job
 from jobs.work import Work
 from privacy import consent
-from profiles import asking, carts, importing, importing_people, merging, partitions, uploads
+from profiles import (
+    asking,
+    carts,
+    importing,
+    importing_people,
+    merging,
+    partitions,
+    registry,
+    undoing,
+    uploads,
+)
 from profiles.models import Upload
 
 MERGE_FOR: Final = timedelta(seconds=60)
@@ -58,41 +70,36 @@ def sweep_carts() -> None:
 def import_orders(work: Work) -> dict[str, Any]:
     upload = Upload.objects.get(pk=work.payload["upload"])
     summary = importing.import_orders(upload, work)
-    uploads.discard(upload)
-    return summary
-
-
-@job(asking.IMPORTS["customers"], title=_("Import of customers"), queue=Job.Queue.BATCH)
-def import_customers(work: Work) -> dict[str, Any]:
-    upload = Upload.objects.get(pk=work.payload["upload"])
-    summary = importing_people.run(importing_people.customers(), upload, work)
-    uploads.discard(upload)
-    return summary
-
-
-@job(asking.IMPORTS["consents"], title=_("Import of consents"), queue=Job.Queue.BATCH)
-def import_consents(work: Work) -> dict[str, Any]:
-    """Bring the consents in or, of a preview, say what would come of them."""
-    upload = Upload.objects.get(pk=work.payload["upload"])
-    importing_people.refuse_before_suppressions()
-    summary = importing_people.run(importing_people.consents(upload), upload, work)
     if not upload.options.get("preview"):
         uploads.discard(upload)
     return summary
 
 
+@job(asking.IMPORTS["customers"], title=_("Import of customers"), queue=Job.Queue.BATCH)
+def import_customers(work: Work) -> dict[str, Any]:
+    return _import(work, importing_people.customers)
+
+
+@job(asking.IMPORTS["consents"], title=_("Import of consents"), queue=Job.Queue.BATCH)
+def import_consents(work: Work) -> dict[str, Any]:
+    importing_people.refuse_before_suppressions()
+    return _import(work, importing_people.consents)
+
+
 @job(asking.IMPORTS["suppressions"], title=_("Import of suppressions"), queue=Job.Queue.BATCH)
 def import_suppressions(work: Work) -> dict[str, Any]:
-    upload = Upload.objects.get(pk=work.payload["upload"])
-    summary = importing_people.run(importing_people.suppressions(), upload, work)
-    uploads.discard(upload)
-    return summary
+    return _import(work, importing_people.suppressions)
 
 
 @job(asking.IMPORTS["events"], title=_("Import of events"), queue=Job.Queue.BATCH)
 def import_events(work: Work) -> dict[str, Any]:
+    return _import(work, importing_people.events)
+
+
+def _import(work: Work, form: Callable[[Upload], importing_people.Form[Any]]) -> dict[str, Any]:
+    """Bring the rows in or, of a preview, say what would come of them and keep the file."""
     upload = Upload.objects.get(pk=work.payload["upload"])
-    summary = importing_people.run(importing_people.events(upload), upload, work)
+    summary = importing_people.run(form(upload), upload, work)
     if not upload.options.get("preview"):
         uploads.discard(upload)
     return summary
@@ -110,6 +117,23 @@ def undo_consents(work: Work) -> dict[str, Any]:
     summary = upload.summary | {"n_retracted": work.cursor["n_retracted"]}
     Upload.objects.filter(pk=upload.pk).update(summary=summary)
     return {"n_retracted": work.cursor["n_retracted"]}
+
+
+@job(asking.UNDO, title=_("Taking back an import"), queue=Job.Queue.BATCH)
+def undo_import(work: Work) -> dict[str, Any]:
+    """Take back what the import changed, some a step; what others build on is kept."""
+    upload = Upload.objects.get(pk=work.payload["upload"])
+    is_over = False
+    while not is_over:
+        with work.step() as cursor:
+            found = undoing.step(upload, now=work.now)
+            cursor["counts"] = dict(Counter(cursor.get("counts", {})) + found)
+            is_over = not found
+        work.progress(sum(work.cursor["counts"].values()), upload.changes.count())
+    counts: dict[str, Any] = {"undone": 0, "kept": 0} | work.cursor["counts"]
+    Upload.objects.filter(pk=upload.pk).update(summary=upload.summary | counts)
+    registry.run_after_import(work.now)
+    return counts
 
 
 @job(asking.BUILD, title=_("Build of profiles and personas"), queue=Job.Queue.BATCH)

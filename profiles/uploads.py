@@ -181,7 +181,9 @@ def store(
     `encoding`. Raises DomainError for options that cannot be.
     """
     if kind == Upload.Kind.ORDERS:
-        options = OrderOptions(**options).to_json()
+        asked = {name: value for name, value in options.items() if name != "preview"}
+        is_preview = {"preview": True} if options.get("preview") else {}
+        options = OrderOptions(**asked).to_json() | is_preview
     with transaction.atomic():
         upload, is_new = Upload.objects.get_or_create(
             uuid=held,

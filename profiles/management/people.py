@@ -13,6 +13,7 @@ from jobs import console
 from profiles import asking, importing_people, presets, uploads
 from profiles.columns import Names
 from profiles.management.mapping import add_map, columns
+from profiles.models import Upload
 from profiles.reading import UnreadableFileError
 
 
@@ -27,6 +28,8 @@ class ImportCommand(BaseCommand):
         add_map(parser, self.names)
         if known := presets.names(self.kind):
             parser.add_argument("--format", choices=known, default="", help="of a program's export")
+        help_text = "only count what the rows would do"
+        parser.add_argument("--preview", action="store_true", help=help_text)
         parser.add_argument("--encoding", default="utf-8", help="for example gb18030 or cp1252")
 
     def handle(self, *_args: Any, **options: Any) -> None:
@@ -44,10 +47,16 @@ class ImportCommand(BaseCommand):
             asking.ask_for_import(upload, timezone.now(), way=way)
         finally:
             upload.refresh_from_db()
-            self._report(upload.summary)
+            self._report(upload)
 
-    def _report(self, summary: dict[str, Any]) -> None:
+    def _report(self, upload: Upload) -> None:
+        summary = upload.summary
         for line in importing_people.text(summary.get("counts", {})) if summary else ():
             self.stdout.write(line)
         if summary.get("rejects"):
             self.stdout.write(_("Rejected rows: %(path)s") % {"path": summary["rejects"]})
+            for code, n in sorted(summary["reasons"].items(), key=lambda found: (-found[1], found)):
+                self.stdout.write(f"{n:>9,}  {code}")
+        if summary and not upload.options.get("preview"):
+            told = _("To take this import back: manage.py undo_import %(uuid)s")
+            self.stdout.write(told % {"uuid": upload.uuid})
