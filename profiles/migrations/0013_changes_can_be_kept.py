@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('profiles', '0011_traits_of_events'),
+        ('profiles', '0012_carts'),
     ]
 
     operations = [
