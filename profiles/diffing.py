@@ -46,7 +46,11 @@ def counts(upload: Upload, source_id: int) -> dict[str, int]:
     last = (
         StagedLine.objects.filter(upload=upload).order_by("-number").values_list("number").first()
     )
-    facts: dict[str, int | str] = {"upload": upload.pk, "source": source_id, "last": last[0] if last else ""}
+    facts: dict[str, int | str] = {
+        "upload": upload.pk,
+        "source": source_id,
+        "last": last[0] if last else "",
+    }
     with connection.cursor() as cursor:
         cursor.execute(MISFITS, facts)
         found = cursor.fetchall()

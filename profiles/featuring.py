@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 CUSTOMERS_PER_STEP: Final = 20_000
 NORMS_KEPT: Final = timedelta(days=7)
 SOURCES: Final = (orders, events)
-VERSION: Final = "1"  # of the statement: raise it when a trait is computed in another way
+VERSION: Final = "2"  # of the statement: raise it when a trait is computed in another way
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def build_traits(
 def currency_in_use() -> str:
     """Return the currency traits add up: the shop's, or before it is set up that of most orders.
 
-    Orders in other currencies are left out: sums over several mean nothing.
+    Orders in other currencies count at the rate of their day, and not at all without one.
     """
     shop = Shop.current()
     if Shop.objects.exists():

@@ -22,6 +22,7 @@ from profiles.models import (
     CartLine,
     CartToken,
     CategoryNorm,
+    CleaningState,
     ClusteringRun,
     Customer,
     CustomerChange,
@@ -35,6 +36,7 @@ from profiles.models import (
     OrderLine,
     Persona,
     ProductFact,
+    Rate,
     Refund,
     Segment,
     StagedLine,
@@ -95,6 +97,7 @@ def declare() -> None:
         until=_("one day"),
     )
     registry.delete(UploadChange, PERSON, also=_changed)
+    registry.nobody(CleaningState, Rate, reason=_("Figures of no customer."))
     registry.nobody(
         ClusteringRun,
         Persona,

@@ -18,6 +18,7 @@ from privacy import consent
 from profiles import (
     asking,
     carts,
+    cleaning,
     importing,
     importing_people,
     merging,
@@ -136,11 +137,24 @@ def undo_import(work: Work) -> dict[str, Any]:
     return counts
 
 
+@job(asking.CLEAN, title=_("Cleaning"), queue=Job.Queue.BATCH)
+def clean(work: Work) -> dict[str, Any]:
+    """Mark programs, impossible behaviour, test orders and outliers among what came in."""
+    return dict(cleaning.clean(work))
+
+
+@shared_task
+def clean_hourly() -> None:
+    """Ask for cleaning, unless it waits or runs; runs every hour."""
+    asking.ask_for_cleaning(timezone.now())
+
+
 @job(asking.BUILD, title=_("Build of profiles and personas"), queue=Job.Queue.BATCH)
 def build_profiles(work: Work) -> dict[str, Any]:
     """Traits, clusters, personas as of `payload["as_of"]` (ISO 8601), segments recounted."""
     from profiles import profiling
 
+    cleaning.clean(work)
     return profiling.build(work, datetime.fromisoformat(work.payload["as_of"]))
 
 

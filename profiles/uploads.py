@@ -33,7 +33,8 @@ from profiles.tables import table as table_in
 if TYPE_CHECKING:
     from privacy.models import Staff
 
-KEPT_FOR: Final = timedelta(hours=24)
+# Swept every hour, so that no copy is older than a day even if one sweep is missed.
+KEPT_FOR: Final = timedelta(hours=22)
 MAX_BYTES: Final = 1 << 30
 PREVIEW_ROWS: Final = 5
 NAMES: Final = {
@@ -297,7 +298,7 @@ def discard(upload: Upload) -> None:
 
 
 def discard_old(now: datetime) -> int:
-    """Delete the copies that are a day old, imported or not, and return how many.
+    """Delete the copies that are nearly a day old, imported or not, and return how many.
 
     So go the files that were held for a look at their columns and never brought in.
     """

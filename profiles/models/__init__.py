@@ -5,6 +5,8 @@ from profiles.models.identity import Identity
 from profiles.models.norm import CategoryNorm, CustomerChange, ProductFact, TraitBuild
 from profiles.models.order import Order, OrderLine, Refund, ToldRefund
 from profiles.models.persona import ClusteringRun, Persona
+from profiles.models.quality import CleaningState, Quality
+from profiles.models.rate import Rate
 from profiles.models.segment import Segment
 from profiles.models.static_list import StaticList, StaticListMember
 from profiles.models.trait import CustomerTraits
@@ -16,6 +18,7 @@ __all__ = [
     "CartLine",
     "CartToken",
     "CategoryNorm",
+    "CleaningState",
     "ClusteringRun",
     "Customer",
     "CustomerChange",
@@ -30,6 +33,8 @@ __all__ = [
     "OrderLine",
     "Persona",
     "ProductFact",
+    "Quality",
+    "Rate",
     "Refund",
     "Segment",
     "StagedLine",

@@ -3,6 +3,8 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from profiles.models.quality import Quality
+
 
 class Order(models.Model):
     """A sale, unique by its number; without a customer it is a guest order.
@@ -41,6 +43,9 @@ class Order(models.Model):
     shipping_minor = models.BigIntegerField(_("shipping"), default=0)
     discount_minor = models.BigIntegerField(_("discount"), default=0)
     refunded_minor = models.BigIntegerField(_("refunded"), default=0)
+    quality = models.CharField(
+        _("quality"), max_length=10, choices=Quality.choices, blank=True, db_default=""
+    )
     coupon = models.CharField(_("coupon"), max_length=60, blank=True)
     # When the newest statement says its state was reached; empty while only files told of it.
     stated_at = models.DateTimeField(_("state as of"), null=True, blank=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from profiles.features.vocabulary import EVENT_DAYS
-from profiles.trait_sources.dialect import IN_SCOPE, Dialect, Source, most_frequent
+from profiles.trait_sources.dialect import COUNTED, Dialect, Source, most_frequent
 
 SESSION_SECONDS = 1_800
 OPENED, CLICKED = "Email Opened", "Email Clicked"
@@ -35,7 +35,7 @@ def _ctes(sql: Dialect) -> dict[str, str]:
                 {sql.text("properties", "category")} AS category,
                 {sql.text("properties", "campaign")} AS campaign,
                 {sql.text("context", "campaign", "source")} AS channel
-            FROM profiles_event WHERE {IN_SCOPE}
+            FROM profiles_event WHERE {COUNTED}
                 AND happened_at >= %(event_days)s AND happened_at < %(as_of)s
         """,  # nosec B608
         "visits": f"""
@@ -47,7 +47,7 @@ def _ctes(sql: Dialect) -> dict[str, str]:
             SELECT customer_id,
                 MAX(CASE WHEN name NOT IN {ANSWERS} THEN happened_at END) AS visited_at,
                 MAX(CASE WHEN name IN {ANSWERS} THEN happened_at END) AS answered_at
-            FROM profiles_event WHERE {IN_SCOPE} AND happened_at < %(as_of)s
+            FROM profiles_event WHERE {COUNTED} AND happened_at < %(as_of)s
             GROUP BY customer_id
         """,  # nosec B608
         "by_visit": f"""
@@ -121,6 +121,6 @@ def _due(sql: Dialect) -> tuple[str, ...]:
         f"SELECT customer_id, MIN(at) + {EVENT_DAYS * 86_400} FROM seen GROUP BY customer_id",  # nosec B608
         f"""
         SELECT customer_id, MIN({sql.seconds("happened_at")}) FROM profiles_event
-        WHERE {IN_SCOPE} AND happened_at >= %(as_of)s GROUP BY customer_id
+        WHERE {COUNTED} AND happened_at >= %(as_of)s GROUP BY customer_id
         """,  # nosec B608
     )

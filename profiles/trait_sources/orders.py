@@ -1,6 +1,7 @@
 """Traits of orders. Only what happened before `as_of` counts, refunds included.
 
 `Order.refunded_minor` may hold later refunds, so they are summed from their own dated rows.
+Orders in another currency count at the rate of their day, and not at all without one.
 Shares inside the objects are rounded by integer arithmetic, half up to 1/10,000, so that both
 databases store the same digits. Every join is a LEFT JOIN from the scope, which keeps SQLite
 from multiplying the parts first.
@@ -9,30 +10,36 @@ from multiplying the parts first.
 from __future__ import annotations
 
 from profiles.features.vocabulary import YEAR_DAYS
-from profiles.trait_sources.dialect import IN_SCOPE, Dialect, Source, most_frequent
+from profiles.trait_sources.dialect import COUNTED, FACTOR, IN_SCOPE, Dialect, Source, most_frequent
 
 TOP_ITEMS = 10
-COUNTED = f"{IN_SCOPE} AND currency = %(currency)s AND status <> 'cancelled'"
+SOLD = f"{COUNTED} AND status <> 'cancelled'"
 
 
 def source(sql: Dialect) -> Source:
-    ctes = {**_by_order(sql), **BY_LINE, **_by_thing(sql), **_shares(sql)}
+    ctes = {**_by_order(sql), **_by_line(sql), **_by_thing(sql), **_shares(sql)}
     return Source(ctes, JOINS, _columns(sql), _due(sql))
 
 
 def _by_order(sql: Dialect) -> dict[str, str]:
+    factor = FACTOR.format(order="t", day=sql.day("t.placed_at"))
     return {
         "orders": f"""
             SELECT id, customer_id, placed_at, {sql.seconds("placed_at")} AS placed,
                 {sql.hour("placed_at")} AS hour, {sql.weekday("placed_at")} AS weekday,
-                total_minor AS total, discount_minor AS discount, coupon
-            FROM profiles_order WHERE {COUNTED} AND placed_at < %(as_of)s
+                {sql.converted("total_minor")} AS total,
+                {sql.converted("discount_minor")} AS discount, coupon, factor
+            FROM (
+                SELECT t.*, {factor} AS factor FROM profiles_order t
+                WHERE {SOLD} AND placed_at < %(as_of)s
+            ) AS counted WHERE factor IS NOT NULL
         """,  # nosec B608
-        "lines": """
+        "lines": f"""
             SELECT o.customer_id, o.id AS order_id, l.id, l.product_id, l.category, l.quantity,
-                l.total_minor AS total, l.discount_minor AS discount, o.discount AS on_order
+                {sql.converted("l.total_minor")} AS total,
+                {sql.converted("l.discount_minor")} AS discount, o.discount AS on_order, factor
             FROM orders o JOIN profiles_orderline l ON l.order_id = o.id
-        """,
+        """,  # nosec B608
         "by_order": """
             SELECT customer_id, COUNT(*) AS n, MIN(placed) AS first_s, MAX(placed) AS last_s,
                 MIN(placed_at) AS first_at, MAX(placed_at) AS last_at,
@@ -54,8 +61,9 @@ def _by_order(sql: Dialect) -> dict[str, str]:
     }  # fmt: skip
 
 
-BY_LINE = {
-    "by_line": """
+def _by_line(sql: Dialect) -> dict[str, str]:
+    return {
+        "by_line": """
         SELECT l.customer_id, COUNT(DISTINCT l.product_id) AS n_items,
             CAST(SUM(l.quantity) AS bigint) AS n_units, CAST(SUM(l.total) AS bigint) AS money,
             CAST(SUM(l.discount) AS bigint) AS discount,
@@ -66,13 +74,14 @@ BY_LINE = {
         FROM lines l LEFT JOIN profiles_categorynorm n ON n.category = l.category
         GROUP BY l.customer_id
     """,
-    "by_refund": """
-        SELECT l.customer_id, CAST(SUM(r.amount_minor) AS bigint) AS refunded,
+        "by_refund": f"""
+        SELECT l.customer_id,
+            CAST(SUM({sql.converted("r.amount_minor", "l.factor")}) AS bigint) AS refunded,
             COUNT(DISTINCT l.order_id) AS n_orders
         FROM profiles_refund r JOIN lines l ON l.id = r.line_id
         WHERE r.refunded_at < %(as_of)s GROUP BY l.customer_id
-    """,
-}
+    """,  # nosec B608
+    }
 
 
 def _by_thing(sql: Dialect) -> dict[str, str]:
@@ -202,7 +211,7 @@ def _due(sql: Dialect) -> tuple[str, ...]:
         """,  # nosec B608
         f"""
         SELECT customer_id, MIN({sql.seconds("placed_at")}) FROM profiles_order
-        WHERE {COUNTED} AND placed_at >= %(as_of)s GROUP BY customer_id
+        WHERE {SOLD} AND placed_at >= %(as_of)s GROUP BY customer_id
         """,  # nosec B608
         f"""
         SELECT o.customer_id, MIN({sql.seconds("r.refunded_at")}) FROM profiles_refund r
