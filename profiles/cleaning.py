@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from django.db import connection
-from django.db.models import Max, Q
+from django.db.models import Count, Max, Q
 
 from profiles import changes
 from profiles.models import CleaningState, CustomerChange, Event, Order, OrderLine
@@ -65,12 +65,16 @@ def clean(work: Work) -> dict[str, int]:
 
 def counts() -> dict[str, int]:
     """How many events and orders bear each mark."""
-    return {
-        f"{name}:{mark}": model._default_manager.filter(quality=mark).count()
+    marked = {
+        f"{name}:{row['quality']}": row["n"]
         for name, model in (("events", Event), ("orders", Order))
-        for mark in Quality.values
-        if mark
+        for row in model._default_manager.filter(quality__gt="")
+        .values("quality")
+        .annotate(n=Count("pk"))
+        .order_by("quality")
     }
+    names = [f"{name}:{mark}" for name in ("events", "orders") for mark in Quality.values if mark]
+    return {name: marked.get(name, 0) for name in names}
 
 
 def _reached(name: str) -> int:

@@ -90,6 +90,7 @@ LISTS: dict[str, Callable[[int], None]] = {
     "/admin/profiles/cart/": carts,
     "/admin/recommendations/product/": products,
     "/admin/profiles/upload/": uploads,
+    "/admin/profiles/cleaningstate/": uploads,
     "/admin/jobs/job/": jobs,
     "/admin/privacy/consententry/": consents,
     "/admin/privacy/suppression/": suppressions,

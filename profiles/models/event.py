@@ -65,6 +65,10 @@ class Event(models.Model):
                 name="event_of_stranger",
                 condition=models.Q(customer__isnull=True),
             ),
+            # What cleaning marked.
+            models.Index(
+                fields=["quality"], name="event_marked", condition=models.Q(quality__gt="")
+            ),
             # Orders told by a browser or an app, for the secret key that confirms them.
             models.Index(
                 fields=["message_id"],
