@@ -329,7 +329,8 @@ def export_sections() -> list[tuple[str, Records]]:
 class Schedule:
     """How long rows of a kind are kept: `old(before)` gives those last needed before then.
 
-    `days` is the default, None for "as long as the shop is"; the shop may say another.
+    `days` is the default, None for "as long as the shop is"; the shop may say another. `drop`
+    takes away what lies in whole parts of a table at once and returns how many rows that were.
     """
 
     name: str
@@ -337,6 +338,7 @@ class Schedule:
     days: int | None
     old: Callable[[datetime], QuerySet[Any]] | None
     reason: StrOrPromise = ""
+    drop: Callable[[datetime], int] | None = None
 
     def before(self, now: datetime, days: int) -> datetime:
         return now - timedelta(days=days)
@@ -352,9 +354,10 @@ def retain(
     days: int | None,
     old: Callable[[datetime], QuerySet[Any]] | None = None,
     reason: StrOrPromise = "",
+    drop: Callable[[datetime], int] | None = None,
 ) -> None:
     """Delete what `old(before)` gives after `days`; without `old` the schedule only tells."""
-    _schedules[name] = Schedule(name, title, days, old, reason)
+    _schedules[name] = Schedule(name, title, days, old, reason, drop)
 
 
 def schedules() -> list[Schedule]:

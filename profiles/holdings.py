@@ -16,7 +16,7 @@ from privacy.crypto.blind_index import NotAnAddressError
 from privacy.fields import sealed_field
 from privacy.models import Channel
 from privacy.problems import DomainError
-from profiles import enrolling
+from profiles import enrolling, partitions
 from profiles.models import (
     Cart,
     CartLine,
@@ -27,7 +27,9 @@ from profiles.models import (
     CustomerChange,
     CustomerTraits,
     Event,
+    EventDay,
     EventKey,
+    EventName,
     EventStaging,
     EventVerdict,
     Identity,
@@ -36,6 +38,7 @@ from profiles.models import (
     Persona,
     ProductFact,
     Refund,
+    RejectedEvent,
     Segment,
     StagedLine,
     StaticList,
@@ -90,6 +93,13 @@ def declare() -> None:
     registry.keep(EventKey, reason=_("Ids of messages, against repeats."), until=week)
     registry.keep(EventVerdict, reason=_("Ids of messages and what was wrong."), until=week)
     registry.keep(
+        RejectedEvent,
+        reason=_(
+            "Events that could not be read, sealed as they came; nobody can be found in them."
+        ),
+        until=week,
+    )
+    registry.keep(
         Upload,
         reason=_("A file brought in; our copy is deleted after its import."),
         until=_("one day"),
@@ -97,6 +107,8 @@ def declare() -> None:
     registry.delete(UploadChange, PERSON)
     registry.nobody(
         ClusteringRun,
+        EventDay,
+        EventName,
         Persona,
         Segment,
         StaticList,
@@ -119,7 +131,14 @@ def _retain() -> None:
         _("Events of customers and visitors"),
         days=25 * 30,
         old=lambda before: Event.objects.filter(happened_at__lt=before),
+        drop=partitions.drop_before,
         reason=_("Two seasons and a month, to compare a year with the one before."),
+    )
+    registry.retain(
+        "event_days",
+        _("Counts of events by day"),
+        days=3 * 365,
+        old=lambda before: EventDay.objects.filter(day__lt=before.date()),
     )
     registry.retain(
         "uploads",

@@ -13,7 +13,16 @@ from jobs.models import Job
 from jobs.registry import job
 from jobs.work import Work
 from privacy import consent
-from profiles import asking, carts, importing, importing_people, merging, partitions, uploads
+from profiles import (
+    asking,
+    carts,
+    importing,
+    importing_people,
+    merging,
+    partitions,
+    rejected_events,
+    uploads,
+)
 from profiles.models import Upload
 
 MERGE_FOR: Final = timedelta(seconds=60)
@@ -32,6 +41,11 @@ def merge_events(work: Work) -> dict[str, Any]:
             cursor["n_merged"] = n_merged
         work.progress(n_merged, n_merged + n_taken)
     return {"n_merged": n_merged}
+
+
+@job(rejected_events.REPLAY, title=_("Replay of rejected events"), queue=Job.Queue.DEFAULT)
+def replay_events(work: Work) -> dict[str, Any]:
+    return rejected_events.replay(work)
 
 
 @shared_task

@@ -1,3 +1,3 @@
-from profiles.admin import carts, customers, personas, segments, uploads
+from profiles.admin import carts, customers, event_names, personas, segments, uploads
 
-__all__ = ["carts", "customers", "personas", "segments", "uploads"]
+__all__ = ["carts", "customers", "event_names", "personas", "segments", "uploads"]

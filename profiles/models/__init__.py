@@ -1,6 +1,7 @@
 from profiles.models.cart import Cart, CartLine, CartToken
 from profiles.models.customer import Customer, CustomerQuerySet
 from profiles.models.event import Event, EventKey, EventStaging, EventVerdict
+from profiles.models.event_record import EventDay, EventName, RejectedEvent
 from profiles.models.identity import Identity
 from profiles.models.norm import CategoryNorm, CustomerChange, ProductFact, TraitBuild
 from profiles.models.order import Order, OrderLine, Refund, ToldRefund
@@ -22,7 +23,9 @@ __all__ = [
     "CustomerQuerySet",
     "CustomerTraits",
     "Event",
+    "EventDay",
     "EventKey",
+    "EventName",
     "EventStaging",
     "EventVerdict",
     "Identity",
@@ -31,6 +34,7 @@ __all__ = [
     "Persona",
     "ProductFact",
     "Refund",
+    "RejectedEvent",
     "Segment",
     "StagedLine",
     "StaticList",
