@@ -89,21 +89,7 @@ def declare() -> None:
         OrderLine, "order__customer__subject", reason=_("A part of what became a guest order.")
     )
     registry.keep(ToldRefund, reason=_("What was said of a refund, by the order's number."))
-    week = _("seven days")
-    registry.keep(EventKey, reason=_("Ids of messages, against repeats."), until=week)
-    registry.keep(EventVerdict, reason=_("Ids of messages and what was wrong."), until=week)
-    registry.keep(
-        RejectedEvent,
-        reason=_(
-            "Events that could not be read, sealed as they came; nobody can be found in them."
-        ),
-        until=week,
-    )
-    registry.keep(
-        Upload,
-        reason=_("A file brought in; our copy is deleted after its import."),
-        until=_("one day"),
-    )
+    _keep_a_week()
     registry.delete(UploadChange, PERSON)
     registry.nobody(
         ClusteringRun,
@@ -122,6 +108,25 @@ def declare() -> None:
     registry.known_as("profiles", _shop_ids)
     _retain()
     registry.correct_with("profiles", CORRECTABLE, _correct)
+
+
+def _keep_a_week() -> None:
+    """Rows about what came in, in which nobody can be found; gone soon by themselves."""
+    week = _("seven days")
+    registry.keep(EventKey, reason=_("Ids of messages, against repeats."), until=week)
+    registry.keep(EventVerdict, reason=_("Ids of messages and what was wrong."), until=week)
+    registry.keep(
+        RejectedEvent,
+        reason=_(
+            "Events that could not be read, sealed as they came; nobody can be found in them."
+        ),
+        until=week,
+    )
+    registry.keep(
+        Upload,
+        reason=_("A file brought in; our copy is deleted after its import."),
+        until=_("one day"),
+    )
 
 
 def _retain() -> None:

@@ -51,15 +51,16 @@ def keep(
     sent_at: datetime | None,
     ip: str,
     now: datetime,
+    most: int = MOST_OF_A_SOURCE,
 ) -> int:
     """Seal and keep those events; returns how many.
 
-    Of one source at most 10,000 are kept at a time, and none of a test key's.
+    Of one source at most `most` are kept at a time, and none of a test key's.
     """
     if key.is_test or not refused:
         return 0
     mine = RejectedEvent.objects.filter(source_id=key.source_id)
-    n_free = max(0, MOST_OF_A_SOURCE - mine.count())
+    n_free = max(0, most - mine.count())
     rows = []
     for one in refused[:n_free]:
         uuid = uuid4()

@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('privacy', '0010_second_factor'),
-        ('profiles', '0009_events_and_changes_of_uploads'),
+        ('profiles', '0012_carts'),
     ]
 
     operations = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -13,8 +14,9 @@ from jobs import running
 from jobs.models import Job
 from privacy import files
 from privacy.purposes import PurposeDeniedError, purpose
-from profiles import merging, rejected_events, wire
+from profiles import merging, rejected_events
 from profiles.models import Customer, Event, EventDay, EventName, EventVerdict, RejectedEvent
+from profiles.rejected_events import Refused
 from tests import make
 from tests.profiles.calls import identify, merge, post, track
 
@@ -28,6 +30,20 @@ def work_off() -> dict[str, Any]:
     assert done.state == Job.State.DONE, done.error_detail
     result: dict[str, Any] = done.result
     return result
+
+
+def kept_by_an_older_version(event: dict[str, Any]) -> RejectedEvent:
+    """An event that we read today, as a version kept it that could not."""
+    source = make.source("Shop of last week")
+    rejected_events.keep(
+        [Refused(json.dumps(event).encode(), "event_too_large")],
+        key=make.key_of(source),
+        kind=None,
+        sent_at=None,
+        ip="203.0.113.9",
+        now=timezone.now() - timedelta(minutes=5),
+    )
+    return RejectedEvent.objects.get(source=source)
 
 
 def test_a_rejected_event_is_kept_sealed_beside_its_verdict(client: Client) -> None:
@@ -59,28 +75,22 @@ def test_groups_count_by_source_and_reason(client: Client) -> None:
     assert found == {("missing_event_name", 2), ("unknown_type", 1)}
 
 
-def test_what_can_be_read_by_now_is_taken_in_once_as_if_it_came_then(
-    client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_can_be_read_by_now_is_taken_in_once_as_if_it_came_then(client: Client) -> None:
     moment = (timezone.now() - timedelta(hours=1)).isoformat()
-    event = track(messageId="m-1", userId="c1", timestamp=moment, properties={"note": "x" * 400})
-    with monkeypatch.context() as limits:
-        limits.setattr(wire, "MAX_EVENT_BYTES", 300)
-        post(client, event, track(event="", userId="c2"))
-    kept = RejectedEvent.objects.get(code="event_too_large")
-    received_at = kept.received_at
+    kept = kept_by_an_older_version(track(messageId="m-1", userId="c1", timestamp=moment))
+    post(client, track(event="", userId="c2"))
 
-    rejected_events.ask_for_replay(kept.source_id, "event_too_large", timezone.now())
+    rejected_events.ask_for_replay(kept.source_id, kept.code, timezone.now())
     result = work_off()
     merge()
 
     assert result == {"n_taken": 1, "n_refused": 0}
     stored = Event.objects.get()
-    assert (stored.message_id, stored.received_at) == ("m-1", received_at)
+    assert (stored.message_id, stored.received_at) == ("m-1", kept.received_at)
     assert stored.happened_at.isoformat() == moment
+    assert stored.context["ip"] == "203.0.113.0"
     assert not stored.is_confirmed
     assert set(RejectedEvent.objects.values_list("code", flat=True)) == {"missing_event_name"}
-    assert not EventVerdict.objects.filter(message_id="m-1").exists()
 
 
 def test_what_still_cannot_be_read_stays_and_says_when_it_was_tried(client: Client) -> None:
@@ -95,14 +105,8 @@ def test_what_still_cannot_be_read_stays_and_says_when_it_was_tried(client: Clie
     assert Event.objects.count() == 0
 
 
-def test_traits_of_a_replayed_event_are_sealed(
-    client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    event = identify("c9", email="ann@example.com") | {"context": {"note": "x" * 400}}
-    with monkeypatch.context() as limits:
-        limits.setattr(wire, "MAX_EVENT_BYTES", 300)
-        post(client, event, track())
-    kept = RejectedEvent.objects.get()
+def test_traits_of_a_replayed_event_are_sealed() -> None:
+    kept = kept_by_an_older_version(identify("c9", email="ann@example.com"))
 
     rejected_events.ask_for_replay(kept.source_id, kept.code, timezone.now())
     work_off()
@@ -124,13 +128,14 @@ def test_nothing_is_kept_beyond_a_week_nor_of_test_keys(client: Client) -> None:
     assert not RejectedEvent.objects.exists()
 
 
-def test_a_source_cannot_fill_the_disk(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rejected_events, "MOST_OF_A_SOURCE", 2)
+def test_a_source_cannot_fill_the_disk() -> None:
+    key = make.key_of(make.source())
+    many = [Refused(b"{}", "missing_id")] * 5
+    facts: dict[str, Any] = {"kind": None, "sent_at": None, "ip": "", "now": timezone.now()}
 
-    post(client, track(), *[track(event="") for _ in range(5)])
-
-    assert RejectedEvent.objects.count() == 2
-    assert EventVerdict.objects.filter(verdict="rejected").count() == 5
+    assert rejected_events.keep(many[:1], key=key, most=3, **facts) == 1
+    assert rejected_events.keep(many, key=key, most=3, **facts) == 2
+    assert rejected_events.keep(many, key=key, most=3, **facts) == 0
 
 
 def test_the_page_shows_shapes_only_and_reads_again_by_one_click(client: Client) -> None:
