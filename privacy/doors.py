@@ -30,8 +30,8 @@ SECRET_SCOPES: Final = PUBLISHABLE_SCOPES | {
     "consents:write",
     "jobs:read",
 }
-# Asked for by name only: it opens sealed fields.
-SCOPES: Final = SECRET_SCOPES | {"pii:read"}
+# Asked for by name only: they open sealed fields, and erase people.
+SCOPES: Final = SECRET_SCOPES | {"pii:read", "customers:erase"}
 
 # Requests a minute: of a key in all, and of one caller that uses it. A publishable key is
 # everybody's, so one visitor gets little of it; an app's less than a browser's.
