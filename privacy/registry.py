@@ -6,7 +6,7 @@ Each app declares its own models in `AppConfig.ready()`; the system checks `priv
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -172,12 +172,14 @@ def all_files() -> list[Files]:
 Cancel = Callable[[UUID, datetime], int]
 Addresses = Callable[[UUID], Iterable[tuple[str, bytes]]]
 People = Callable[[str, str], Iterable[UUID]]
-Names = Callable[[UUID], Iterable[str]]
+Names = Callable[[Collection[UUID]], Iterable[tuple[UUID, str]]]
+Tagged = Callable[[str, Collection[bytes]], Iterable[tuple[bytes, UUID]]]
 Recipients = Callable[[UUID], Iterable[str]]
 
 _cancels: dict[str, Cancel] = {}
 _addresses: dict[str, Addresses] = {}
 _people: dict[str, People] = {}
+_tagged: dict[str, Tagged] = {}
 _recipients: dict[str, tuple[str, Recipients]] = {}
 _names: dict[str, Names] = {}
 
@@ -197,6 +199,11 @@ def people_at(name: str, find: People) -> None:
     _people[name] = find
 
 
+def people_tagged(name: str, find: Tagged) -> None:
+    """Have `find(channel, suppression tags)` give each tag with a subject that is reached there."""
+    _tagged[name] = find
+
+
 def data_recipients(name: str, find: Recipients, *, kind: str = "webhook") -> None:
     """Have `find(subject)` name who else was given the person's data, such as an endpoint.
 
@@ -207,12 +214,21 @@ def data_recipients(name: str, find: Recipients, *, kind: str = "webhook") -> No
 
 
 def known_as(name: str, find: Names) -> None:
-    """Have `find(subject)` give the ids under which others know the person too."""
+    """Have `find(subjects)` give each with an id under which others know the person too."""
     _names[name] = find
 
 
 def names_of(subject: UUID) -> list[str]:
-    return [name for _name, find in sorted(_names.items()) for name in find(subject)]
+    return [name for _name, find in sorted(_names.items()) for _subject, name in find([subject])]
+
+
+def names_by_subject(subjects: Collection[UUID]) -> dict[UUID, str]:
+    """Return an id of each subject that others know by one."""
+    found: dict[UUID, str] = {}
+    for _name, find in sorted(_names.items()):
+        for subject, name in find(subjects):
+            found.setdefault(subject, name)
+    return found
 
 
 def cancels() -> Iterator[tuple[str, Cancel]]:
@@ -225,6 +241,10 @@ def addresses_of(subject: UUID) -> list[tuple[str, bytes]]:
 
 def subjects_at(channel: str, address: str) -> set[UUID]:
     return {uuid for _name, find in sorted(_people.items()) for uuid in find(channel, address)}
+
+
+def subjects_tagged(channel: str, tags: Collection[bytes]) -> list[tuple[bytes, UUID]]:
+    return [pair for _name, find in sorted(_tagged.items()) for pair in find(channel, tags)]
 
 
 def recipients_of(subject: UUID) -> list[tuple[str, str]]:

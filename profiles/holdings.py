@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -110,7 +110,8 @@ def declare() -> None:
     )
     registry.suppressed_addresses("profiles", _addresses)
     registry.people_at("profiles", _people_at)
-    registry.known_as("profiles", _shop_ids)
+    registry.people_tagged("profiles", _people_tagged)
+    registry.known_as("profiles", _named)
     _retain()
     registry.correct_with("profiles", CORRECTABLE, _correct)
 
@@ -221,6 +222,20 @@ def _people_at(channel: str, address: str) -> list[UUID]:
         return []
     field = sealed_field(Customer, name)
     return [customer.subject_id for customer in found if field.holds(customer, address)]
+
+
+def _people_tagged(channel: str, tags: Collection[bytes]) -> list[tuple[bytes, UUID]]:
+    """Each suppression tag with the subject of a customer who carries it."""
+    if (column := ADDRESS_TAGS.get(channel)) is None:
+        return []
+    found = Customer.objects.filter(**{f"{column}__in": list(tags)}).order_by("pk")
+    return [(bytes(tag), subject) for tag, subject in found.values_list(column, "subject__uuid")]
+
+
+def _named(subjects: Collection[UUID]) -> list[tuple[UUID, str]]:
+    """Each subject of a customer with the shop's id."""
+    found = Customer.objects.filter(subject__uuid__in=subjects)
+    return list(found.values_list("subject__uuid", "external_id"))
 
 
 def _correct(subject: UUID, changes: Mapping[str, str], now: datetime) -> list[str]:
