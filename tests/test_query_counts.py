@@ -10,7 +10,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from jobs.models import Job
-from privacy.models import ConsentEntry, Suppression
+from privacy.models import ConsentEntry, Suppression, WebhookDelivery, WebhookMessage
 from profiles import featuring
 from profiles.models import Segment, Upload
 from recommendations import serving
@@ -83,6 +83,13 @@ def carts(n: int) -> None:
         make.cart(make.customer(f"b{number}-{n}"), f"cart-{number}-{n}", ("tv", 1, 49_900))
 
 
+def webhooks(n: int) -> None:
+    for number in range(n):
+        webhook = make.webhook(f"Webhook {number} of {n}")
+        message = WebhookMessage.objects.create(type="job.finished", occurred_at=make.NOW)
+        WebhookDelivery.objects.create(message=message, webhook=webhook, due_at=make.NOW)
+
+
 LISTS: dict[str, Callable[[int], None]] = {
     "/admin/profiles/customer/": customers,
     "/admin/campaigns/campaign/": campaigns,
@@ -94,6 +101,7 @@ LISTS: dict[str, Callable[[int], None]] = {
     "/admin/jobs/job/": jobs,
     "/admin/privacy/consententry/": consents,
     "/admin/privacy/suppression/": suppressions,
+    "/admin/privacy/webhook/": webhooks,
     "/admin/": campaigns,
 }
 

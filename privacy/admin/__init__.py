@@ -7,6 +7,17 @@ from privacy.admin import (
     root_keys,
     shop,
     staff,
+    webhooks,
 )
 
-__all__ = ["erasures", "keys", "ledgers", "purposes", "requests", "root_keys", "shop", "staff"]
+__all__ = [
+    "erasures",
+    "keys",
+    "ledgers",
+    "purposes",
+    "requests",
+    "root_keys",
+    "shop",
+    "staff",
+    "webhooks",
+]

@@ -60,7 +60,7 @@ class NewWebhookSerializer(WebhookSerializer):
 
 
 class WebhookPageSerializer(serializers.Serializer[Any]):
-    data = WebhookSerializer(many=True)
+    data = WebhookSerializer(many=True)  # type: ignore[assignment]  # the wire's name
     next = serializers.CharField(allow_null=True)
 
 
@@ -85,7 +85,7 @@ class WebhookDeliverySerializer(serializers.Serializer[Any]):
 
 
 class WebhookDeliveryPageSerializer(serializers.Serializer[Any]):
-    data = WebhookDeliverySerializer(many=True)
+    data = WebhookDeliverySerializer(many=True)  # type: ignore[assignment]
     next = serializers.CharField(allow_null=True)
 
 

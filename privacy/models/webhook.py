@@ -159,6 +159,7 @@ class WebhookDelivery(models.Model):
                 condition=models.Q(state="sending"),
             ),
             models.Index(fields=["webhook", "state", "-id"], name="webhook_delivery_by_state"),
+            models.Index(fields=["webhook", "-id"], name="webhook_delivery_newest"),
         ]
 
     def __str__(self) -> str:

@@ -6,7 +6,6 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('privacy', '0011_webhooks'),
         ('profiles', '0007_suppression_uploads'),
     ]
 

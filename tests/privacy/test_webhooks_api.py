@@ -147,7 +147,9 @@ def test_deliveries_come_page_by_page_the_newest_first(call: Caller) -> None:
     keys = list(webhook.deliveries.order_by("-pk").values_list("uuid", flat=True))
     WebhookDelivery.objects.filter(uuid=keys[1]).update(state="failed")
 
-    seen, cursor, n_pages = [], "", 0
+    seen: list[str] = []
+    cursor: str | None = ""
+    n_pages = 0
     while cursor is not None:
         _status, page = call("GET", f"/{webhook.uuid}/deliveries?limit=2&cursor={cursor}")
         seen += [row["id"] for row in page["data"]]
