@@ -182,6 +182,21 @@ def test_every_code_of_an_event_is_documented() -> None:
     assert [code for code in sorted(codes) if f"`{code}`" not in page("events.md")] == []
 
 
+def test_every_event_of_webhooks_is_documented_with_its_members_and_reasons() -> None:
+    from privacy import event_types
+    from privacy.admin.webhook_pages import REASONS
+
+    text = (ROOT / "docs" / "webhooks.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `([a-z_]+\.[a-z_]+)` \|(.*)$", text, re.MULTILINE))
+    types = {one.name: {member.name for member in one.members} for one in event_types.all_types()}
+    assert set(rows) == set(types)
+    for name, members in types.items():
+        last = rows[name].rpartition(" | ")[2]
+        outside = re.sub(r"\([^)]*\)", "", last)
+        assert set(re.findall(r"`(\w+)`", outside)) == members, name
+    assert [reason for reason in REASONS if f"`{reason}`" not in text] == []
+
+
 def test_every_decision_record_is_numbered_and_short() -> None:
     records = sorted((ROOT / "docs" / "decisions").glob("*.md"))
     numbers = [record.name[:4] for record in records]
