@@ -7,10 +7,9 @@ from datetime import datetime
 
 from django.utils.translation import gettext_lazy as _
 
-from jobs import registry as jobs_registry
+from jobs import registry
 from jobs.models import Job
 from privacy import announcing, event_types, webhooks
-from privacy import registry as holdings
 from privacy.announcing import Fact
 from privacy.event_types import Member
 
@@ -38,8 +37,7 @@ def declare() -> None:
         [Member("webhookId", "The id under /v1/webhooks.", "uuid")],
         about="Somebody asked for a test. Sent to that webhook alone, once.",
     )
-    jobs_registry.when_ended("privacy.webhooks", _jobs_ended)
-    holdings.data_recipients("privacy.webhooks", lambda _subject: webhooks.told_of_customers())
+    registry.when_ended("privacy.webhooks", _jobs_ended)
 
 
 def _of_customers() -> None:

@@ -23,7 +23,7 @@ from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q
 from django.utils.translation import gettext as _
 
-from privacy import outbound, registry, webhooks
+from privacy import outbound, recipients, registry, webhooks
 from privacy.announcing import DISABLED
 from privacy.models import (
     Recipient,
@@ -35,6 +35,7 @@ from privacy.models import (
     WebhookMessage,
 )
 from privacy.outbound import Guard, OutboundError
+from privacy.registry import Carried
 
 log = logging.getLogger(__name__)
 
@@ -97,10 +98,10 @@ def send_due(now: datetime, *, limit: int = BATCH, guard: Guard | None = None) -
     """
     clock = _clock(now)
     recover(now)
-    token = _claim(now, limit)
+    token = claim(now, limit)
     if token is None:
         return 0
-    return _send_claimed(token, guard or webhooks.guard(), clock)
+    return send_claimed(token, guard or webhooks.guard(), clock)
 
 
 def send_now(delivery: WebhookDelivery, now: datetime, *, guard: Guard | None = None) -> None:
@@ -109,7 +110,7 @@ def send_now(delivery: WebhookDelivery, now: datetime, *, guard: Guard | None = 
     token = uuid4()
     waiting = WebhookDelivery.objects.filter(pk=delivery.pk, state=State.WAITING)
     if waiting.update(**_claimed(token, now)):
-        _send_claimed(token, guard or webhooks.guard(), clock)
+        send_claimed(token, guard or webhooks.guard(), clock)
     delivery.refresh_from_db()
 
 
@@ -129,7 +130,7 @@ def _clock(now: datetime) -> Clock:
 # Claiming ---------------------------------------------------------------------------------
 
 
-def _claim(now: datetime, limit: int) -> UUID | None:
+def claim(now: datetime, limit: int) -> UUID | None:
     """Take what is due of each webhook that is ready, a share of each; None if nothing is.
 
     A webhook that another worker is posting to is left to it.
@@ -168,17 +169,36 @@ def _claimed(token: UUID, now: datetime) -> dict[str, object]:
 # Posting ----------------------------------------------------------------------------------
 
 
-def _send_claimed(token: UUID, guard: Guard, clock: Clock) -> int:
-    held = WebhookDelivery.objects.held(token).select_related("webhook", "message")
-    rows = list(held.order_by("due_at", "pk"))
+def send_claimed(token: UUID, guard: Guard, clock: Clock) -> int:
+    rows = _about_to_leave(token, clock())
     parcels = _parcels(rows, now=clock())
     outcomes = _post_all(parcels, guard, clock)
-    _record(outcomes, token, clock())
+    is_news = record(outcomes, token, clock())
     WebhookDelivery.objects.held(token).update(
         state=State.WAITING, claim_token=None, lease_until=None, n_attempts=F("n_attempts") - 1
     )
-    tell_of_disabled(clock())
+    if is_news:
+        tell_of_disabled(clock())
     return len(rows)
+
+
+@transaction.atomic
+def _about_to_leave(token: UUID, now: datetime) -> list[WebhookDelivery]:
+    """Return what is to be posted, and note who is given whose data before it leaves.
+
+    The rows are locked, so that an erasure either comes first, and they are gone, or sees who
+    was noted.
+    """
+    held = WebhookDelivery.objects.held(token).select_for_update(of=("self",))
+    rows = list(held.select_related("webhook", "message").order_by("due_at", "pk"))
+    given: dict[str, set[UUID]] = {}
+    for row in rows:
+        if row.message.subject_id is not None:
+            given.setdefault(row.webhook.name, set()).add(row.message.subject_id)
+    for name, subjects in sorted(given.items()):
+        recipient = recipients.named(name, Recipient.Kind.WEBHOOK, since=now.date())
+        recipients.note(recipient, subjects, now=now)
+    return rows
 
 
 def _parcels(rows: Sequence[WebhookDelivery], *, now: datetime) -> list[Parcel]:
@@ -251,8 +271,11 @@ def _reason(status: int) -> str:
 
 
 @transaction.atomic
-def _record(outcomes: Sequence[Outcome], token: UUID, now: datetime) -> None:
-    """Write down what came of the rows that are still ours, and what it says of the webhooks."""
+def record(outcomes: Sequence[Outcome], token: UUID, now: datetime) -> bool:
+    """Write down what came of the rows that are still ours, and what it says of the webhooks.
+
+    Returns whether one of these is disabled from now on.
+    """
     by_row = {outcome.delivery: outcome for outcome in outcomes}
     held = WebhookDelivery.objects.held(token).filter(pk__in=by_row)
     rows = list(
@@ -275,8 +298,8 @@ def _record(outcomes: Sequence[Outcome], token: UUID, now: datetime) -> None:
     ]  # fmt: skip
     WebhookDelivery.objects.bulk_update(rows, columns)
     real = [row for row in rows if row.message.type != webhooks.TEST]
-    _note_health(real, by_row, now)
     _note_erasures([row for row in real if row.message.type == webhooks.ERASED], now)
+    return _note_health(real, by_row, now)
 
 
 def _end(row: WebhookDelivery, outcome: Outcome, now: datetime) -> None:
@@ -315,11 +338,12 @@ def _asked_for(retry_after: str, now: datetime) -> timedelta:
 
 def _note_health(
     rows: Iterable[WebhookDelivery], by_row: Mapping[int, Outcome], now: datetime
-) -> None:
-    """Note failures in a row, and disable who is gone or failed for days."""
+) -> bool:
+    """Note failures in a row, and disable who is gone or failed for days; says if anybody was."""
     by_webhook: dict[int, list[Outcome]] = {}
     for row in rows:
         by_webhook.setdefault(row.webhook_id, []).append(by_row[row.pk])
+    is_news = False
     concerned = Webhook.objects.select_for_update(no_key=True).filter(pk__in=by_webhook)
     for webhook in concerned.order_by("pk"):
         outcomes = by_webhook[webhook.pk]
@@ -331,7 +355,9 @@ def _note_health(
             webhook.resting_until = now + _rest(webhook.n_failures)
         if webhook.is_enabled and (state := _verdict(webhook, outcomes, now)):
             webhooks.disable(webhook, state, now=now)
+            is_news = True
         webhook.save()
+    return is_news
 
 
 def _verdict(webhook: Webhook, outcomes: Sequence[Outcome], now: datetime) -> str:
@@ -370,26 +396,43 @@ def _note_erasures(rows: Iterable[WebhookDelivery], now: datetime) -> None:
 
 
 def tell_of_disabled(now: datetime) -> int:
-    """Mail the administrators about webhooks that were disabled by themselves, once each."""
+    """Mail the administrators about webhooks that were disabled by themselves, once each.
+
+    Where the mail server takes no letter, the next hour tries again. Returns how many were told of.
+    """
     by_itself = Q(state__in=[Webhook.State.GONE, Webhook.State.FAILING])
     untold = list(Webhook.objects.filter(by_itself, told_at__isnull=True).order_by("pk"))
-    if not untold:
-        return 0
-    mine = [webhook for webhook in untold if _takes(webhook, now)]
-    people = Staff.objects.filter(role=Staff.Role.ADMINISTRATOR, is_active=True)
-    for webhook in mine:
+    people = list(
+        Staff.objects.filter(role=Staff.Role.ADMINISTRATOR, is_active=True)
+        .exclude(email="")
+        .values_list("pk", "email")
+    )
+    n_told = 0
+    for webhook in untold:
+        mine = Webhook.objects.filter(pk=webhook.pk, told_at__isnull=True)
+        if not mine.update(told_at=now):
+            continue
         log.warning("webhook disabled", extra={"webhook": str(webhook.uuid)})
-        link = f"{settings.PUBLIC_URL}/admin/privacy/webhook/{webhook.pk}/change/"
-        text = _(
-            "The webhook “%(name)s” is not told of anything any more. %(state)s. Once its "
-            "receiver is well again, enable it and send what failed once more: %(link)s"
-        ) % {"name": webhook.name, "state": webhook.get_state_display(), "link": link}
-        for person in people.exclude(email=""):
-            key = f"webhook-{webhook.pk}-{person.pk}-{now:%Y%m%d%H%M}"
-            title = _("Webhook disabled: %(name)s") % {"name": webhook.name}
-            registry.carry(key, person.email, title, text, now)
-    return len(mine)
+        if _tell(webhook, people, now):
+            n_told += 1
+        else:
+            Webhook.objects.filter(pk=webhook.pk, told_at=now).update(told_at=None)
+    return n_told
 
 
-def _takes(webhook: Webhook, now: datetime) -> bool:
-    return Webhook.objects.filter(pk=webhook.pk, told_at__isnull=True).update(told_at=now) == 1
+def _tell(webhook: Webhook, people: Sequence[tuple[int, str]], now: datetime) -> bool:
+    """Mail everybody of `people`; says whether that is over, so that nobody gets it twice."""
+    title = _("Webhook disabled: %(name)s") % {"name": webhook.name}
+    text = _(
+        "The webhook “%(name)s” is not told of anything any more. %(state)s. Once its "
+        "receiver is well again, enable it and send what failed once more: %(link)s"
+    ) % {
+        "name": webhook.name,
+        "state": webhook.get_state_display(),
+        "link": f"{settings.PUBLIC_URL}/admin/privacy/webhook/{webhook.pk}/change/",
+    }
+    carried = {
+        registry.carry(f"webhook-{webhook.pk}-{pk}-{now:%Y%m%d%H%M}", email, title, text, now)[0]
+        for pk, email in people
+    }
+    return carried != {Carried.LATER}

@@ -23,7 +23,7 @@ from django.utils.translation import gettext as _
 
 from privacy import audit, event_types, outbound
 from privacy.announcing import DISABLED
-from privacy.models import Webhook, WebhookDelivery, WebhookMessage
+from privacy.models import Recipient, Webhook, WebhookDelivery, WebhookMessage
 from privacy.outbound import Guard, OutboundError
 from privacy.problems import DomainError
 from privacy.sealed import keys
@@ -76,6 +76,7 @@ def change(
 ) -> Webhook:
     """Change what is given; enabling it forgets its failures. Raises DomainError as `create`."""
     locked = Webhook.objects.select_for_update().get(pk=webhook.pk)
+    before = locked.name
     if name is not None:
         locked.name = _checked_name(name)
     if url is not None:
@@ -89,6 +90,7 @@ def change(
         else:
             disable(locked, Webhook.State.DISABLED, now=now)
     _save(locked)
+    _rename_recipient(before, locked.name)
     _audit("webhook.changed", locked, actor, now)
     return locked
 
@@ -139,17 +141,17 @@ def checked_types(chosen: Sequence[str]) -> list[str]:
     return sorted(found)
 
 
-def told_of_customers() -> list[str]:
-    """The names of the webhooks that are, or were until they failed, told about customers."""
-    states = [Webhook.State.ENABLED, Webhook.State.FAILING]
-    found = Webhook.objects.filter(state__in=states).order_by("name")
-    return [webhook.name for webhook in found if ERASED in webhook.event_types]
-
-
 def _checked_name(name: str) -> str:
     if not (name := " ".join(name.split())):
         raise DomainError("required", _("Give the webhook a name."), pointer="/name")
     return name
+
+
+def _rename_recipient(old: str, new: str) -> None:
+    """Let who was noted as given persons' data under the old name be known by the new one."""
+    of_webhooks = Recipient.objects.filter(kind=Recipient.Kind.WEBHOOK)
+    if not of_webhooks.filter(name=new).exists():
+        of_webhooks.filter(name=old).update(name=new)
 
 
 def _save(webhook: Webhook) -> None:

@@ -5,29 +5,33 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import datetime, timedelta
+from email import message_from_bytes
 from email.utils import format_datetime
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core import mail
 from django.db import connections, transaction
 
-from privacy import announcing, posting, registry, webhooks
+from privacy import announcing, consent, posting, webhooks
 from privacy.announcing import Fact
 from privacy.models import (
+    Disclosure,
+    Recipient,
     RecipientNotice,
+    Shop,
     Webhook,
     WebhookAttempt,
     WebhookDelivery,
     WebhookMessage,
 )
 from privacy.problems import DomainError
-from privacy.registry import Carried
+from profiles.models import Customer
 from tests import make
 from tests.make import NOW
 from tests.privacy.persons import erase, everything
@@ -36,7 +40,7 @@ from tests.servers import free_port
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)
-EVENTS = ("job.finished",)
+Letters = Callable[[], list[str]]
 
 
 @pytest.fixture
@@ -254,26 +258,23 @@ def test_a_batch_asks_the_database_no_more_for_many_rows_than_for_few(
 
 
 @pytest.fixture
-def letters(settings: Any, tmp_path: Any) -> Iterator[list[str]]:
-    """What administrators are mailed, by their address."""
-    settings.OUTBOX_DIR = tmp_path
+def letters(settings: Any, tmp_path: Path) -> Callable[[], list[str]]:
+    """Reads what was mailed: to whom, and the subject."""
+    settings.OUTBOX_DIR, settings.SMTP_URL = tmp_path, ""
     make.shop(sender_email="shop@shop.test")
     boss = make.staff()
     boss.email = "boss@shop.test"
     boss.save()
-    sent: list[str] = []
-    carriers = list(registry._carriers)
 
-    def carry(_key: str, address: str, subject: str, _text: str, _now: datetime) -> Any:
-        sent.append(f"{address}: {subject}")
-        return Carried.SENT, ""
+    def read() -> list[str]:
+        found = (tmp_path / "letters").glob("*.eml")
+        mails = [message_from_bytes(path.read_bytes()) for path in sorted(found)]
+        return [f"{mail['To']}: {mail['Subject']}" for mail in mails]
 
-    registry.carry_mail(carry)
-    yield sent
-    registry._carriers[:] = carriers
+    return read
 
 
-def test_a_receiver_that_is_gone_is_sent_nothing_more(there: Receiver, letters: list[str]) -> None:
+def test_a_receiver_that_is_gone_is_sent_nothing_more(there: Receiver, letters: Letters) -> None:
     there.answer = answering(410)
     make.webhook(url=there.url)
     announce(1)
@@ -284,14 +285,23 @@ def test_a_receiver_that_is_gone_is_sent_nothing_more(there: Receiver, letters: 
     assert (webhook.state, webhook.disabled_at is not None) == ("gone", True)
     assert (only().state, only().reason, only().status) == ("failed", "gone", 410)
     assert send(NOW + DAY) == 0
-    assert letters == ["boss@shop.test: Webhook disabled: ERP"]
-    posting.tell_of_disabled(NOW + DAY)
-    assert len(letters) == 1
-    assert mail.outbox == []
+    assert letters() == ["boss@shop.test: Webhook disabled: ERP"]
+    assert posting.tell_of_disabled(NOW + DAY) == 0
+    assert len(letters()) == 1
+
+
+def test_a_notice_that_no_mail_server_took_is_sent_the_next_hour(letters: Letters) -> None:
+    make.webhook(state="gone", disabled_at=NOW)
+    Shop.objects.update(sender_email="")
+    assert posting.tell_of_disabled(NOW) == 0
+    Shop.objects.update(sender_email="shop@shop.test")
+    assert posting.tell_of_disabled(NOW) == 1
+    assert posting.tell_of_disabled(NOW) == 0
+    assert letters() == ["boss@shop.test: Webhook disabled: ERP"]
 
 
 def test_a_receiver_that_fails_for_three_days_is_disabled_with_a_notice(
-    there: Receiver, letters: list[str]
+    there: Receiver, letters: Letters
 ) -> None:
     there.answer = answering(500)
     make.webhook(url=there.url)
@@ -306,7 +316,7 @@ def test_a_receiver_that_fails_for_three_days_is_disabled_with_a_notice(
 
     assert Webhook.objects.get().state == "failing"
     assert set(WebhookDelivery.objects.values_list("state", flat=True)) == {"failed"}
-    assert letters == ["boss@shop.test: Webhook disabled: ERP"]
+    assert letters() == ["boss@shop.test: Webhook disabled: ERP"]
     announce(at=NOW + 4 * DAY)
     assert only_last().reason == "webhook_disabled"
 
@@ -326,10 +336,10 @@ def test_a_webhook_disabled_while_its_message_is_out_is_not_tried_again(there: R
     webhook = make.webhook(url=there.url)
     announce()
     there.answer = answering(500)
-    token = posting._claim(NOW, 1)
+    token = posting.claim(NOW, 1)
     assert token is not None
     webhooks.change(webhook, is_enabled=False, actor="staff:1", now=NOW)
-    posting._send_claimed(token, guard(), lambda: NOW)
+    posting.send_claimed(token, guard(), lambda: NOW)
     assert (only().state, only().reason) == ("failed", "webhook_disabled")
 
 
@@ -339,7 +349,7 @@ def test_a_webhook_disabled_while_its_message_is_out_is_not_tried_again(there: R
 def test_what_a_dead_worker_held_is_sent_by_the_next_under_the_same_id(there: Receiver) -> None:
     make.webhook(url=there.url)
     announce(3)
-    assert posting._claim(NOW, 2) is not None  # and then it dies
+    assert posting.claim(NOW, 2) is not None  # and then it dies
     assert send() == 0  # its webhook is in other hands
     later = NOW + posting.LEASE + timedelta(seconds=1)
     assert send(later) == 3
@@ -352,7 +362,7 @@ def test_a_message_over_which_every_worker_dies_ends() -> None:
     announce()
     at = NOW
     for _ in range(posting.MAX_ATTEMPTS):
-        assert posting._claim(at, 1) is not None
+        assert posting.claim(at, 1) is not None
         at += posting.LEASE + timedelta(seconds=1)
         posting.recover(at)
     assert (only().state, only().reason) == ("failed", "worker_lost")
@@ -361,12 +371,12 @@ def test_a_message_over_which_every_worker_dies_ends() -> None:
 def test_what_a_slow_worker_learns_of_a_row_it_lost_is_not_written(there: Receiver) -> None:
     make.webhook(url=there.url)
     announce()
-    token = posting._claim(NOW, 1)
+    token = posting.claim(NOW, 1)
     assert token is not None
     late = NOW + posting.LEASE + timedelta(seconds=1)
     outcome = posting.Outcome(only().pk, NOW, None, "timeout", 5)
     assert send(late) == 1
-    posting._record([outcome], token, late)
+    posting.record([outcome], token, late)
     assert only().state == "delivered"
     assert WebhookAttempt.objects.count() == 1
 
@@ -448,6 +458,19 @@ def test_a_test_is_sent_at_once_and_only_once_and_says_nothing_of_the_webhooks_h
     assert send(NOW + DAY) == 0
 
 
+def withdraw(customer: Customer) -> None:
+    consent.record(
+        customer.subject,
+        "campaign.email",
+        "email",
+        "withdrawn",
+        wording="No",
+        source="form",
+        happened_at=NOW,
+        now=NOW,
+    )
+
+
 # Erasure --------------------------------------------------------------------------------------
 
 
@@ -456,8 +479,12 @@ def test_once_every_webhook_is_told_of_an_erasure_nobody_remembers_who_it_was(
 ) -> None:
     settings.VAR_DIR, settings.OUTBOX_DIR = tmp_path, tmp_path / "outbox"
     for name in ("a", "b"):
-        make.webhook(name, f"{there.url}/{name}", events=["customer.erased"])
+        make.webhook(name, f"{there.url}/{name}", events=["customer.erased", "consent.changed"])
     ann = make.reader("ann-canary")
+    withdraw(ann)
+    send()
+    assert Disclosure.objects.filter(subject=ann.subject).count() == 2
+    there.heard.clear()
     erase(ann)
     assert "ann-canary" in everything()
 
@@ -473,3 +500,24 @@ def test_once_every_webhook_is_told_of_an_erasure_nobody_remembers_who_it_was(
     assert "ann-canary" not in everything()
     bodies = [json.loads(heard.body)["data"]["customerId"] for heard in there.heard]
     assert set(bodies) == {"ann-canary"}
+
+
+def test_a_person_erased_after_the_claim_is_told_of_no_more(there: Receiver) -> None:
+    make.webhook(url=there.url, events=["consent.changed"])
+    ann = make.reader("ann")
+    withdraw(ann)
+    token = posting.claim(NOW, 1)
+    assert token is not None
+    WebhookMessage.objects.filter(subject=ann.subject).delete()
+    assert posting.send_claimed(token, guard(), lambda: NOW) == 0
+    assert (there.heard, Disclosure.objects.count()) == ([], 0)
+
+
+def test_a_webhook_that_is_renamed_stays_the_recipient_it_was(there: Receiver) -> None:
+    webhook = make.webhook(url=there.url, events=["consent.changed"])
+    withdraw(make.reader("ann"))
+    send()
+    webhooks.change(webhook, name="New", actor="staff:1", now=NOW)
+    [recipient] = Recipient.objects.all()
+    assert (recipient.kind, recipient.name, recipient.gets_everybody) == ("webhook", "New", False)
+    assert recipient.disclosures.count() == 1

@@ -197,12 +197,13 @@ def test_messages_are_shown_by_state_and_page_by_page(boss: Client) -> None:
     page = f"{LIST}{webhook.pk}/change/"
     links = re.compile(rf"{LIST}messages/(\d+)/\"")
 
-    seen, query = [], ""
+    seen: list[str] = []
+    query: str | None = ""
     while query is not None:
         shown = text(boss.get(f"{page}{query}"))
         seen += links.findall(shown)
         following = re.search(r'href="(\?state=&amp;before=\d+)"', shown)
-        query = following.group(1).replace("&amp;", "&") if following else None  # type: ignore[assignment]
+        query = following.group(1).replace("&amp;", "&") if following else None
     assert len(seen) == 120
     assert seen == sorted(seen, key=int, reverse=True)
     assert len(links.findall(text(boss.get(f"{page}?state=failed")))) == 1

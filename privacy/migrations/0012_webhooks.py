@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('privacy', '0010_second_factor'),
+        ('privacy', '0011_disclosures'),
     ]
 
     operations = [

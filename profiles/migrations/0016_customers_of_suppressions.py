@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('profiles', '0007_suppression_uploads'),
+        ('profiles', '0015_marked_events'),
     ]
 
     operations = [
