@@ -8,8 +8,9 @@ class ProfilesConfig(AppConfig):
 
     def ready(self) -> None:
         from privacy import purposes
-        from profiles import auditing, holdings, ordering, sections
+        from profiles import auditing, devices, holdings, ordering, registry, sections
 
+        registry.customer_panel("profiles.devices", "profiles/devices_panel.html", devices.panel)
         auditing.declare()
         holdings.declare()
         sections.declare()
