@@ -56,7 +56,8 @@ class Amount(serializers.DecimalField):
         )
 
     def to_internal_value(self, data: Any) -> Decimal:
-        if not isinstance(data, str) or not re.fullmatch(AMOUNT, data, re.ASCII):
+        # One below zero is an amount, and refused as such.
+        if not isinstance(data, str) or not re.match(AMOUNT, data.removeprefix("-"), re.ASCII):
             raise serializers.ValidationError(_("Write an amount as text, such as 19.99."))
         return super().to_internal_value(data)
 
