@@ -29,6 +29,8 @@ SECRET_SCOPES: Final = PUBLISHABLE_SCOPES | {
     "customers:write",
     "consents:write",
     "jobs:read",
+    "segments:read",
+    "segments:write",
 }
 # Asked for by name only: it opens sealed fields.
 SCOPES: Final = SECRET_SCOPES | {"pii:read"}

@@ -39,6 +39,9 @@ from profiles.models import (
     Rate,
     Refund,
     Segment,
+    SegmentMember,
+    SegmentSize,
+    SegmentVersion,
     StagedLine,
     StaticList,
     StaticListMember,
@@ -68,6 +71,7 @@ def declare() -> None:
     registry.delete(Cart, PERSON, also=_as_stranger)
     registry.delete(CartLine, "cart__customer__subject", also=_cart_of_stranger)
     registry.delete(CartToken, "cart__customer__subject", also=_cart_of_stranger)
+    registry.delete(SegmentMember, PERSON)
     registry.delete(Event, PERSON, also=_as_stranger)
     registry.delete(EventStaging, also=_staged)
     registry.null(StagedLine, also=_in_a_file, clear={"customer": ""})
@@ -102,6 +106,8 @@ def declare() -> None:
         ClusteringRun,
         Persona,
         Segment,
+        SegmentSize,
+        SegmentVersion,
         StaticList,
         reason=_("Rules, and figures of many customers."),
     )
@@ -135,6 +141,12 @@ def _retain() -> None:
         _("Clusterings no longer in use"),
         days=365,
         old=lambda before: ClusteringRun.objects.filter(is_current=False, created_at__lt=before),
+    )
+    registry.retain(
+        "segment_stays",
+        _("When customers were in segments"),
+        days=365,
+        old=lambda before: SegmentMember.objects.filter(left_at__lt=before),
     )
     registry.retain(
         "lists",

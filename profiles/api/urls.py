@@ -1,6 +1,6 @@
 from django.urls import path
 
-from profiles.api import carts, customers, events, orders
+from profiles.api import carts, customers, events, orders, segments
 
 CALLS = {
     "track": "t",
@@ -23,4 +23,9 @@ urlpatterns = [
     path("carts/<str:cart_id>/restore-token", carts.TokenView.as_view(), name="cart-token"),
     path("customers/<str:external_id>", customers.CustomerView.as_view(), name="customer"),
     path("customers/<str:external_id>/consents", customers.ConsentsView.as_view(), name="consents"),
+    path("segments", segments.SegmentsView.as_view(), name="segments"),
+    path("segments/preview", segments.PreviewView.as_view(), name="segment-preview"),
+    path("segments/<uuid:uuid>", segments.SegmentView.as_view(), name="segment"),
+    path("segments/<uuid:uuid>/members", segments.MembersView.as_view(), name="segment-members"),
+    path("lists", segments.ListsView.as_view(), name="lists"),
 ]
