@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import Q, QuerySet
@@ -25,6 +24,7 @@ from profiles.segments.rules import Condition, conditions_of
 from profiles.segments.vocabulary import Source
 
 DAY = timedelta(days=1)
+MOST_DAYS = 36_500
 
 
 @dataclass(frozen=True)
@@ -91,6 +91,8 @@ def crossed(rule: Checked, *, since: datetime, until: datetime) -> Q | None:
     for condition in (one for part in wanted for one in conditions_of(part)):
         if condition.field.source == Source.AGE and since.year != until.year:
             return None
+        if condition.field.source == Source.TRAIT and condition.field.kind == Kind.DAYS:
+            return None  # days are told from stored moments, which every day moves
         for back in _looking_back(condition):
             moved |= _happened(condition, since - back, until - back)
     return moved
@@ -114,9 +116,6 @@ def _looking_back(condition: Condition) -> Iterator[timedelta]:
                 yield min(last + 1, MOST_DAYS) * DAY
 
 
-MOST_DAYS = 36_500
-
-
 def _happened(condition: Condition, after: datetime, until: datetime) -> Q:
     lines = OrderLine.objects.filter(
         order__customer__isnull=False, order__placed_at__range=(after, until)
@@ -129,13 +128,3 @@ def _happened(condition: Condition, after: datetime, until: datetime) -> Q:
             return Q(pk__in=events.filter(name=condition.scope.event).values("customer"))
     named = events.filter(name__in=[condition.scope.event, condition.value])
     return Q(pk__in=named.values("customer")) | Q(pk__in=lines.values("order__customer"))
-
-
-def of_customer(customer: Customer) -> list[dict[str, Any]]:
-    """The segments a customer is in as of their last refresh, since when."""
-    stays = SegmentMember.objects.filter(customer=customer, left_at__isnull=True)
-    return list(
-        stays.order_by("segment__name").values(
-            "segment__uuid", "segment__pk", "segment__name", "entered_at"
-        )
-    )

@@ -45,7 +45,7 @@ class SegmentSerializer(serializers.Serializer[Any]):
 
 
 class SegmentPageSerializer(serializers.Serializer[Any]):
-    data = SegmentSerializer(many=True)
+    data = SegmentSerializer(many=True)  # type: ignore[assignment]  # the wire's name
     next = serializers.CharField(allow_null=True)
 
 
@@ -82,7 +82,7 @@ class MemberSerializer(serializers.Serializer[Any]):
 
 
 class MemberPageSerializer(serializers.Serializer[Any]):
-    data = MemberSerializer(many=True)
+    data = MemberSerializer(many=True)  # type: ignore[assignment]  # the wire's name
     next = serializers.CharField(allow_null=True)
 
 
@@ -246,8 +246,7 @@ def _told(segments: list[Segment]) -> list[dict[str, Any]]:
     names = segment_rules.names(segment.rule for segment in segments)
     for segment in segments:
         segment.words = _words(segment.rule, names)  # type: ignore[attr-defined]
-    told: list[dict[str, Any]] = SegmentSerializer(segments, many=True).data
-    return told
+    return list(SegmentSerializer(segments, many=True).data)
 
 
 def _words(rule: dict[str, Any], names: dict[str, str]) -> dict[str, str]:
