@@ -19,8 +19,6 @@ def recurring(queues: Iterable[str]) -> dict[str, dict[str, Any]]:
         "prune-jobs": at(crontab(hour=3, minute=0), "jobs.tasks.prune_jobs"),
         "rotate-due-keys": at(crontab(hour=3, minute=20), "privacy.tasks.rotate_due_keys"),
         "keep-events": every(HOUR, "profiles.tasks.keep_events_in_order"),
-        "clean": every(HOUR, "profiles.tasks.clean_hourly"),
-        "sweep-carts": every(300, "profiles.tasks.sweep_carts"),
         "sign-audit": every(60, "privacy.tasks.sign_audit"),
         "keep-clocks": every(HOUR, "privacy.tasks.keep_clocks"),
         "attribute-orders": at(crontab(minute=10), "campaigns.tasks.attribute_hourly"),

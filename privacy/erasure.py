@@ -17,11 +17,12 @@ from django.utils.translation import gettext as _
 
 from jobs import queue
 from jobs.work import ObstacleError
-from privacy import audit, certificates, ledger, recipients, registry, suppression
+from privacy import audit, certificates, ledger, registry, suppression
 from privacy.keystore import keystore
 from privacy.models import (
     AuditEntry,
     Erasure,
+    Recipient,
     RecipientNotice,
     Subject,
     SubjectKey,
@@ -169,8 +170,13 @@ def _remove_files(this: Run, _cursor: dict[str, Any]) -> int:
 
 
 def _name_recipients(this: Run, _cursor: dict[str, Any]) -> int:
-    """Note who has to be told: those who have the person's data, and no others."""
-    concerned = recipients.of(this.subject, today=this.work.now.date())
+    """Note who has to be told: those with a standing part, and those the apps above name."""
+    day = this.work.now.date()
+    for name in registry.recipients_of(this.subject):
+        Recipient.objects.get_or_create(
+            kind=Recipient.Kind.WEBHOOK, name=name[:200], defaults={"since": day}
+        )
+    concerned = Recipient.objects.filter(since__lte=day)
     RecipientNotice.objects.bulk_create(
         [RecipientNotice(erasure=this.erasure, recipient=one) for one in concerned],
         ignore_conflicts=True,

@@ -19,7 +19,6 @@ from privacy.models import (
     AuditEntry,
     Consent,
     ConsentEntry,
-    Disclosure,
     Erasure,
     Keyring,
     LedgerEntry,
@@ -56,7 +55,6 @@ def declare() -> None:
     registry.delete(OptIn, "subject")
     registry.delete(SubjectExport, "subject", through=("request",))
     registry.files("privacy.exports", subject_export.files_of)
-    registry.sealed_files("privacy.exports", subject_export.seal_anew)
     registry.shred(SubjectKey, also=_key_of)
     registry.keep(
         ConsentEntry,
@@ -68,9 +66,6 @@ def declare() -> None:
     registry.keep(AuditEntry, reason=_("Who looked at what; it holds random ids, no values."))
     registry.keep(LedgerEntry, reason=_("A keyed tag, to erase the person again after a restore."))
     registry.keep(Erasure, "subject", reason=_("The proof that the person was erased."))
-    registry.keep(
-        Disclosure, "subject", reason=_("Who was given the person's data; it names random ids.")
-    )
     registry.keep(RecipientNotice, "erasure__subject", reason=_("Who else was told."))
     registry.keep(
         PrivacyRequest,

@@ -13,8 +13,6 @@ from django.http import Http404, HttpRequest, JsonResponse
 from django.utils.translation import gettext as _
 from rest_framework import exceptions
 
-from privacy import finder
-
 if TYPE_CHECKING:
     from rest_framework.request import Request
 
@@ -82,8 +80,7 @@ def response(
         "title": HTTPStatus(status).phrase,
         "status": status,
         "detail": detail,
-        # An address that somebody put into the path goes no further, say into a client's log.
-        "instance": finder.redact(request.path),
+        "instance": request.path,
         "request_id": request_id(request),
         "code": code,
         "message": detail,

@@ -44,11 +44,6 @@ class Purpose:
         """Whether the ledger holds what people declared about it."""
         return self.needs_consent or self.needs_notice
 
-    @property
-    def is_limited(self) -> bool:
-        """Whether it may use only some people, so that rows must be found by `for_purpose`."""
-        return self.is_marketing or self.is_profiling or self.is_declared
-
     def channel(self, asked: str | None) -> str | None:
         """Return the channel meant; raises ValueError for one the purpose does not use."""
         if asked is None and len(self.channels) == 1:

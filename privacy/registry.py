@@ -6,7 +6,7 @@ Each app declares its own models in `AppConfig.ready()`; the system checks `priv
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -178,7 +178,7 @@ Recipients = Callable[[UUID], Iterable[str]]
 _cancels: dict[str, Cancel] = {}
 _addresses: dict[str, Addresses] = {}
 _people: dict[str, People] = {}
-_recipients: dict[str, tuple[str, Recipients]] = {}
+_recipients: dict[str, Recipients] = {}
 _names: dict[str, Names] = {}
 
 
@@ -197,13 +197,9 @@ def people_at(name: str, find: People) -> None:
     _people[name] = find
 
 
-def data_recipients(name: str, find: Recipients, *, kind: str = "webhook") -> None:
-    """Have `find(subject)` name who else was given the person's data, such as an endpoint.
-
-    `kind` is one of Recipient's. Whoever can say at the time whose data it hands out notes
-    that instead (`privacy.recipients.note`).
-    """
-    _recipients[name] = kind, find
+def data_recipients(name: str, find: Recipients) -> None:
+    """Have `find(subject)` name who else was given the person's data, such as an endpoint."""
+    _recipients[name] = find
 
 
 def known_as(name: str, find: Names) -> None:
@@ -227,29 +223,8 @@ def subjects_at(channel: str, address: str) -> set[UUID]:
     return {uuid for _name, find in sorted(_people.items()) for uuid in find(channel, address)}
 
 
-def recipients_of(subject: UUID) -> list[tuple[str, str]]:
-    """Return kind and name of each."""
-    found = sorted(_recipients.items())
-    return [(kind, name) for _app, (kind, find) in found for name in find(subject)]
-
-
-# Files sealed with the key of their person ---------------------------------------------------
-
-SealedAnew = Callable[[Sequence[bytes]], set[bytes]]
-
-_sealed_files: dict[str, SealedAnew] = {}
-
-
-def sealed_files(name: str, seal_anew: SealedAnew) -> None:
-    """Have `seal_anew(subjects)` seal the files of those persons with their newest key.
-
-    It returns whose files still need an older one; that key is then not destroyed.
-    """
-    _sealed_files[name] = seal_anew
-
-
-def seal_files_anew(subjects: Sequence[bytes]) -> set[bytes]:
-    return {subject for seal_anew in _sealed_files.values() for subject in seal_anew(subjects)}
+def recipients_of(subject: UUID) -> list[str]:
+    return [name for _name, find in sorted(_recipients.items()) for name in find(subject)]
 
 
 # Corrections and mail -----------------------------------------------------------------------

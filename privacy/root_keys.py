@@ -15,14 +15,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from django.apps import apps
-from django.db import (
-    DatabaseError,
-    IntegrityError,
-    InterfaceError,
-    OperationalError,
-    connections,
-    transaction,
-)
+from django.db import IntegrityError, InterfaceError, OperationalError, connections, transaction
 
 from privacy.crypto import envelope, roots
 from privacy.crypto.envelope import SealedIntegrityError
@@ -36,7 +29,6 @@ T = TypeVar("T")
 REFRESH_SECONDS = 5
 PATIENCE_SECONDS = 5.0
 FIRST_PAUSE_SECONDS = 0.05
-DAMAGE = ("SQLITE_NOTADB", "SQLITE_CORRUPT")
 
 
 @dataclass(frozen=True)
@@ -127,32 +119,17 @@ def patiently(ask: Callable[[], T], *, seconds: float) -> T:
             return ask()
         except ProviderDownError as error:
             reason = str(error)
-        except (DatabaseError, InterfaceError) as error:
+        except (OperationalError, InterfaceError):
             connection = connections["keystore"]
-            damaged = is_damaged(error)
-            if not damaged and (connection.in_atomic_block or not is_away(error)):
+            if connection.in_atomic_block:
                 raise
-            if not connection.in_atomic_block:
-                connection.close()
-            if damaged:
-                raise KeyUnavailableError(
-                    "the keystore's database file is damaged; put it back from its backup"
-                ) from error
+            connection.close()
             reason = "the keystore's database does not answer (is it up, and migrated?)"
         if time.monotonic() + pause > deadline:
             raise KeyUnavailableError(f"{reason}; nothing was read or written meanwhile")
         log.warning("keys: %s; asking again", reason)
         time.sleep(pause)
         pause *= 2
-
-
-def is_away(error: Exception) -> bool:
-    return isinstance(error, OperationalError | InterfaceError)
-
-
-def is_damaged(error: Exception) -> bool:
-    """Whether SQLite says that the file is no database, or not a whole one."""
-    return str(getattr(error.__cause__, "sqlite_errorname", "")).startswith(DAMAGE)
 
 
 def context_of(installation: bytes, use: str, version: int) -> bytes:

@@ -10,8 +10,8 @@ from uuid import UUID
 from django.db.models import TextField
 from django.db.models.functions import Cast
 
-from privacy import recipients, registry
-from privacy.models import AuditEntry, ConsentEntry, Disclosure, PrivacyRequest, Subject
+from privacy import registry
+from privacy.models import AuditEntry, ConsentEntry, PrivacyRequest, Subject
 
 Row = Mapping[str, Any]
 
@@ -21,7 +21,6 @@ def declare() -> None:
     registry.export_section("consents", _consents)
     registry.export_section("accesses", _accesses)
     registry.export_section("requests", _requests)
-    registry.export_section("recipients", _recipients)
 
 
 def _rights(subject: UUID, _now: datetime) -> Iterator[Row]:
@@ -40,19 +39,6 @@ def _accesses(subject: UUID, _now: datetime) -> Iterator[Row]:
     columns = ("at", "actor", "action", "purpose", "fields", "outcome")
     entries = AuditEntry.objects.annotate(named=Cast("subjects", TextField()))
     yield from entries.filter(named__contains=str(subject)).order_by("pk").values(*columns)
-
-
-def _recipients(subject: UUID, now: datetime) -> Iterator[Row]:
-    """Who else has the person's data; moments where each handing out is noted."""
-    given = {row.recipient_id: row for row in Disclosure.objects.filter(subject__uuid=subject)}
-    for recipient in recipients.of(subject, today=now.date()).order_by("name", "pk"):
-        noted = given.get(recipient.pk)
-        yield {
-            "name": recipient.name,
-            "kind": recipient.kind,
-            "first_at": noted.first_at if noted else None,
-            "last_at": noted.last_at if noted else None,
-        }
 
 
 def _requests(subject: UUID, _now: datetime) -> Iterator[Row]:

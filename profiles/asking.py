@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from jobs.queue import Way
 
 MERGE, BUILD = "profiles.merge_events", "profiles.build"
-CLEAN = "profiles.clean"
-UNDO_CONSENTS, UNDO = "profiles.undo_consents", "profiles.undo_import"
+UNDO_CONSENTS = "profiles.undo_consents"
 IMPORTS = {kind.value: f"profiles.import_{kind.value}" for kind in Upload.Kind}
 
 
@@ -42,14 +41,9 @@ def ask_for_real(upload: Upload, now: datetime, *, way: Way = queue.enqueue) -> 
 
 
 def ask_for_undo(upload: Upload, now: datetime, *, way: Way = queue.enqueue) -> Job:
-    """Ask that a finished import be taken back."""
-    kind = UNDO_CONSENTS if upload.kind == Upload.Kind.CONSENTS else UNDO
-    return way(kind, {"upload": upload.pk}, now=now, unique_key=f"{kind}:{upload.pk}")
-
-
-def ask_for_cleaning(now: datetime, *, way: Way = queue.enqueue) -> Job:
-    """Ask that what came in be marked, unless that is under way."""
-    return way(CLEAN, {}, now=now, unique_key=CLEAN)
+    """Ask that a finished import of consents be taken back."""
+    key = f"{UNDO_CONSENTS}:{upload.pk}"
+    return way(UNDO_CONSENTS, {"upload": upload.pk}, now=now, unique_key=key)
 
 
 def ask_for_build(now: datetime, *, as_of: datetime | None = None, way: Way = queue.enqueue) -> Job:

@@ -27,7 +27,6 @@ CUSTOMER_NAMES: Names = {
 ORDER_NAMES: Names = {
     "order": ("order id", "order number", "order no", "invoice", "invoice no", "订单号", "订单编号", "订单", "发票号"),
     "customer": (*CUSTOMER_NAMES["external_id"][:1], *CUSTOMER_NAMES["external_id"][2:]),
-    "customer_email": ("e-mail", "customer e-mail", "buyer e-mail", "邮箱", "电子邮件"),
     "product": ("product id", "sku", "stock code", "item", "item id", "article", "商品编号", "商品编码", "货号", "商品"),
     "title": ("product name", "item name", "title", "description", "商品名称", "商品标题", "品名"),
     "category": ("product category", "product type", "类别", "分类", "品类"),
@@ -55,21 +54,6 @@ SUPPRESSION_NAMES: Names = {
     "channel": ("channel", "渠道"),
     "reason": ("reason", "why", "原因"),
 }  # fmt: skip
-
-EVENT_NAMES: Names = {
-    "event": ("event name", "action", "metric", "事件", "事件名称"),
-    "happened_at": ("timestamp", "time", "date", "occurred at", "event time", "created at", "日期", "时间"),
-    "external_id": ("user id", "customer id", "customer", "客户编号", "会员编号", "客户id", "会员id"),
-    "anonymous_id": ("anonymous", "visitor id", "device id", "session id"),
-    "type": ("kind", "call", "类型"),
-    "message_id": ("event id", "事件编号"),
-    "previous_id": (),
-    "product_id": ("sku", "item id", "商品编号", "货号"),
-    "properties": ("data", "event properties", "属性"),
-    "traits": (),
-    "context": (),
-}  # fmt: skip
-EVENT_REQUIRED = ("happened_at",)
 
 
 def plain(name: str) -> str:

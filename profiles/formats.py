@@ -11,28 +11,15 @@ from zoneinfo import ZoneInfo
 from django.utils.translation import gettext as _
 
 from privacy.problems import DomainError
-from profiles import money, presets
-from profiles.models import Upload
+from profiles import money
 
 REQUIRED = ("order", "product", "quantity", "price", "placed_at")
-OPTIONAL = (
-    "customer",
-    "customer_email",
-    "title",
-    "category",
-    "discount",
-    "currency",
-    "country",
-    "status",
-)
+OPTIONAL = ("customer", "title", "category", "discount", "currency", "country", "status")
 FIELDS = REQUIRED + OPTIONAL
 
 ONLINE_RETAIL = "online-retail"
 CSV = "csv"
-FORMATS = (ONLINE_RETAIL, CSV, *presets.names(Upload.Kind.ORDERS))
-
-# The column behind the last one, where the id of a customer told by address is put.
-FOUND = "customer found"
+FORMATS = (ONLINE_RETAIL, CSV)
 
 # UCI Online Retail (I and II): invoice lines of a British shop, one row each.
 ONLINE_RETAIL_COLUMNS = {
@@ -111,11 +98,7 @@ class OrderOptions:
 
     def order_format(self) -> OrderFormat:
         if self.format == CSV:
-            by_address = "customer_email" in self.columns and "customer" not in self.columns
-            found = {"customer": FOUND} if by_address else {}
-            return OrderFormat(columns={**self.columns, **found})
-        if self.format != ONLINE_RETAIL:  # a preset gives rows of our own fields
-            return OrderFormat(columns={name: name for name in presets.ORDER_FIELDS})
+            return OrderFormat(columns=self.columns)
         return OrderFormat(
             columns=ONLINE_RETAIL_COLUMNS,
             refund_prefix="C",

@@ -7,25 +7,18 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Q
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from privacy import registry
 from privacy.crypto.blind_index import NotAnAddressError
-from privacy.fields import sealed_field
 from privacy.models import Channel
 from privacy.problems import DomainError
 from profiles import enrolling
 from profiles.models import (
-    Cart,
-    CartLine,
-    CartToken,
-    CategoryNorm,
-    CleaningState,
     ClusteringRun,
     Customer,
-    CustomerChange,
     CustomerTraits,
     Event,
     EventKey,
@@ -35,17 +28,10 @@ from profiles.models import (
     Order,
     OrderLine,
     Persona,
-    ProductFact,
-    Rate,
     Refund,
     Segment,
     StagedLine,
-    StaticList,
-    StaticListMember,
-    ToldRefund,
-    TraitBuild,
     Upload,
-    UploadChange,
 )
 from profiles.models.customer import ADDRESS_TAGS
 
@@ -63,11 +49,6 @@ def declare() -> None:
     registry.delete(Customer, "subject", is_anchor=True)
     registry.delete(Identity, PERSON, is_anchor=True)
     registry.delete(CustomerTraits, PERSON)
-    registry.delete(StaticListMember, PERSON)
-    registry.delete(CustomerChange, PERSON)
-    registry.delete(Cart, PERSON, also=_as_stranger)
-    registry.delete(CartLine, "cart__customer__subject", also=_cart_of_stranger)
-    registry.delete(CartToken, "cart__customer__subject", also=_cart_of_stranger)
     registry.delete(Event, PERSON, also=_as_stranger)
     registry.delete(EventStaging, also=_staged)
     registry.null(StagedLine, also=_in_a_file, clear={"customer": ""})
@@ -87,7 +68,6 @@ def declare() -> None:
     registry.keep(
         OrderLine, "order__customer__subject", reason=_("A part of what became a guest order.")
     )
-    registry.keep(ToldRefund, reason=_("What was said of a refund, by the order's number."))
     week = _("seven days")
     registry.keep(EventKey, reason=_("Ids of messages, against repeats."), until=week)
     registry.keep(EventVerdict, reason=_("Ids of messages and what was wrong."), until=week)
@@ -96,17 +76,8 @@ def declare() -> None:
         reason=_("A file brought in; our copy is deleted after its import."),
         until=_("one day"),
     )
-    registry.delete(UploadChange, PERSON, also=_changed)
-    registry.nobody(CleaningState, Rate, reason=_("Figures of no customer."))
     registry.nobody(
-        ClusteringRun,
-        Persona,
-        Segment,
-        StaticList,
-        reason=_("Rules, and figures of many customers."),
-    )
-    registry.nobody(
-        CategoryNorm, ProductFact, TraitBuild, reason=_("Facts of products and categories.")
+        ClusteringRun, Persona, Segment, reason=_("Rules, and figures of many customers.")
     )
     registry.suppressed_addresses("profiles", _addresses)
     registry.people_at("profiles", _people_at)
@@ -137,47 +108,19 @@ def _retain() -> None:
         old=lambda before: ClusteringRun.objects.filter(is_current=False, created_at__lt=before),
     )
     registry.retain(
-        "lists",
-        _("Lists of customers brought in by their ids"),
-        days=None,
-        reason=_("Until the shop deletes the list."),
-    )
-    registry.retain(
         "customers",
         _("Customers and what follows from them"),
         days=None,
         reason=_("Until they ask for erasure, or the shop closes."),
     )
     registry.retain(
-        "carts",
-        _("Carts"),
-        days=180,
-        old=lambda before: Cart.objects.filter(changed_at__lt=before),
-    )
-    registry.retain(
-        "told_refunds",
-        _("Refunds of orders that nobody told of"),
-        days=365,
-        old=_never_told,
-    )
-    registry.retain(
         "orders", _("Orders"), days=None, reason=_("Bookkeeping; the law sets the shop's period.")
     )
 
 
-def _never_told(before: datetime) -> QuerySet[ToldRefund]:
-    orders = Order.objects.filter(number=OuterRef("number"))
-    return ToldRefund.objects.filter(~Exists(orders), refunded_at__lt=before)
-
-
 def _as_stranger(subject: UUID) -> Q:
-    """Events and carts before the login, which no merge has given to the customer yet."""
+    """Events before the person logged in, which no merge has given to the customer yet."""
     return Q(customer__isnull=True, anonymous_id__in=_anonymous_ids(subject))
-
-
-def _cart_of_stranger(subject: UUID) -> Q:
-    anonymous = _anonymous_ids(subject)
-    return Q(cart__customer__isnull=True, cart__anonymous_id__in=anonymous)
 
 
 def _staged(subject: UUID) -> Q:
@@ -186,11 +129,6 @@ def _staged(subject: UUID) -> Q:
 
 def _in_a_file(subject: UUID) -> Q:
     return Q(customer__in=_shop_ids(subject))
-
-
-def _changed(subject: UUID) -> Q:
-    """Notes on a customer who was added after the note was made."""
-    return Q(kind=UploadChange.Kind.CUSTOMER, key__in=_shop_ids(subject))
 
 
 def _shop_ids(subject: UUID) -> list[str]:
@@ -213,14 +151,13 @@ def _addresses(subject: UUID) -> list[tuple[str, bytes]]:
 
 
 def _people_at(channel: str, address: str) -> list[UUID]:
-    """The subjects of customers with that address: by blind index, then by the address itself."""
-    name = {Channel.EMAIL.value: "email", Channel.SMS.value: "phone"}[channel]
+    """The subjects of customers with that address, compared by blind index."""
+    field = {Channel.EMAIL.value: "email", Channel.SMS.value: "phone"}[channel]
     try:
-        found = Customer.objects.filter(**{name: address})
+        found = Customer.objects.filter(**{field: address})
     except NotAnAddressError:
         return []
-    field = sealed_field(Customer, name)
-    return [customer.subject_id for customer in found if field.holds(customer, address)]
+    return list(found.values_list("subject__uuid", flat=True))
 
 
 def _correct(subject: UUID, changes: Mapping[str, str], now: datetime) -> list[str]:

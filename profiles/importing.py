@@ -24,21 +24,12 @@ from django.utils.translation import gettext as _
 
 from jobs.running import JobFailedError
 from privacy.models import Source
-from profiles import (
-    bulk,
-    diffing,
-    order_staging,
-    refunds,
-    registry,
-    row_changes,
-    settling,
-    uploads,
-)
+from profiles import bulk, order_staging, refunds, registry, settling, uploads
 from profiles.formats import OrderOptions
 from profiles.models import Customer, Order, OrderLine, Refund, StagedLine, Upload
 from profiles.reading import UnreadableFileError
 from profiles.rejects import path_of
-from profiles.tallies import REJECTED, Tally
+from profiles.tallies import Tally
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -54,18 +45,12 @@ def import_orders(upload: Upload, work: Work) -> dict[str, Any]:
     Returns the summary, which is kept on the upload too. Raises JobFailedError for a file
     that cannot be read (nothing of it is kept) or that is damaged (what was read is kept).
     """
-    is_preview = bool(upload.options.get("preview"))
-    told = {name: value for name, value in upload.options.items() if name != "preview"}
-    options = OrderOptions(**told)
+    options = OrderOptions(**upload.options)
     source_id = source(work.now).pk
     bulk.widen_cache()
     with collector_paused():
         if not work.cursor.get("staged"):
             _stage(upload, options, work)
-        if is_preview:
-            return _preview(upload, source_id, work)
-        if not work.cursor.get("noted"):
-            _note(upload, source_id, work)
         settling.settle(upload, source_id, work)
         refunds.match(upload, source_id, work)
     bulk.learn_sizes(Customer, Order, OrderLine, Refund)
@@ -74,32 +59,6 @@ def import_orders(upload: Upload, work: Work) -> dict[str, Any]:
     if damage := work.cursor.get("damage"):
         raise JobFailedError(damage["code"], damage["detail"])
     return summary
-
-
-def _preview(upload: Upload, source_id: int, work: Work) -> dict[str, Any]:
-    """Say what the staged lines would change, and let go of them."""
-    _number_refunds(upload, work)
-    with work.step() as cursor:
-        tally = Tally.from_json(cursor["tally"])
-        tally.counts |= diffing.counts(upload, source_id)
-        StagedLine.objects.filter(upload=upload).delete()
-        cursor["tally"] = tally.to_json()
-    return _finish(upload, work)
-
-
-def _note(upload: Upload, source_id: int, work: Work) -> None:
-    """Note what is not there yet, so that the import can be taken back."""
-    _number_refunds(upload, work)
-    with work.step() as cursor:
-        row_changes.note_orders(upload, source_id)
-        cursor["noted"] = True
-
-
-def _number_refunds(upload: Upload, work: Work) -> None:
-    if not work.cursor.get("refunds_numbered"):
-        with work.step() as cursor:
-            refunds.number(upload)
-            cursor["refunds_numbered"] = True
 
 
 @contextmanager
@@ -145,18 +104,7 @@ def _check_unchanged(upload: Upload) -> None:
 
 def _finish(upload: Upload, work: Work) -> dict[str, Any]:
     tally = Tally.from_json(work.cursor["tally"])
-    reasons = {
-        name.removeprefix(f"{REJECTED}:"): n_lines
-        for found in tally.buckets.values()
-        for name, (n_lines, _minor) in found.items()
-        if name.startswith(f"{REJECTED}:")
-    } | {
-        name.removeprefix(f"{REJECTED}:"): n
-        for name, n in tally.counts.items()
-        if name.startswith(f"{REJECTED}:")
-    }
     summary = tally.to_json() | {
-        "reasons": reasons,
         "damage": work.cursor.get("damage"),
         "rejects": str(path_of(upload)) if tally.counts.get("rejected") else "",
     }

@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from zoneinfo import available_timezones
@@ -22,8 +22,8 @@ from privacy.crypto import blind_index
 from privacy.crypto.blind_index import NotAnAddressError
 from privacy.fields import with_tags
 from privacy.sealed import keys
-from profiles import registering, row_changes
-from profiles.models import Customer, Upload
+from profiles import registering
+from profiles.models import Customer
 
 SEALED = ("full_name", "email", "phone", "birth_date")
 PLAIN = ("locale", "country", "time_zone", "city", "gender", "occupation")
@@ -92,8 +92,6 @@ def parse(values: Mapping[str, str], *, today: dt.date) -> CustomerRow:
     cells = {name: " ".join(value.split()) for name, value in values.items()}
     if not cells["external_id"]:
         raise RejectedError("customer_id_missing")
-    if "@" in cells["external_id"] or cells["external_id"].startswith("+"):
-        raise RejectedError("customer_is_personal")
     for name, value in cells.items():
         if len(value) > LIMITS[name]:
             raise RejectedError("value_too_long")
@@ -171,39 +169,17 @@ def _birth_date(text: str, *, today: dt.date) -> dt.date | None:
     return date
 
 
-def look(rows: Sequence[CustomerRow]) -> Inserted:
-    """Say what would become of each row, and change nothing."""
-    wanted = {row.external_id: row for row in rows}
-    done = Inserted(rejected=_taken(list(wanted.values())))
-    for external_id in done.rejected:
-        del wanted[external_id]
-    there = Customer.objects.filter(external_id__in=wanted)
-    digests = dict(there.values_list("external_id", "imported_digest"))
-    done.n_same = sum(
-        bytes(digest) == _digest(wanted[external_id])
-        for external_id, digest in digests.items()
-        if digest
-    )
-    done.n_added = len(wanted) - len(digests)
-    done.n_changed = len(digests) - done.n_same
-    return done
-
-
 @transaction.atomic
-def insert(
-    rows: Sequence[CustomerRow], *, now: dt.datetime, upload: Upload | None = None
-) -> Inserted:
+def insert(rows: Sequence[CustomerRow], *, now: dt.datetime) -> Inserted:
     """Add or change customers in a few statements; say what became of each row.
 
     An e-mail address belongs to one customer: the row that brings it a second time is
-    rejected (`email_taken`), and so are its other cells. Changes by an `upload` are noted, so
-    that it can be taken back.
+    rejected (`email_taken`), and so are its other cells.
     """
     wanted = {row.external_id: row for row in rows}
     done = Inserted(rejected=_taken(list(wanted.values())))
     for external_id in done.rejected:
         del wanted[external_id]
-    known = _known(wanted) if upload else set()
     _, done.n_added = registering.register(wanted, now=now)
     there = Customer.objects.filter(external_id__in=wanted).select_for_update()
     changed = []
@@ -217,16 +193,12 @@ def insert(
         customer.imported_digest = digest
         changed.append(customer)
     done.n_changed = len(changed) - done.n_added
-    before = row_changes.stored([one.pk for one in changed]) if upload else {}
     Customer.objects.bulk_create(
         changed,
         update_conflicts=True,
         unique_fields=["external_id"],
         update_fields=with_tags(Customer, [*SEALED, *PLAIN, "birth_year", "imported_digest"]),
     )
-    if upload is not None:
-        added = {one.pk for one in changed if one.external_id not in known}
-        row_changes.note_customers(upload, changed, before, added=added)
     births = {
         customer.subject_id: ages.Birth(born, customer.country)
         for customer in changed
@@ -234,11 +206,6 @@ def insert(
     }
     ages.note(births, today=now.date())
     return done
-
-
-def _known(external_ids: Iterable[str]) -> set[str]:
-    found = Customer.objects.filter(external_id__in=list(external_ids))
-    return set(found.values_list("external_id", flat=True))
 
 
 def _fill(customer: Customer, row: CustomerRow) -> None:

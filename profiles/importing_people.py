@@ -22,7 +22,6 @@ from profiles import (
     columns,
     importing_consents,
     importing_customers,
-    importing_events,
     importing_suppressions,
     uploads,
 )
@@ -32,7 +31,6 @@ from profiles.importing_suppressions import SuppressionRow
 from profiles.models import Upload
 from profiles.reading import BadRow, DamagedFileError, Table, UnreadableFileError
 from profiles.rejects import RejectsFile, path_of
-from profiles.wire import Message
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -40,7 +38,6 @@ if TYPE_CHECKING:
     from jobs.work import Work
 
 ROWS_A_STEP = 1_000
-REASON = "reason:"
 R = TypeVar("R")
 Counts = dict[str, int]
 
@@ -50,8 +47,7 @@ class Form(Generic[R]):
     """What the rows of a file are: their fields, how one is checked, how many are written.
 
     `insert` returns its counts and a code by place of the rows it refused. In the cells named
-    by `free`, where people write what they like, personal data is masked. `more` gives cells
-    of the columns that hold no field.
+    by `free`, where people write what they like, personal data is masked.
     """
 
     names: columns.Names
@@ -59,17 +55,11 @@ class Form(Generic[R]):
     parse: Callable[[Mapping[str, str], datetime], R]
     insert: Callable[[Sequence[R], datetime], tuple[Counts, dict[int, str]]]
     free: tuple[str, ...] = ()
-    more: Callable[[Sequence[str], Mapping[str, int]], Mapping[str, int]] = lambda _all, _found: {}
     rows_a_step: int = ROWS_A_STEP
 
 
-def _insert_customers(
-    rows: Sequence[CustomerRow], now: datetime, upload: Upload
-) -> tuple[Counts, dict[int, str]]:
-    if upload.options.get("preview"):
-        done = importing_customers.look(rows)
-    else:
-        done = importing_customers.insert(rows, now=now, upload=upload)
+def _insert_customers(rows: Sequence[CustomerRow], now: datetime) -> tuple[Counts, dict[int, str]]:
+    done = importing_customers.insert(rows, now=now)
     places = {row.external_id: at for at, row in enumerate(rows)}
     rejected = {places[external_id]: code for external_id, code in done.rejected.items()}
     counts = {"added": done.n_added, "changed": done.n_changed, "same": done.n_same}
@@ -81,12 +71,12 @@ def _parse_customer(values: Mapping[str, str], now: datetime) -> CustomerRow:
     return importing_customers.parse(values, today=now.date())
 
 
-def customers(upload: Upload) -> Form[CustomerRow]:
+def customers() -> Form[CustomerRow]:
     return Form(
         columns.CUSTOMER_NAMES,
         ("external_id",),
         _parse_customer,
-        lambda rows, now: _insert_customers(rows, now, upload),
+        _insert_customers,
         free=("city", "occupation"),
     )
 
@@ -110,11 +100,9 @@ def consents(upload: Upload) -> Form[ConsentRow]:
     )
 
 
-def suppressions(upload: Upload) -> Form[SuppressionRow]:
-    preview = bool(upload.options.get("preview"))
-
+def suppressions() -> Form[SuppressionRow]:
     def insert(rows: Sequence[SuppressionRow], now: datetime) -> tuple[Counts, dict[int, str]]:
-        n_new = importing_suppressions.insert(rows, upload=upload, now=now, preview=preview)
+        n_new = importing_suppressions.insert(rows, now=now)
         return {"added": n_new, "same": len(rows) - n_new}, {}
 
     return Form(
@@ -122,23 +110,6 @@ def suppressions(upload: Upload) -> Form[SuppressionRow]:
         ("address",),
         lambda values, _now: importing_suppressions.parse(values),
         insert,
-    )
-
-
-def events(upload: Upload) -> Form[Message]:
-    zone = ZoneInfo(Shop.current().time_zone)
-    preview = bool(upload.options.get("preview"))
-
-    def insert(rows: Sequence[Message], now: datetime) -> tuple[Counts, dict[int, str]]:
-        done = importing_events.insert(rows, upload=upload, now=now, preview=preview)
-        return {"added": done.n_new, "same": done.n_same, "masked": done.n_masked}, {}
-
-    return Form(
-        columns.EVENT_NAMES,
-        columns.EVENT_REQUIRED,
-        lambda values, now: importing_events.parse(values, zone=zone, now=now),
-        insert,
-        more=importing_events.more,
     )
 
 
@@ -170,20 +141,12 @@ def run(form: Form[R], upload: Upload, work: Work) -> dict[str, Any]:
                 required=form.required,
                 given=options.get("columns") or {},
             )
-            if "line" not in work.cursor:
-                uploads.check_contents(upload, places, encoding=encoding, now=work.now)
-            places |= form.more(table.columns, places)
             _take_all(form, table, places, upload, work)
     except UnreadableFileError as error:
         damage = error
     counts: Counts = work.cursor.get("counts", {})
-    reasons = {
-        name.removeprefix(REASON): n for name, n in counts.items() if name.startswith(REASON)
-    }
-    counts = {name: n for name, n in counts.items() if not name.startswith(REASON)}
     summary = {
         "counts": counts,
-        "reasons": reasons,
         "rejects": str(path_of(upload)) if counts.get("rejected") else "",
         "damage": damage.code if damage else "",
     }
@@ -199,7 +162,7 @@ def _take_all(
     form: Form[R], table: Table, places: Mapping[str, int], upload: Upload, work: Work
 ) -> None:
     rejects = RejectsFile(upload, table.columns, n_bytes=work.cursor.get("rejects", 0))
-    rows = table.rows(after=work.cursor.get("line", 0))
+    rows = table.rows(after=work.cursor.get("line", 1))
     damage: DamagedFileError | None = None
     while damage is None:
         chunk: list[tuple[int, list[str] | BadRow]] = []
@@ -246,8 +209,7 @@ def _take(
     bad += [(good[at][0], code, good[at][1]) for at, code in refused.items()]
     for line, code, cells in sorted(bad):
         rejects.add(line, code, cells)
-    told = Counter(f"{REASON}{code}" for _line, code, _cells in bad)
-    return Counter(counts) + told + Counter(rows=len(chunk), rejected=len(bad), masked=n_masked)
+    return Counter(counts) + Counter(rows=len(chunk), rejected=len(bad), masked=n_masked)
 
 
 def _mask(values: dict[str, str], names: Sequence[str]) -> int:

@@ -11,7 +11,6 @@ from privacy.crypto.blind_index import NotAnAddressError
 from privacy.models import Suppression
 from profiles.importing_consents import CHANNELS
 from profiles.importing_customers import RejectedError
-from profiles.models import Upload, UploadChange
 
 REASONS = {
     name: reason
@@ -54,35 +53,14 @@ def parse(values: Mapping[str, str]) -> SuppressionRow:
     return SuppressionRow(channel, tag, REASONS[reason])
 
 
-def insert(
-    rows: Sequence[SuppressionRow], *, upload: Upload, now: dt.datetime, preview: bool = False
-) -> int:
+def insert(rows: Sequence[SuppressionRow], *, now: dt.datetime) -> int:
     """Keep the addresses off; returns how many were not before. The first reason stays."""
-    wanted = {f"{row.channel}:{row.tag.hex()}": row for row in reversed(rows)}
-    tags = [row.tag for row in rows]
-    found = Suppression.objects.filter(address_tag__in=tags).values_list("channel", "address_tag")
-    known = {f"{channel}:{bytes(tag).hex()}" for channel, tag in found}
-    fresh = {key: row for key, row in wanted.items() if key not in known}
-    if preview:
-        return len(fresh)
-    UploadChange.objects.bulk_create(
-        (
-            UploadChange(
-                upload=upload,
-                kind=UploadChange.Kind.SUPPRESSION,
-                key=key,
-                is_new=True,
-                after={"reason": row.reason},
-            )
-            for key, row in fresh.items()
-        ),
-        ignore_conflicts=True,
-    )
+    n_before = Suppression.objects.count()
     Suppression.objects.bulk_create(
         (
             Suppression(channel=row.channel, address_tag=row.tag, reason=row.reason, created_at=now)
-            for row in fresh.values()
+            for row in rows
         ),
         ignore_conflicts=True,
     )
-    return len(fresh)
+    return Suppression.objects.count() - n_before

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from django.db import connection, transaction
 
-from profiles import asking, cart_events, identities, order_events
+from profiles import asking, identities, order_events
 from profiles.models import EventKey, EventStaging, EventVerdict
 from profiles.models.event import ORDER_EVENTS
 
@@ -136,11 +136,9 @@ def merge(now: datetime, *, limit: int = BATCH) -> int:
             cursor.execute(DROP_REPEATED)
         last_identity = identities.join(cursor, now=now)
         cursor.execute(INSERT)
-        order_events.adopt_orders(cursor, last_identity=last_identity, now=now)
         cursor.execute(ADOPT, [last_identity])
         identities.learn(cursor, today=now.date())
         order_events.take_orders(cursor, now=now)
-        cart_events.take_carts(cursor, last_identity=last_identity)
         cursor.execute("DELETE FROM profiles_merging")
     return int(n_taken)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from functools import partial
@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from django.db import DataError, IntegrityError, transaction
 
 from privacy.models import Shop
-from profiles import ordering, registering
+from profiles import ordering
 from profiles.bulk import moment
-from profiles.models import EventVerdict, Order, ToldRefund
+from profiles.models import EventVerdict, Order
 from profiles.models.event import ORDER_EVENTS
 from profiles.money import EXPONENTS, to_minor
 from profiles.ordering import LineState, OrderState, RefundState
@@ -32,27 +32,10 @@ STATUSES: Final = {
     "Order Updated": Order.Status.PAID,
     "Order Cancelled": Order.Status.CANCELLED,
 }
-UPDATED: Final = "Order Updated"
 REFUNDED: Final = "Order Refunded"
 TOLD = """
-SELECT m.source_id, m.message_id, m.name,
-    CASE WHEN m.customer_ref <> '' THEN m.customer_ref ELSE COALESCE(c.external_id, '') END,
-    m.customer_ref = '', m.properties, m.happened_at
-FROM profiles_merging m
-LEFT JOIN profiles_identity i ON m.customer_ref = '' AND i.anonymous_id = m.anonymous_id
-LEFT JOIN profiles_customer c ON c.id = i.customer_id
-WHERE m.is_confirmed AND m.kind = 'track' AND m.name IN (%s, %s, %s, %s)
-ORDER BY m.happened_at, m.id
-"""
-# What a visitor bought before the batch told who that is.
-OF_STRANGERS = """
-SELECT e.source_id, e.message_id, e.name, c.external_id, true, e.properties, e.happened_at
-FROM profiles_event e
-JOIN profiles_identity i ON i.anonymous_id = e.anonymous_id AND i.id > %s
-JOIN profiles_customer c ON c.id = i.customer_id
-WHERE e.customer_id IS NULL AND e.is_confirmed AND e.kind = 'track'
-    AND e.name IN (%s, %s, %s, %s)
-ORDER BY e.happened_at, e.id
+SELECT source_id, message_id, name, customer_ref, properties, happened_at FROM profiles_merging
+WHERE is_confirmed AND kind = 'track' AND name IN (%s, %s, %s, %s) ORDER BY happened_at, id
 """
 
 
@@ -62,7 +45,6 @@ class Told:
     message_id: str
     name: str
     customer_id: str
-    is_by_device: bool
     properties: dict[str, Any]
     happened_at: datetime
 
@@ -88,37 +70,10 @@ def take_orders(cursor: CursorWrapper, *, now: datetime) -> None:
         except UnreadableOrderError:
             _note_unreadable(told, now)
     for source_id, stated in states.items():
-        upsert = partial(
-            ordering.upsert, source_id=source_id, now=now, channel=ToldRefund.Channel.EVENT
-        )
+        upsert = partial(ordering.upsert, source_id=source_id, now=now)
         _bring_in(stated, upsert, now=now)
     for source_id, given_back in refunds.items():
         _bring_in(given_back, partial(_give_back, source_id=source_id), now=now)
-
-
-def adopt_orders(cursor: CursorWrapper, *, last_identity: int, now: datetime) -> None:
-    """Give what visitors bought to the customers that identities behind `last_identity` name.
-
-    Must run before their events are given to them, which is how the orders are found.
-    """
-    cursor.execute(OF_STRANGERS, [last_identity, *ORDER_EVENTS])
-    states = []
-    for told in _told(cursor):
-        try:
-            states += [] if told.name == REFUNDED else [order_of(told)]
-        except UnreadableOrderError:
-            continue
-    if states:
-        customers, _n = registering.register({one.customer_id for one in states}, now=now)
-        ordering.complete([_whose(state) for state in states], customers=customers)
-
-
-def _whose(state: OrderState) -> OrderState:
-    """Of a statement only the customer, implied by the visitor's device."""
-    return replace(
-        state, lines=(), status=None, country=None, tax_minor=None, shipping_minor=None,
-        coupon=None, refunds=(), implied=frozenset({"customer", "placed_at", "currency"}),
-    )  # fmt: skip
 
 
 def _bring_in(
@@ -138,67 +93,45 @@ def _bring_in(
 
 
 def _give_back(groups: list[list[tuple[str, RefundState]]], *, source_id: int) -> None:
-    ordering.add_refunds(
-        [refund for group in groups for refund in group],
-        source_id=source_id,
-        channel=ToldRefund.Channel.EVENT,
-    )
+    ordering.add_refunds([refund for group in groups for refund in group], source_id=source_id)
 
 
 def order_of(told: Told) -> OrderState:
-    """What an event states of its order; prices are net of tax, `discount` is the order's own.
-
-    What it does not carry it leaves open; when the order was placed, it only implies.
-    """
+    """The order an event states; prices are net of tax, `discount` is the order's own."""
     facts = told.properties
-    currency = currency_of(facts)
-    implied = {"placed_at"}
-    if not text_of(facts, "currency"):
-        implied.add("currency")
-    if told.name == UPDATED:
-        implied.add("status")
-    if told.is_by_device:
-        implied.add("customer")
+    currency = _currency(facts)
     return OrderState(
         number=_number(facts),
         stated_at=told.happened_at,
         placed_at=told.happened_at,
         currency=currency,
-        lines=tuple(lines_of(facts, currency)),
+        lines=tuple(_lines(facts, currency)),
         customer_id=told.customer_id,
         status=STATUSES[told.name],
-        country=None,
-        tax_minor=_money(facts, "tax", currency),
-        shipping_minor=_money(facts, "shipping", currency),
+        tax_minor=_money(facts, "tax", currency) or 0,
+        shipping_minor=_money(facts, "shipping", currency) or 0,
         discount_minor=_money(facts, "discount", currency) or 0,
-        coupon=text_of(facts, "coupon")[:60] or None,
-        implied=frozenset(implied),
+        coupon=_text(facts, "coupon")[:60],
     )
 
 
 def refunds_of(told: Told) -> Iterable[tuple[str, RefundState]]:
-    """The refunds an event states: by product where it lists some, else of the whole order.
-
-    With a `refund_id` it is the shop's own refund of that id, whoever else tells of it.
-    """
+    """The refunds an event states: by product where it lists some, else of the whole order."""
     facts = told.properties
-    number, currency = _number(facts), currency_of(facts)
-    lines = list(lines_of(facts, currency))
-    named = text_of(facts, "refund_id", "refundId")[:160]
-    key = named or f"message:{told.message_id}"
+    number, currency = _number(facts), _currency(facts)
+    lines = list(_lines(facts, currency))
     if not lines:
         amount = _money(facts, "total", currency)
-        return [(number, RefundState(key, told.happened_at, amount, is_named=bool(named)))]
+        return [(number, RefundState(told.message_id, told.happened_at, amount))]
     return [
         (
             number,
             RefundState(
-                key=f"{key}#{index}" if index else key,
+                key=f"{told.message_id}#{index}",
                 refunded_at=told.happened_at,
                 amount_minor=line.quantity * line.unit_price_minor or None,
                 product_id=line.product_id,
                 quantity=line.quantity,
-                is_named=bool(named),
             ),
         )
         for index, line in enumerate(lines)
@@ -207,25 +140,25 @@ def refunds_of(told: Told) -> Iterable[tuple[str, RefundState]]:
 
 def _told(cursor: CursorWrapper) -> list[Told]:
     return [
-        Told(source_id, message_id, name, whose, bool(is_by_device), json.loads(facts), moment(at))
-        for source_id, message_id, name, whose, is_by_device, facts, at in cursor.fetchall()
+        Told(source_id, message_id, name, customer_id, json.loads(properties), moment(happened_at))
+        for source_id, message_id, name, customer_id, properties, happened_at in cursor.fetchall()
     ]
 
 
-def lines_of(facts: dict[str, Any], currency: str) -> Iterable[LineState]:
+def _lines(facts: dict[str, Any], currency: str) -> Iterable[LineState]:
     products = facts.get("products")
     for product in products if isinstance(products, list) else []:
         if not isinstance(product, dict):
             raise UnreadableOrderError("products")
-        product_id = text_of(product, "product_id", "productId", "sku")
+        product_id = _text(product, "product_id", "productId", "sku")
         if not product_id:
             raise UnreadableOrderError("product_id")
         yield LineState(
             product_id=product_id[:100],
             quantity=_quantity(product),
             unit_price_minor=_money(product, "price", currency) or 0,
-            title=text_of(product, "name", "title"),
-            category=text_of(product, "category"),
+            title=_text(product, "name", "title"),
+            category=_text(product, "category"),
         )
 
 
@@ -240,7 +173,7 @@ def _quantity(product: dict[str, Any]) -> int:
 
 
 def _number(facts: dict[str, Any]) -> str:
-    if not (number := text_of(facts, "order_id", "orderId")):
+    if not (number := _text(facts, "order_id", "orderId")):
         raise UnreadableOrderError("order_id")
     return number[:100]
 
@@ -257,8 +190,8 @@ def _money(facts: dict[str, Any], name: str, currency: str) -> int | None:
     return to_minor(amount, currency)
 
 
-def currency_of(facts: dict[str, Any]) -> str:
-    told = text_of(facts, "currency").upper()
+def _currency(facts: dict[str, Any]) -> str:
+    told = _text(facts, "currency").upper()
     if told and told not in EXPONENTS:
         raise UnreadableOrderError("currency")
     if told:
@@ -266,7 +199,7 @@ def currency_of(facts: dict[str, Any]) -> str:
     return Shop.current().currency
 
 
-def text_of(facts: dict[str, Any], *names: str) -> str:
+def _text(facts: dict[str, Any], *names: str) -> str:
     for name in names:
         value = facts.get(name)
         if isinstance(value, str | int) and str(value).strip():

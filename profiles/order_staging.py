@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING, Any
 from django.db import connection
 from django.utils.translation import gettext as _
 
-from profiles import order_customers, uploads
+from profiles import uploads
 from profiles.bulk import insert_rows
-from profiles.formats import FOUND, OrderOptions
+from profiles.formats import OrderOptions
 from profiles.models import StagedLine, Upload
 from profiles.parsing import Line, LineParser, RejectedError, SetAside
-from profiles.reading import BadRow, DamagedFileError
+from profiles.reading import BadRow, DamagedFileError, open_table
 from profiles.rejects import RejectsFile
-from profiles.tables import open_table
 from profiles.tallies import REJECTED, SET_ASIDE, Tally
 
 if TYPE_CHECKING:
@@ -48,26 +47,18 @@ def stage(upload: Upload, options: OrderOptions, work: Work) -> None:
     A damaged file ends the reading; `cursor["damage"]` says where, and what was read is kept.
     Raises UnreadableFileError if the file is no table of these columns.
     """
-    columns = options.order_format().columns
-    required = [name for name in columns.values() if name != FOUND]
+    required = options.order_format().columns.values()
     with uploads.opened(
         upload, encoding=options.encoding, now=work.now, required=required
     ) as table:
-        if "line" not in work.cursor:
-            places = {name: table.index[at] for name, at in columns.items() if at in table.index}
-            uploads.check_contents(upload, places, encoding=options.encoding, now=work.now)
-        index = {FOUND: len(table.columns)} | table.index
-        rows = table.rows(after=work.cursor.get("line", 0))
-        if "customer_email" in columns:
-            email, customer = (index[columns[name]] for name in ("customer_email", "customer"))
-            rows = order_customers.by_address(rows, email=email, customer=customer)
         parser = LineParser(
             options,
-            index,
+            table.index,
             now=work.now,
             adapt=connection.ops.adapt_datetimefield_value,
             categories=read_categories(options),
         )
+        rows = table.rows(after=work.cursor.get("line", 1))
         is_over = False
         while not is_over:
             chunk = _read(rows, upload, parser, table.columns, work.cursor)
@@ -107,7 +98,7 @@ def _read(
     chunk = Chunk(
         tally=Tally.from_json(cursor.get("tally", {})),
         rejects=RejectsFile(upload, columns, n_bytes=cursor.get("reject_bytes", 0)),
-        last_line=cursor.get("line", 0),
+        last_line=cursor.get("line", 1),
     )
     parser.n_cancellations = parser.n_without_customer = parser.n_masked = 0
     parser.rounding.clear()

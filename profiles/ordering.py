@@ -2,181 +2,221 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q, Subquery
+from django.db.models import Exists, F, OuterRef, Q, Subquery, Sum
+from django.db.models.functions import Coalesce, Least
 
-from profiles import registering, told_refunds
+from profiles import registering
 from profiles.bulk import again_if_overtaken
-from profiles.models import Order, OrderLine, Refund, ToldRefund
+from profiles.models import Order, OrderLine, Refund
 from profiles.money import spread
-from profiles.statements import Draft, LineState, OrderState, RefundState
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
 
-__all__ = [
-    "LineState",
-    "OrderState",
-    "RefundState",
-    "add_refunds",
-    "complete",
-    "has_bought",
-    "upsert",
-]
-SAVED: Final = [
-    "customer", "source", "status", "placed_at", "country", "currency", "tax_minor",
-    "shipping_minor", "coupon", "stated_at", "stamps", "is_partial", "discount_minor",
-    "total_minor",
-]  # fmt: skip
-LINE: Final = [
-    "line_key", "position", "product_id", "title", "category", "quantity", "unit_price_minor",
-    "discount_minor", "total_minor", "refunded_quantity", "refunded_minor",
-]  # fmt: skip
+
+@dataclass(frozen=True)
+class LineState:
+    """One item: `unit_price_minor` net of tax, `discount_minor` on the whole line."""
+
+    product_id: str
+    quantity: int
+    unit_price_minor: int
+    discount_minor: int = 0
+    title: str = ""
+    category: str = ""
+
+
+@dataclass(frozen=True)
+class RefundState:
+    """Money given back; without a product it concerns the order as a whole.
+
+    Without an amount it gives back all that is left of what it concerns.
+    """
+
+    key: str
+    refunded_at: datetime
+    amount_minor: int | None = None
+    product_id: str = ""
+    quantity: int = 0
+
+
+@dataclass(frozen=True)
+class OrderState:
+    """An order as its source states it at `stated_at`; money in minor units of `currency`.
+
+    `discount_minor` is what is taken off beyond the discounts of the lines; it is spread over
+    them, so that the lines add up to the order's total. An empty `customer_id` is a guest's.
+    """
+
+    number: str
+    stated_at: datetime
+    placed_at: datetime
+    currency: str
+    lines: tuple[LineState, ...]
+    customer_id: str = ""
+    status: str = Order.Status.FULFILLED
+    country: str = ""
+    tax_minor: int = 0
+    shipping_minor: int = 0
+    discount_minor: int = 0
+    coupon: str = ""
+    refunds: tuple[RefundState, ...] = ()
 
 
 @again_if_overtaken
 @transaction.atomic
-def upsert(
-    states: Sequence[OrderState],
-    *,
-    source_id: int,
-    now: datetime,
-    channel: str = ToldRefund.Channel.API,
-) -> list[Order]:
-    """Bring orders to the stated state and return them, each once, in the order given.
+def upsert(states: Sequence[OrderState], *, source_id: int, now: datetime) -> list[Order]:
+    """Bring orders to the stated state and return them, in the order given.
 
-    Of several statements on one field the one that `statements` prefers holds, whichever comes
-    first; refunds are only ever added. Unknown customers are created without personal data.
+    Of several states of one order the one stated last holds, whichever comes first; refunds
+    are only ever added. Unknown customers are created without personal data.
     """
-    numbers = list(dict.fromkeys(state.number for state in states))
-    named = {state.customer_id for state in states} - {""}
+    latest = {state.number: state for state in sorted(states, key=lambda state: state.stated_at)}
+    named = {state.customer_id for state in latest.values()} - {""}
     customers, _n_added = registering.register(named, now=now)
-    known = _locked(numbers)
-    drafts = {number: Draft(order) for number, order in known.items()}
-    for state in states:
-        if state.number not in drafts:
-            drafts[state.number] = Draft(Order(number=state.number, source_id=source_id))
-        drafts[state.number].take(state, customers=customers, source_id=source_id)
-    _save(drafts, known)
-    told_refunds.tell(
-        [(state.number, refund) for state in states for refund in state.refunds],
+    there = Order.objects.select_for_update().order_by("number")
+    known = there.in_bulk(list(latest), field_name="number")
+    fresh = {
+        number: state
+        for number, state in latest.items()
+        if number not in known or _is_newer(state, known[number])
+    }
+    orders = dict(known)
+    for number, state in fresh.items():
+        order = orders.setdefault(number, Order(number=number, source_id=source_id))
+        _state(order, state, customer_pk=customers.get(state.customer_id))
+    _save(orders, known, fresh)
+    _save_lines(orders, fresh)
+    add_refunds(
+        [(number, refund) for number, state in latest.items() for refund in state.refunds],
         source_id=source_id,
-        channel=channel,
     )
-    changed = _save_lines([draft for draft in drafts.values() if draft.lines is not None])
-    told_refunds.apply(numbers, changed=changed)
-    after = Order.objects.select_related("customer").in_bulk(numbers, field_name="number")
-    return [after[number] for number in numbers]
-
-
-@again_if_overtaken
-@transaction.atomic
-def add_refunds(
-    refunds: Sequence[tuple[str, RefundState]], *, source_id: int, channel: str
-) -> None:
-    """Give money back on orders by number; one of an unknown order waits until it is told of."""
-    numbers = {number for number, _refund in refunds}
-    list(_lock(numbers))
-    told_refunds.tell(refunds, source_id=source_id, channel=channel)
-    told_refunds.apply(numbers)
+    after = Order.objects.select_related("customer").in_bulk(list(latest), field_name="number")
+    return [after[number] for number in latest]
 
 
 @transaction.atomic
-def complete(
-    states: Sequence[OrderState], *, customers: Mapping[str, int], source_id: int | None = None
-) -> None:
-    """Let statements fill what nobody stated better, customers among it; no order is added.
+def add_refunds(refunds: Sequence[tuple[str, RefundState]], *, source_id: int) -> None:
+    """Give money back on orders by number; a refund key counts once per order line.
 
-    With a source, orders without lines become its own: it brings the lines.
+    Refunds of unknown orders are passed over: the order's own statement brings them again.
     """
-    known = _locked({state.number for state in states})
-    drafts = {number: Draft(order) for number, order in known.items()}
-    for state in states:
-        if (draft := drafts.get(state.number)) is not None:
-            draft.take(state, customers=customers, source_id=draft.order.source_id)
-            if source_id is not None and not draft.has_lines():
-                draft.order.source_id = source_id
-    _save(drafts, known)
-
-
-def _lock(numbers: Iterable[str]) -> QuerySet[Order]:
-    there = Order.objects.filter(number__in=set(numbers)).select_related("customer")
-    return there.select_for_update(of=("self",)).order_by("number")
-
-
-def _locked(numbers: Iterable[str]) -> dict[str, Order]:
-    return {order.number: order for order in _lock(numbers)}
-
-
-def _save(drafts: Mapping[str, Draft], known: Mapping[str, Order]) -> None:
-    """Save the orders with the totals of the lines they take over, and whose refunds they are."""
-    for draft in drafts.values():
-        if (state := draft.lines) is not None:
-            draft.order.discount_minor = sum(_discounts(state))
-            draft.order.total_minor = _gross(state) - draft.order.discount_minor
-    new = [drafts[number].order for number in sorted(drafts.keys() - known.keys())]
-    Order.objects.bulk_create(new)
-    Order.objects.bulk_update([drafts[number].order for number in known], SAVED, batch_size=500)
-    whose = OrderLine.objects.filter(pk=OuterRef("line")).values("order__customer")
-    of_known = Refund.objects.filter(line__order__in=[order.pk for order in known.values()])
-    of_known.update(customer=Subquery(whose))
-
-
-def _save_lines(drafts: Sequence[Draft]) -> list[int]:
-    """Replace the lines of orders by those that won; returns the keys of these orders.
-
-    A line that is stated again keeps its row, and with it what was given back on it; on one
-    that is stated no more, files' refunds are left without a line.
-    """
-    order_ids = [draft.order.pk for draft in drafts]
-    old: defaultdict[int, list[OrderLine]] = defaultdict(list)
-    there = OrderLine.objects.filter(order__in=order_ids).order_by("position", "pk")
-    for line in there:
-        old[line.order_id].append(line)
-    rows: list[OrderLine] = []
-    gone: list[int] = []
-    for draft in drafts:
-        new = list(_lines(draft))
-        rows += new
-        gone += _adopt(new, old[draft.order.pk])
-    Refund.objects.filter(line__in=gone, told__isnull=True).update(line=None)
-    OrderLine.objects.filter(pk__in=gone).delete()
-    OrderLine.objects.bulk_update([row for row in rows if row.pk], LINE, batch_size=500)
-    OrderLine.objects.bulk_create([row for row in rows if not row.pk], batch_size=1000)
-    return order_ids
-
-
-def _adopt(new: Sequence[OrderLine], old: Sequence[OrderLine]) -> list[int]:
-    """Give new lines the rows of old ones, by key, else by product; returns the rows left."""
-    left = {line.line_key: line for line in old}
-    for line in new:
-        if (same := left.pop(line.line_key, None)) is not None:
-            line.pk = same.pk
-    spare: defaultdict[str, list[int]] = defaultdict(list)
-    for same in left.values():
-        spare[same.product_id].append(same.pk)
-    for line in new:
-        if not line.pk and spare[line.product_id]:
-            line.pk = spare[line.product_id].pop(0)
-    return [pk for pks in spare.values() for pk in pks]
-
-
-def _lines(draft: Draft) -> Iterable[OrderLine]:
-    state = draft.lines
-    if state is None:
+    if not refunds:
         return
+    numbers = {number for number, _refund in refunds}
+    lines: dict[str, list[OrderLine]] = {}
+    stored = OrderLine.objects.filter(order__number__in=numbers).order_by("pk")
+    for line in stored.select_related("order"):
+        lines.setdefault(line.order.number, []).append(line)
+    seen = set(
+        Refund.objects.filter(
+            source_id=source_id, refund_key__in={refund.key for _number, refund in refunds}
+        ).values_list("line__order__number", "refund_key")
+    )
+    rows: list[Refund] = []
+    for number, refund in refunds:
+        if (number, refund.key) not in seen and number in lines:
+            seen.add((number, refund.key))
+            rows += _refund_rows(refund, lines[number], source_id)
+    Refund.objects.bulk_create(rows)
+    recount(OrderLine.objects.filter(order__number__in=numbers))
+
+
+def recount(lines: QuerySet[OrderLine]) -> None:
+    """Add the refunds of `lines` up again, on the lines and on their orders."""
+    refunds = Refund.objects.filter(line=OuterRef("pk")).order_by().values("line")
+    units = Subquery(refunds.annotate(n=Sum("quantity")).values("n"))
+    money = Subquery(refunds.annotate(n=Sum("amount_minor")).values("n"))
+    order_ids = list(lines.values_list("order_id", flat=True).distinct())
+    OrderLine.objects.filter(order_id__in=order_ids).update(
+        refunded_quantity=Least(F("quantity"), Coalesce(units, 0)),
+        refunded_minor=Coalesce(money, 0),
+    )
+    of_order = OrderLine.objects.filter(order=OuterRef("pk")).order_by().values("order")
+    Order.objects.filter(pk__in=order_ids).update(
+        refunded_minor=Coalesce(Subquery(of_order.annotate(n=Sum("refunded_minor")).values("n")), 0)
+    )
+
+
+def _is_newer(state: OrderState, order: Order) -> bool:
+    return order.stated_at is None or state.stated_at >= order.stated_at
+
+
+def _state(order: Order, state: OrderState, *, customer_pk: int | None) -> None:
+    order.customer_id = customer_pk
+    order.status = state.status
+    order.placed_at = state.placed_at
+    order.country = state.country
+    order.currency = state.currency
+    order.tax_minor = state.tax_minor
+    order.shipping_minor = state.shipping_minor
+    order.coupon = state.coupon
+    order.stated_at = state.stated_at
+    if state.lines:
+        discounts = _discounts(state)
+        order.discount_minor = sum(discounts)
+        order.total_minor = _gross(state) - order.discount_minor
+
+
+STATED: Final = [
+    "customer",
+    "status",
+    "placed_at",
+    "country",
+    "currency",
+    "tax_minor",
+    "shipping_minor",
+    "coupon",
+    "stated_at",
+    "discount_minor",
+    "total_minor",
+]
+
+
+def _save(orders: dict[str, Order], known: dict[str, Order], fresh: dict[str, OrderState]) -> None:
+    Order.objects.bulk_create(orders[number] for number in sorted(fresh) if number not in known)
+    changed = [orders[number] for number in fresh if number in known]
+    Order.objects.bulk_update(changed, STATED, batch_size=500)
+
+
+def _save_lines(orders: dict[str, Order], fresh: dict[str, OrderState]) -> None:
+    """Replace the lines by key; one that is stated no more stays only if money went back on it."""
+    stated = {number: state for number, state in fresh.items() if state.lines}
+    rows = [line for number, state in stated.items() for line in _lines(orders[number], state)]
+    OrderLine.objects.bulk_create(
+        rows,
+        update_conflicts=True,
+        unique_fields=["order", "line_key"],
+        update_fields=[
+            "product_id", "title", "category", "quantity", "unit_price_minor", "discount_minor",
+            "total_minor",
+        ],
+        batch_size=1000,
+    )  # fmt: skip
+    kept = {(row.order_id, row.line_key) for row in rows}
+    there = OrderLine.objects.filter(order__number__in=stated, refunds__isnull=True)
+    gone = [
+        pk
+        for pk, order_id, key in there.values_list("pk", "order_id", "line_key")
+        if (order_id, key) not in kept
+    ]
+    OrderLine.objects.filter(pk__in=gone).delete()
+
+
+def _lines(order: Order, state: OrderState) -> Iterable[OrderLine]:
     occurrence: Counter[str] = Counter()
-    for position, (line, discount) in enumerate(zip(state.lines, _discounts(state), strict=True)):
+    for line, discount in zip(state.lines, _discounts(state), strict=True):
         occurrence[line.product_id] += 1
         yield OrderLine(
-            order=draft.order,
+            order=order,
             line_key=f"{line.product_id}#{occurrence[line.product_id]}",
-            position=position,
             product_id=line.product_id,
             title=line.title[:200],
             category=line.category[:100],
@@ -196,6 +236,35 @@ def _discounts(state: OrderState) -> list[int]:
     nets = [line.quantity * line.unit_price_minor - line.discount_minor for line in state.lines]
     shares = spread(state.discount_minor, nets)
     return [line.discount_minor + share for line, share in zip(state.lines, shares, strict=True)]
+
+
+def _refund_rows(
+    refund: RefundState, lines: Sequence[OrderLine], source_id: int
+) -> Iterable[Refund]:
+    """The refund on the lines it concerns, money in proportion to what is left of each."""
+    concerned = [line for line in lines if refund.product_id in {"", line.product_id}]
+    if not concerned:
+        concerned = list(lines)
+    left = [max(line.total_minor - line.refunded_minor, 0) for line in concerned]
+    amount = sum(left) if refund.amount_minor is None else refund.amount_minor
+    units = refund.quantity
+    for line, share in zip(concerned, spread(amount, left), strict=True):
+        free = line.quantity - line.refunded_quantity
+        back = min(units, free) if refund.quantity else free * (refund.amount_minor is None)
+        units -= back if refund.quantity else 0
+        yield Refund(
+            line=line,
+            customer_id=line.order.customer_id,
+            source_id=source_id,
+            refund_key=refund.key,
+            product_id=line.product_id,
+            quantity=back,
+            amount_minor=share,
+            currency=line.order.currency,
+            refunded_at=refund.refunded_at,
+        )
+        line.refunded_minor += share
+        line.refunded_quantity += back
 
 
 def has_bought() -> Q:

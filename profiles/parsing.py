@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from privacy import finder
 from profiles import money
-from profiles.formats import OrderOptions
+from profiles.formats import FIELDS, OrderOptions
 from profiles.models import Order, StagedLine
 
 MAX_QUANTITY = 1_000_000
@@ -157,9 +157,7 @@ class LineParser:
         self._currency = options.currency
         # A field without a column reads the blank that `parse` puts behind the row.
         columns = self._format.columns
-        self._at = _Places(
-            **{name: index.get(columns.get(name, ""), -1) for name in _Places._fields}
-        )
+        self._at = _Places(**{name: index.get(columns.get(name, ""), -1) for name in FIELDS})
         self._numbers = Memo(self._order_number)
         self._products = Memo(self._product)
         self._customers = Memo(_customer)

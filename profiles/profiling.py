@@ -58,33 +58,31 @@ def build(work: Work, as_of: datetime) -> dict[str, Any]:
     Each part commits with the job's cursor, so a killed build goes on behind the last one.
     Raises JobFailedError (`no_orders`) if no customer has an order that counts.
     """
-    featuring.build_traits(as_of, work, everybody=True)
-    if not CustomerTraits.objects.of_buyers().exists():
+    if not featuring.build_traits(as_of, work):
         raise JobFailedError("no_orders", _no_orders(as_of))
     if "run" not in work.cursor:
-        people = load(as_of)
+        people = load()
         clustering = cluster(people, work)
         with work.step() as cursor:
             run = save(people, clustering, as_of, now=work.now)
             cursor["run"] = run.pk
     if "n_segments" not in work.cursor:
         with work.step() as cursor:
-            cursor["n_segments"] = _segments(as_of, is_first=ClusteringRun.objects.count() == 1)
+            cursor["n_segments"] = _segments(work.now, is_first=ClusteringRun.objects.count() == 1)
     run = ClusteringRun.objects.get(pk=work.cursor["run"])
     return {"run": run.pk, "n_customers": run.n_customers, "n_personas": run.n_clusters}
 
 
-def load(as_of: datetime) -> pd.DataFrame:
-    """Return a row for each customer with orders, by external id in byte order.
+def load() -> pd.DataFrame:
+    """Return a row for each customer with traits, by external id in byte order.
 
     The order decides samples and starting points, and databases sort text in their own ways.
     """
     columns = [trait.name for trait in TRAITS] + ["category_shares"]
     people = {name: F(f"customer__{name}") for name in PEOPLE}
-    buyers = CustomerTraits.objects.of_buyers().seen_from(as_of)
-    rows = buyers.filter(customer__in=Customer.objects.for_purpose("profile.build")).values_list(
-        "customer_id", "customer__external_id", *columns, *people.values()
-    )
+    rows = CustomerTraits.objects.filter(
+        customer__in=Customer.objects.for_purpose("profile.build")
+    ).values_list("customer_id", "customer__external_id", *columns, *people.values())
     frame = pd.DataFrame.from_records(
         list(rows.iterator(chunk_size=WRITTEN_AT_ONCE)),
         columns=["customer_id", "external_id", *columns, *PEOPLE],
@@ -199,13 +197,13 @@ def _enrol(persona: Persona, customer_ids: list[int]) -> None:
         CustomerTraits.objects.filter(pk__in=some).update(persona=persona)
 
 
-def _segments(as_of: datetime, *, is_first: bool) -> int:
+def _segments(now: datetime, *, is_first: bool) -> int:
     """Count every segment anew; the first build of a shop adds the ones to begin with."""
     segments = list(Segment.objects.order_by("pk"))
     for segment in segments:
-        segmentation.recount(segment, now=as_of)
+        segmentation.recount(segment, now=now)
     if is_first:
-        segments += segmentation.create_starters(language=Shop.current().language, now=as_of)
+        segments += segmentation.create_starters(language=Shop.current().language, now=now)
     return len(segments)
 
 

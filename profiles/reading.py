@@ -1,18 +1,17 @@
-"""What every file of rows is: columns, then rows read once in bounded memory.
+"""Reading a table of text row by row in bounded memory: CSV, plain or gzipped.
 
 A row that cannot be read is handed on as `BadRow` and reading goes on behind it; a file
-that cannot be read at all raises `UnreadableFileError` with what to do about it. Each form
-of file has a module of its own (`reading_csv`, `reading_jsonl`, `reading_excel`); `tables`
-opens a file as what its first bytes say it is.
+that cannot be read at all raises `UnreadableFileError` with what to do about it.
 """
 
 from __future__ import annotations
 
+import csv
 import gzip
 import io
+import os
 import zlib
-from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,9 +23,8 @@ from privacy import finder
 from privacy.problems import DomainError
 
 MAX_LINE_BYTES = 1 << 20
-MAX_UNPACKED_BYTES = 8 << 30
-MAX_COLUMNS = 1_000
 BUFFER_BYTES = 1 << 18
+DELIMITERS = ",;\t|"
 GZIP_MAGIC = b"\x1f\x8b"
 UTF16_MARKS = {b"\xff\xfe", b"\xfe\xff"}
 BOM = "\ufeff"
@@ -42,9 +40,8 @@ class DamagedFileError(UnreadableFileError):
 
 @dataclass(frozen=True)
 class BadRow:
-    """A row that cannot be read.
+    """A row that cannot be read: `nul_byte`, `line_too_long`, `field_too_long`, `field_count`.
 
-    `nul_byte`, `line_too_long`, `field_too_long`, `field_count`, `json_invalid`, `member_unknown`.
     A quote that is never closed makes one row of many lines: `n_lines` says how many.
     """
 
@@ -52,38 +49,64 @@ class BadRow:
     n_lines: int = 1
 
 
-Row = list[str] | BadRow
-
-
-class BadRowError(Exception):
-    """Stops the reader of a form at a row; `Table.rows` goes on behind it."""
-
+class _BadRowError(Exception):
     def __init__(self, line: int, row: BadRow) -> None:
         super().__init__(row.code)
         self.line = line
         self.row = row
 
 
-class Table(ABC):
-    """A file, opened: its column names, then its rows, once; `n_bytes` long."""
+class _Unpacked(io.RawIOBase):
+    """Gzip, read so that a file cut short still gives all that stands before the cut."""
 
-    def __init__(self, columns: Sequence[str], n_bytes: int) -> None:
-        self.columns = _checked(columns)
-        self.index = {name: at for at, name in reversed(list(enumerate(self.columns)))}
+    def __init__(self, packed: io.BufferedReader[Any]) -> None:
+        self._gzip = gzip.GzipFile(fileobj=packed)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._gzip.read1(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+
+class Table:
+    """A CSV file, opened: its column names, then its rows, once.
+
+    `stream` holds the file's bytes, gzipped or not (told by its first bytes), `n_bytes` in
+    all. The delimiter is the one of comma, semicolon, tab and bar that splits the first
+    line into most columns. Encodings whose line end is not a single byte (UTF-16) are refused.
+    """
+
+    def __init__(
+        self, stream: IO[bytes] | io.RawIOBase, *, n_bytes: int, encoding: str = "utf-8"
+    ) -> None:
+        self._raw = stream
         self.n_bytes = n_bytes
+        self.encoding = _line_encoding(encoding)
+        packed: io.BufferedReader[Any] = io.BufferedReader(
+            cast("io.RawIOBase", stream), BUFFER_BYTES
+        )
+        self._buffer = packed
+        if packed.peek(2)[:2] in UTF16_MARKS:
+            raise _unsupported("utf-16")
+        if packed.peek(2)[:2] == GZIP_MAGIC:
+            packed = io.BufferedReader(_Unpacked(packed), BUFFER_BYTES)
+        self._bytes = packed
+        self._n_lines = 0
+        self._delimiter = ","
+        self.columns = self._header()
+        self.index = {name: at for at, name in reversed(list(enumerate(self.columns)))}
 
     @property
-    @abstractmethod
     def n_bytes_read(self) -> int:
         """How much of `n_bytes` is read, for a progress bar."""
+        return min(self._raw.tell(), self.n_bytes)
 
-    @abstractmethod
     def release(self) -> None:
         """Let go of the stream, for a caller who closes it while the table is still there."""
-
-    @abstractmethod
-    def _good_rows(self, after: int) -> Iterator[tuple[int, Row]]:
-        """Rows up to the next that raises BadRowError; called again, it goes on behind that."""
+        self._buffer.detach()
 
     def require(self, names: Iterable[str]) -> None:
         """Raise UnreadableFileError if a column is absent, with those absent and those found."""
@@ -94,10 +117,10 @@ class Table(ABC):
                 % {"missing": ", ".join(missing), "found": ", ".join(self.columns)},
             )
 
-    def rows(self, *, after: int = 0) -> Iterator[tuple[int, Row]]:
+    def rows(self, *, after: int = 0) -> Iterator[tuple[int, list[str] | BadRow]]:
         """Yield (number of the row's first line, its fields) behind line `after`.
 
-        Lines count from 1, also that of the column names. Blank lines are left out. Raises
+        Lines count from 1, which is the header. Blank lines are left out. Raises
         DamagedFileError at the end of a broken file, UnreadableFileError at text of
         another encoding.
         """
@@ -106,108 +129,57 @@ class Table(ABC):
             try:
                 yield from self._good_rows(after)
                 ended = True
-            except BadRowError as error:
+            except _BadRowError as error:
                 if error.line > after:
                     yield error.line, error.row
 
+    def _good_rows(self, after: int) -> Iterator[tuple[int, list[str] | BadRow]]:
+        """Rows up to the next that stops the parser; called again, it goes on behind that."""
+        width = len(self.columns)
+        first_line = self._n_lines + 1
+        try:
+            for row in csv.reader(self._lines(), delimiter=self._delimiter):
+                if first_line > after and row:
+                    yield first_line, row if len(row) == width else self._fitted(row, first_line)
+                first_line = self._n_lines + 1
+        except csv.Error:
+            n_lines = self._n_lines - first_line + 1
+            raise _BadRowError(first_line, BadRow("field_too_long", n_lines)) from None
 
-def _checked(columns: Sequence[str]) -> list[str]:
-    names = [name.strip() for name in columns]
-    if not any(names):
-        raise UnreadableFileError("empty", _("The file is empty."))
-    if len(names) > MAX_COLUMNS:
-        raise UnreadableFileError(
-            "too_many_columns",
-            _("The file has more than %(n)d columns; leave out those that are not needed.")
-            % {"n": MAX_COLUMNS},
-        )
-    return names
+    def _fitted(self, row: list[str], first_line: int) -> list[str] | BadRow:
+        """Cut empty fields behind the last column, as spreadsheets write them."""
+        width = len(self.columns)
+        if len(row) > width and not any(row[width:]):
+            return row[:width]
+        return BadRow("field_count", self._n_lines - first_line + 1)
 
+    def _header(self) -> list[str]:
+        try:
+            line = next(self._lines(), "").removeprefix(BOM)
+        except _BadRowError:
+            raise UnreadableFileError(
+                "not_a_table", _("The file does not begin with a line of column names.")
+            ) from None
+        if finder.holds(line):
+            raise UnreadableFileError(
+                "no_header",
+                _("The first line holds personal data; put a line of column names before it."),
+            )
+        splits = {mark: _cells(line, mark) for mark in DELIMITERS}
+        self._delimiter = max(DELIMITERS, key=lambda mark: len(splits[mark]))
+        names = [name.strip() for name in splits[self._delimiter]]
+        if not any(names):
+            raise UnreadableFileError("empty", _("The file is empty."))
+        return names
 
-def refuse_personal(header: str) -> None:
-    """Raise UnreadableFileError if what should name the columns is a person's row."""
-    if finder.holds(header):
-        raise UnreadableFileError(
-            "no_header",
-            _("The first line holds personal data; put a line of column names before it."),
-        )
-
-
-class _Unpacked(io.RawIOBase):
-    """Gzip, read so that a file cut short still gives all that stands before the cut.
-
-    It gives out `max_bytes` at most, however small the packed form is.
-    """
-
-    def __init__(self, packed: io.BufferedReader[Any], max_bytes: int) -> None:
-        self._gzip = gzip.GzipFile(fileobj=packed)
-        self._n_bytes_left = max_bytes
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        data = self._gzip.read1(len(buffer))
-        self._n_bytes_left -= len(data)
-        if self._n_bytes_left < 0:
-            raise _TooMuchError
-        buffer[: len(data)] = data
-        return len(data)
-
-
-class _TooMuchError(Exception):
-    """A packed file gives more than it may."""
-
-
-class Text:
-    """The lines of a text file in `stream`, gzipped or not (told by its first bytes).
-
-    Encodings whose line end is not a single byte (UTF-16) are refused.
-    """
-
-    def __init__(
-        self,
-        stream: IO[bytes] | io.RawIOBase,
-        *,
-        n_bytes: int,
-        encoding: str = "utf-8",
-        max_unpacked: int = MAX_UNPACKED_BYTES,
-    ) -> None:
-        self._raw = stream
-        self.n_bytes = n_bytes
-        self.n_lines = 0
-        self.encoding = _line_encoding(encoding)
-        packed: io.BufferedReader[Any] = io.BufferedReader(
-            cast("io.RawIOBase", stream), BUFFER_BYTES
-        )
-        self._buffer = packed
-        if packed.peek(2)[:2] in UTF16_MARKS:
-            raise _unsupported("utf-16")
-        if packed.peek(2)[:2] == GZIP_MAGIC:
-            packed = io.BufferedReader(_Unpacked(packed, max_unpacked), BUFFER_BYTES)
-        self._bytes = packed
-
-    @property
-    def n_bytes_read(self) -> int:
-        return min(self._raw.tell(), self.n_bytes)
-
-    def release(self) -> None:
-        self._buffer.detach()
-
-    def beginning(self) -> bytes:
-        """The first bytes, unpacked; they are not used up."""
-        with self._told_of_damage():
-            return self._bytes.peek(BUFFER_BYTES)
-
-    def lines(self) -> Iterator[str]:
-        """Yield the lines; BadRowError at one that cannot be, and the next call goes on."""
+    def _lines(self) -> Iterator[str]:
         while line := self._readline(MAX_LINE_BYTES + 1):
-            self.n_lines += 1
+            self._n_lines += 1
             if len(line) > MAX_LINE_BYTES:
                 self._skip_line(line)
-                raise BadRowError(self.n_lines, BadRow("line_too_long"))
+                raise _BadRowError(self._n_lines, BadRow("line_too_long"))
             if b"\0" in line:
-                raise BadRowError(self.n_lines, BadRow("nul_byte"))
+                raise _BadRowError(self._n_lines, BadRow("nul_byte"))
             try:
                 text = line.decode(self.encoding)
             except UnicodeDecodeError:
@@ -215,22 +187,8 @@ class Text:
             yield text
 
     def _readline(self, size: int) -> bytes:
-        with self._told_of_damage():
-            return self._bytes.readline(size)
-
-    @contextmanager
-    def _told_of_damage(self) -> Iterator[None]:
         try:
-            yield
-        except _TooMuchError:
-            raise DamagedFileError(
-                "file_unpacks_too_large",
-                _(
-                    "The compressed file holds more than may be unpacked. What stood before line "
-                    "%(line)d is kept; bring the rest in as smaller files."
-                )
-                % {"line": self.n_lines + 1},
-            ) from None
+            return self._bytes.readline(size)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             code = "file_truncated" if isinstance(error, EOFError) else "file_damaged"
             raise DamagedFileError(
@@ -239,7 +197,7 @@ class Text:
                     "The compressed file is cut short or damaged behind line %(line)d. What "
                     "stood before is kept; bring the whole file in again, nothing is added twice."
                 )
-                % {"line": self.n_lines},
+                % {"line": self._n_lines},
             ) from None
 
     def _skip_line(self, line: bytes) -> None:
@@ -253,8 +211,27 @@ class Text:
                 "Line %(line)d is not %(encoding)s text. Name the encoding of the file (option "
                 "--encoding), for example gb18030, big5 or cp1252."
             )
-            % {"line": self.n_lines, "encoding": self.encoding},
+            % {"line": self._n_lines, "encoding": self.encoding},
         )
+
+
+@contextmanager
+def open_table(
+    path: Path | str, *, encoding: str = "utf-8", required: Collection[str] = ()
+) -> Iterator[Table]:
+    """Open the CSV file at `path`, gzipped or not, and check that it has the columns.
+
+    Raises UnreadableFileError if there is no such file, table or column.
+    """
+    with _opened(Path(path)) as stream:
+        table = Table(stream, n_bytes=os.fstat(stream.fileno()).st_size, encoding=encoding)
+        table.require(required)
+        yield table
+
+
+def _opened(path: Path) -> IO[bytes]:
+    with telling_of(path):
+        return path.open("rb", buffering=0)
 
 
 @contextmanager
@@ -268,6 +245,17 @@ def telling_of(path: Path | str) -> Iterator[None]:
             _("The file %(path)s cannot be opened: %(why)s.")
             % {"path": path, "why": error.strerror},
         ) from None
+
+
+def _cells(line: str, mark: str) -> list[str]:
+    try:
+        return next(csv.reader([line], delimiter=mark), [])
+    except csv.Error:
+        if "\r" in line.rstrip("\r\n"):
+            detail = _("Lines must end with LF or CR LF; save the file that way.")
+            raise UnreadableFileError("line_ends", detail) from None
+        detail = _("The file does not begin with a line of column names.")
+        raise UnreadableFileError("not_a_table", detail) from None
 
 
 def _line_encoding(name: str) -> str:

@@ -102,14 +102,12 @@ def split(
         yield Part(None, open_quantity, open_minor)
 
 
-def number(upload: Upload) -> None:
-    """Tell equal refunds of the upload apart; `match` counts on it."""
-    with connection.cursor() as cursor:
-        cursor.execute(NUMBER_EQUAL_ONES, [upload.pk])
-
-
 def match(upload: Upload, source_id: int, work: Work) -> None:
     """Turn all staged refunds of the upload into refunds, in the order of time."""
+    if not work.cursor.get("refunds_numbered"):
+        with work.step() as state, connection.cursor() as cursor:
+            cursor.execute(NUMBER_EQUAL_ONES, [upload.pk])
+            state["refunds_numbered"] = True
     bulk.learn_sizes(StagedLine, Customer, Order, OrderLine, Refund)
     staged = StagedLine.objects.filter(upload=upload, kind=StagedLine.Kind.REFUND)
     n_total = staged.count()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from profiles.models import Customer, ProductFact
+    from profiles.models import Customer
 
 AfterImport = Callable[[datetime], object]
 
@@ -41,42 +41,3 @@ def customer_panel(name: str, template: str, facts: Facts) -> None:
 def customer_panels() -> list[tuple[str, Facts]]:
     """The registered sections in the order of their names."""
     return [_panels[name] for name in sorted(_panels)]
-
-
-# What the catalogue knows of products -------------------------------------------------------
-
-ProductsOf = Callable[[str], Iterable[str]]
-BrandsOf = Callable[[Iterable[str]], Mapping[str, str]]
-
-_brands: list[tuple[ProductsOf, BrandsOf]] = []
-
-
-def tell_brands(products_of: ProductsOf, brands_of: BrandsOf) -> None:
-    """Have one tell the product ids of a brand (a query will do), the other each id's brand."""
-    _brands[:] = [(products_of, brands_of)]
-
-
-def products_of(brand: str) -> Iterable[str]:
-    """The ids of a brand's products, to stand in a query; none without a catalogue."""
-    return _brands[0][0](brand) if _brands else []
-
-
-def brands_of(product_ids: Iterable[str]) -> Mapping[str, str]:
-    return _brands[0][1](product_ids) if _brands else {}
-
-
-# Facts of products --------------------------------------------------------------------------
-
-ProductFacts = Callable[[], "Iterable[ProductFact]"]
-
-_product_facts: list[ProductFacts] = []
-
-
-def product_facts_from(facts: ProductFacts) -> None:
-    """Have traits of brands and devices made with what `facts()` says of each product."""
-    _product_facts[:] = [facts]
-
-
-def product_facts() -> list[ProductFact]:
-    """What the registered catalogue says of its products; nothing where there is none."""
-    return [fact for facts in _product_facts for fact in facts()]

@@ -8,11 +8,9 @@ from typing import Any
 from uuid import UUID
 
 from privacy import registry
-from privacy.crypto.envelope import SealedIntegrityError
 from privacy.fields import reveal_columns
 from profiles import personas, segmentation
 from profiles.models import (
-    CartLine,
     Customer,
     CustomerTraits,
     Event,
@@ -21,7 +19,6 @@ from profiles.models import (
     OrderLine,
     Refund,
     Segment,
-    StaticListMember,
 )
 
 Row = Mapping[str, Any]
@@ -37,19 +34,15 @@ def declare() -> None:
     registry.export_section("orders", _orders)
     registry.export_section("order_lines", _order_lines)
     registry.export_section("refunds", _refunds)
-    registry.export_section("carts", _carts)
     registry.export_section("events", _events)
     registry.export_section("devices", _devices)
     registry.export_section("traits", _traits)
     registry.export_section("segments", _segments)
-    registry.export_section("lists", _lists)
 
 
 def _customer(subject: UUID, _now: datetime) -> Iterator[Row]:
     mine = Customer.objects.filter(subject__uuid=subject)
-    revealed = reveal_columns(mine, SEALED, "subject.rights")
-    if revealed.damaged:
-        raise SealedIntegrityError("the person's data does not open; restore it from the backup")
+    revealed = reveal_columns(mine, SEALED)
     for row in mine.values("pk", *OPEN):
         yield {**{name: row[name] for name in OPEN}, **revealed[row["pk"]]}
 
@@ -82,14 +75,6 @@ def _refunds(subject: UUID, _now: datetime) -> Iterator[Row]:
     yield from refunds.order_by("refunded_at", "pk").values(*columns)
 
 
-def _carts(subject: UUID, _now: datetime) -> Iterator[Row]:
-    lines = CartLine.objects.filter(cart__customer__subject__uuid=subject)
-    yield from lines.order_by("cart__opened_at", "pk").values(
-        *("cart__cart_id", "cart__state", "cart__opened_at", "cart__changed_at"),
-        *("product_id", "title", "category", "quantity", "unit_price_minor", "cart__currency"),
-    )
-
-
 def _events(subject: UUID, _now: datetime) -> Iterator[Row]:
     events = Event.objects.filter(customer__subject__uuid=subject)
     columns = ("happened_at", "kind", "name", "product_id", "anonymous_id", "properties", "context")
@@ -118,10 +103,3 @@ def _segments(subject: UUID, now: datetime) -> Iterator[Row]:
     for segment in Segment.objects.order_by("name"):
         if segmentation.members(segment.rule, now).filter(subject__uuid=subject).exists():
             yield {"segment": segment.name, "rule": segmentation.describe(segment.rule, "en")}
-
-
-def _lists(subject: UUID, _now: datetime) -> Iterator[Row]:
-    """The lists the shop put the person on."""
-    mine = StaticListMember.objects.filter(customer__subject__uuid=subject)
-    for name, added_at in mine.order_by("pk").values_list("static_list__name", "added_at"):
-        yield {"list": name, "added_at": added_at}

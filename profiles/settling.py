@@ -11,15 +11,12 @@ from typing import TYPE_CHECKING, Any
 from django.db import connection
 from django.utils.translation import gettext as _
 
-from profiles import bulk, ordering, registering, told_refunds
+from profiles import bulk, registering
 from profiles.models import Customer, Order, OrderLine, StagedLine, Upload
 from profiles.rejects import RejectsFile
-from profiles.statements import OrderState, Strength
 from profiles.tallies import GUEST, NET, REJECTED, SET_ASIDE, Tally
 
 if TYPE_CHECKING:
-    from django.db.backends.utils import CursorWrapper
-
     from jobs.work import Work
 
 LINES_PER_STEP = 20_000
@@ -41,10 +38,10 @@ COUNT_NEW = """
 ADD_ORDERS = """
     INSERT INTO profiles_order (
         number, customer_id, source_id, status, placed_at, country, currency, coupon,
-        total_minor, tax_minor, shipping_minor, discount_minor, refunded_minor, stamps, is_partial
+        total_minor, tax_minor, shipping_minor, discount_minor, refunded_minor
     )
     SELECT staged.number, customer.id, %(source)s, staged.status, staged.placed_at,
-           staged.country, staged.currency, '', 0, 0, 0, 0, 0, '{}', false
+           staged.country, staged.currency, '', 0, 0, 0, 0, 0
     FROM (
         SELECT id, ROW_NUMBER() OVER (
             PARTITION BY number ORDER BY CASE WHEN customer = '' THEN 1 ELSE 0 END, line_number
@@ -59,27 +56,6 @@ ADD_ORDERS = """
     ON CONFLICT (number) DO UPDATE SET customer_id = excluded.customer_id
     WHERE profiles_order.customer_id IS NULL AND excluded.customer_id IS NOT NULL
       AND profiles_order.source_id = excluded.source_id
-"""
-# Orders that events told of in part: what they only imply, a file knows better.
-PARTIAL = """
-    SELECT staged.number, staged.customer, staged.status, staged.placed_at, staged.country,
-           staged.currency
-    FROM (
-        SELECT line.id, ROW_NUMBER() OVER (
-            PARTITION BY line.number
-            ORDER BY CASE WHEN line.customer = '' THEN 1 ELSE 0 END, line.line_number
-        ) AS place
-        FROM profiles_stagedline AS line
-        JOIN profiles_order AS placed ON placed.number = line.number AND placed.is_partial
-        WHERE line.upload_id = %(upload)s AND line.kind = 'sale' AND line.number <= %(last)s
-    ) AS ranked
-    JOIN profiles_stagedline AS staged ON staged.id = ranked.id
-    WHERE ranked.place = 1
-"""
-TOLD_OF = """
-    SELECT DISTINCT told.number FROM profiles_toldrefund AS told
-    JOIN profiles_stagedline AS staged ON staged.number = told.number
-    WHERE staged.upload_id = %(upload)s AND staged.kind = 'sale' AND staged.number <= %(last)s
 """
 MISFITS = """
     SELECT staged.id, staged.line_number, staged.currency, staged.total_minor, misfit.code
@@ -106,7 +82,7 @@ MISFITS = """
 ADD_LINES = """
     INSERT INTO profiles_orderline (
         order_id, line_key, product_id, title, category, quantity,
-        unit_price_minor, discount_minor, total_minor, refunded_quantity, refunded_minor, position
+        unit_price_minor, discount_minor, total_minor, refunded_quantity, refunded_minor
     )
     SELECT placed.id,
            staged.product || '|' || staged.price || '|' || staged.quantity || '|'
@@ -115,7 +91,7 @@ ADD_LINES = """
                ORDER BY staged.line_number
            ),
            staged.product, staged.title, staged.category, staged.quantity,
-           staged.unit_price_minor, staged.discount_minor, staged.total_minor, 0, 0, 0
+           staged.unit_price_minor, staged.discount_minor, staged.total_minor, 0, 0
     FROM profiles_stagedline AS staged
     JOIN profiles_order AS placed ON placed.number = staged.number
     WHERE staged.upload_id = %(upload)s AND staged.kind = 'sale' AND staged.number <= %(last)s
@@ -181,12 +157,10 @@ def _settle_range(
     with connection.cursor() as cursor:
         cursor.execute(NAMES, facts)
         names = [name for (name,) in cursor.fetchall()]
-        customers, n_customers = registering.register(names, now=now)
-        tally.count("customers_added", n_customers)
+        tally.count("customers_added", registering.register(names, now=now)[1])
         cursor.execute(COUNT_NEW, facts)
         tally.count("orders_added", cursor.fetchone()[0])
         cursor.execute(ADD_ORDERS, facts)
-        _complete(cursor, facts, customers)
         if learn:
             bulk.learn_sizes(Order)
         n_misfits = _take_misfits(upload, facts, tally, state)
@@ -198,36 +172,10 @@ def _settle_range(
         cursor.execute(TALLY, facts)
         for currency, is_guest, n_lines, minor in cursor:
             tally.add(GUEST if is_guest else NET, currency, int(minor), n=int(n_lines))
-        cursor.execute(TOLD_OF, facts)
-        told_refunds.apply([number for (number,) in cursor.fetchall()])
         cursor.execute(TAKEN, facts)
         n_taken: int = cursor.rowcount
     state["tally"] = tally.to_json()
     return n_taken + n_misfits
-
-
-def _complete(cursor: CursorWrapper, facts: dict[str, Any], customers: dict[str, int]) -> None:
-    """Let the file fill what is only implied of orders that events told of."""
-    cursor.execute(PARTIAL, facts)
-    states = [
-        OrderState(
-            number=number,
-            stated_at=bulk.moment(placed_at),
-            placed_at=bulk.moment(placed_at),
-            currency=currency,
-            lines=(),
-            customer_id=customer,
-            status=status,
-            country=country,
-            tax_minor=None,
-            shipping_minor=None,
-            coupon=None,
-            strength=Strength.FILE,
-        )
-        for number, customer, status, placed_at, country, currency in cursor.fetchall()
-    ]
-    if states:
-        ordering.complete(states, customers=customers, source_id=facts["source"])
 
 
 def _last_number(upload: Upload) -> str | None:

@@ -47,19 +47,12 @@ COUNT_LABELS = {
     "refunds_partly_matched": gettext_lazy("Refunds matched in part"),
     "customers_added": gettext_lazy("Customers added"),
 }
-DIFF_LABELS = {
-    "orders_changed": gettext_lazy("Orders that get more lines"),
-    "same": gettext_lazy("Lines and refunds that are there already"),
-    "known_elsewhere": gettext_lazy("Lines of orders that another source told of"),
-    "misfits": gettext_lazy("Lines that would be rejected by what their order says"),
-}
 PEOPLE_LABELS = COUNT_LABELS | {
     "added": gettext_lazy("Added"),
     "changed": gettext_lazy("Changed"),
     "same": gettext_lazy("Unchanged"),
     "idle": gettext_lazy("Added without effect: withdrawn later, objected or suppressed"),
 }
-ALL_LABELS = DIFF_LABELS | PEOPLE_LABELS
 ORDER = (NET, REFUND_MATCHED, REFUND_UNMATCHED, GUEST, SET_ASIDE, REJECTED)
 
 
@@ -168,9 +161,7 @@ def text(tally: Tally) -> str:
 def counts_text(tally: Tally) -> str:
     """Return what the file held and what was new, one count a line."""
     return "\n".join(
-        f"{label}: {tally.counts.get(name, 0):,}"
-        for name, label in (COUNT_LABELS | DIFF_LABELS).items()
-        if name in COUNT_LABELS or name in tally.counts
+        f"{label}: {tally.counts.get(name, 0):,}" for name, label in COUNT_LABELS.items()
     )
 
 

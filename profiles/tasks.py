@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -15,18 +13,7 @@ from jobs.models import Job
 from jobs.registry import job
 from jobs.work import Work
 from privacy import consent
-from profiles import (
-    asking,
-    carts,
-    cleaning,
-    importing,
-    importing_people,
-    merging,
-    partitions,
-    registry,
-    undoing,
-    uploads,
-)
+from profiles import asking, importing, importing_people, merging, partitions, uploads
 from profiles.models import Upload
 
 MERGE_FOR: Final = timedelta(seconds=60)
@@ -61,48 +48,38 @@ def keep_events_in_order() -> None:
     uploads.discard_old(timezone.now())
 
 
-@shared_task
-def sweep_carts() -> None:
-    """Mark carts that rest as abandoned, and those that were bought; runs every five minutes."""
-    carts.sweep(timezone.now())
-
-
 @job(asking.IMPORTS["orders"], title=_("Import of orders"), queue=Job.Queue.BATCH)
 def import_orders(work: Work) -> dict[str, Any]:
     upload = Upload.objects.get(pk=work.payload["upload"])
     summary = importing.import_orders(upload, work)
-    if not upload.options.get("preview"):
-        uploads.discard(upload)
+    uploads.discard(upload)
     return summary
 
 
 @job(asking.IMPORTS["customers"], title=_("Import of customers"), queue=Job.Queue.BATCH)
 def import_customers(work: Work) -> dict[str, Any]:
-    return _import(work, importing_people.customers)
+    upload = Upload.objects.get(pk=work.payload["upload"])
+    summary = importing_people.run(importing_people.customers(), upload, work)
+    uploads.discard(upload)
+    return summary
 
 
 @job(asking.IMPORTS["consents"], title=_("Import of consents"), queue=Job.Queue.BATCH)
 def import_consents(work: Work) -> dict[str, Any]:
+    """Bring the consents in or, of a preview, say what would come of them."""
+    upload = Upload.objects.get(pk=work.payload["upload"])
     importing_people.refuse_before_suppressions()
-    return _import(work, importing_people.consents)
+    summary = importing_people.run(importing_people.consents(upload), upload, work)
+    if not upload.options.get("preview"):
+        uploads.discard(upload)
+    return summary
 
 
 @job(asking.IMPORTS["suppressions"], title=_("Import of suppressions"), queue=Job.Queue.BATCH)
 def import_suppressions(work: Work) -> dict[str, Any]:
-    return _import(work, importing_people.suppressions)
-
-
-@job(asking.IMPORTS["events"], title=_("Import of events"), queue=Job.Queue.BATCH)
-def import_events(work: Work) -> dict[str, Any]:
-    return _import(work, importing_people.events)
-
-
-def _import(work: Work, form: Callable[[Upload], importing_people.Form[Any]]) -> dict[str, Any]:
-    """Bring the rows in or, of a preview, say what would come of them and keep the file."""
     upload = Upload.objects.get(pk=work.payload["upload"])
-    summary = importing_people.run(form(upload), upload, work)
-    if not upload.options.get("preview"):
-        uploads.discard(upload)
+    summary = importing_people.run(importing_people.suppressions(), upload, work)
+    uploads.discard(upload)
     return summary
 
 
@@ -120,41 +97,11 @@ def undo_consents(work: Work) -> dict[str, Any]:
     return {"n_retracted": work.cursor["n_retracted"]}
 
 
-@job(asking.UNDO, title=_("Taking back an import"), queue=Job.Queue.BATCH)
-def undo_import(work: Work) -> dict[str, Any]:
-    """Take back what the import changed, some a step; what others build on is kept."""
-    upload = Upload.objects.get(pk=work.payload["upload"])
-    is_over = False
-    while not is_over:
-        with work.step() as cursor:
-            found = undoing.step(upload, now=work.now)
-            cursor["counts"] = dict(Counter(cursor.get("counts", {})) + found)
-            is_over = not found
-        work.progress(sum(work.cursor["counts"].values()), upload.changes.count())
-    counts: dict[str, Any] = {"undone": 0, "kept": 0} | work.cursor["counts"]
-    Upload.objects.filter(pk=upload.pk).update(summary=upload.summary | counts)
-    registry.run_after_import(work.now)
-    return counts
-
-
-@job(asking.CLEAN, title=_("Cleaning"), queue=Job.Queue.BATCH)
-def clean(work: Work) -> dict[str, Any]:
-    """Mark programs, impossible behaviour, test orders and outliers among what came in."""
-    return dict(cleaning.clean(work))
-
-
-@shared_task
-def clean_hourly() -> None:
-    """Ask for cleaning, unless it waits or runs; runs every hour."""
-    asking.ask_for_cleaning(timezone.now())
-
-
 @job(asking.BUILD, title=_("Build of profiles and personas"), queue=Job.Queue.BATCH)
 def build_profiles(work: Work) -> dict[str, Any]:
     """Traits, clusters, personas as of `payload["as_of"]` (ISO 8601), segments recounted."""
     from profiles import profiling
 
-    cleaning.clean(work)
     return profiling.build(work, datetime.fromisoformat(work.payload["as_of"]))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from io import RawIOBase
@@ -22,19 +22,23 @@ from privacy import files
 from privacy.crypto.stream import AlteredStreamError, SealedReader
 from privacy.problems import DomainError
 from privacy.purposes import purpose
-from profiles import columns, contents, presets
+from profiles import columns
 from profiles.formats import CSV, ONLINE_RETAIL, ONLINE_RETAIL_COLUMNS, REQUIRED, OrderOptions
 from profiles.models import Upload
-from profiles.reading import BadRow, DamagedFileError, Table, UnreadableFileError, telling_of
+from profiles.reading import (
+    BadRow,
+    DamagedFileError,
+    Table,
+    UnreadableFileError,
+    open_table,
+    telling_of,
+)
 from profiles.rejects import shape
-from profiles.tables import open_table
-from profiles.tables import table as table_in
 
 if TYPE_CHECKING:
     from privacy.models import Staff
 
-# Swept every hour, so that no copy is older than a day even if one sweep is missed.
-KEPT_FOR: Final = timedelta(hours=22)
+KEPT_FOR: Final = timedelta(hours=24)
 MAX_BYTES: Final = 1 << 30
 PREVIEW_ROWS: Final = 5
 NAMES: Final = {
@@ -42,14 +46,12 @@ NAMES: Final = {
     Upload.Kind.CUSTOMERS.value: columns.CUSTOMER_NAMES,
     Upload.Kind.CONSENTS.value: columns.CONSENT_NAMES,
     Upload.Kind.SUPPRESSIONS.value: columns.SUPPRESSION_NAMES,
-    Upload.Kind.EVENTS.value: columns.EVENT_NAMES,
 }
 MUST_HAVE: Final[Mapping[str, Sequence[str]]] = {
     Upload.Kind.ORDERS.value: REQUIRED,
     Upload.Kind.CUSTOMERS.value: ("external_id",),
     Upload.Kind.CONSENTS.value: columns.CONSENT_REQUIRED,
     Upload.Kind.SUPPRESSIONS.value: ("address",),
-    Upload.Kind.EVENTS.value: columns.EVENT_REQUIRED,
 }
 
 
@@ -90,52 +92,28 @@ def preview(
 ) -> Preview:
     """Look at the first rows of a file and guess its columns; changes nothing."""
     try:
-        found = table_in(file, n_bytes=n_bytes, encoding=encoding)
-        known = presets.guess(kind, found.columns)
-        table = as_preset(found, kind, known)
+        table = Table(file, n_bytes=n_bytes, encoding=encoding)
     except UnreadableFileError as error:
         return Preview(problems=[Problem(error.code, error.detail)])
     problems, rows = [], []
     try:
         good = (row for _line, row in table.rows() if not isinstance(row, BadRow))
-        rows = list(islice(good, contents.LOOKED_AT))
+        rows = list(islice(good, PREVIEW_ROWS))
     except DamagedFileError as error:
         problems.append(Problem(error.code, error.detail))
     except UnreadableFileError as error:
         problems.append(Problem(error.code, error.detail))
     finally:
         table.release()
-    if known:
-        mapping = {name: name for name in table.columns}
-        return Preview(table.columns, _shown(kind, rows), known, mapping, problems)
     if kind == Upload.Kind.ORDERS and set(ONLINE_RETAIL_COLUMNS.values()) <= set(table.columns):
-        shown = _shown(kind, rows)
-        return Preview(table.columns, shown, ONLINE_RETAIL, ONLINE_RETAIL_COLUMNS, problems)
+        return Preview(table.columns, rows, ONLINE_RETAIL, ONLINE_RETAIL_COLUMNS, problems)
     mapping = columns.guess(table.columns, NAMES[kind])
-    places = {name: table.index[column] for name, column in mapping.items()}
-    try:
-        contents.check(table.columns, places, rows)
-    except UnreadableFileError as error:
-        problems.append(Problem(error.code, error.detail))
     if missing := [name for name in MUST_HAVE[kind] if name not in mapping]:
         text = _("Say which columns hold: %(missing)s.") % {"missing": ", ".join(missing)}
         problems.append(Problem("columns_missing", text))
-    return Preview(table.columns, _shown(kind, rows), CSV, mapping, problems)
-
-
-def _shown(kind: str, rows: Sequence[Sequence[str]]) -> Sequence[Sequence[str]]:
-    """The first rows; of orders as they are but for addresses, else the shapes of all values."""
-    is_open = kind == Upload.Kind.ORDERS
-    return [
-        [value if is_open and "@" not in value else shape(value) for value in row]
-        for row in rows[:PREVIEW_ROWS]
-    ]
-
-
-def as_preset(table: Table, kind: str, name: str) -> Table:
-    """Return the table as the preset of that name reads it, or as it is for any other name."""
-    preset = presets.find(kind, name)
-    return table if preset is None else presets.PresetTable(table, preset)
+    if kind != Upload.Kind.ORDERS:
+        rows = [[shape(value) for value in row] for row in rows]
+    return Preview(table.columns, rows, CSV, mapping, problems)
 
 
 class Incoming:
@@ -182,9 +160,7 @@ def store(
     `encoding`. Raises DomainError for options that cannot be.
     """
     if kind == Upload.Kind.ORDERS:
-        asked = {name: value for name, value in options.items() if name != "preview"}
-        is_preview = {"preview": True} if options.get("preview") else {}
-        options = OrderOptions(**asked).to_json() | is_preview
+        options = OrderOptions(**options).to_json()
     with transaction.atomic():
         upload, is_new = Upload.objects.get_or_create(
             uuid=held,
@@ -227,32 +203,17 @@ def unsealed(held: UUID, *, actor: str, now: datetime) -> Iterator[SealedReader]
             raise UnreadableFileError("file_altered", detail) from None
 
 
-def check_contents(
-    upload: Upload, places: Mapping[str, int], *, encoding: str, now: datetime
-) -> None:
-    """Raise UnreadableFileError `header_lies` if a column holds something else than it should."""
-    good: list[list[str]] = []
-    with opened(upload, encoding=encoding, now=now) as table:
-        rows = (row for _line, row in table.rows() if not isinstance(row, BadRow))
-        with suppress(DamagedFileError):
-            good.extend(islice(rows, contents.LOOKED_AT))
-        contents.check(table.columns, places, good)
-
-
 @contextmanager
 def opened(
     upload: Upload, *, encoding: str, now: datetime, required: Collection[str] = ()
 ) -> Iterator[Table]:
     """Open the file of an upload as a table; raises UnreadableFileError."""
     if not is_ours(upload):
-        with open_table(upload.path, encoding=encoding) as found:
-            table = as_preset(found, upload.kind, upload.options.get("format", ""))
-            table.require(required)
+        with open_table(upload.path, encoding=encoding, required=required) as table:
             yield table
         return
     with unsealed(upload.uuid, actor=f"upload:{upload.uuid}", now=now) as stream:
-        found = table_in(stream, n_bytes=stream.n_bytes, encoding=encoding)
-        table = as_preset(found, upload.kind, upload.options.get("format", ""))
+        table = Table(stream, n_bytes=stream.n_bytes, encoding=encoding)
         table.require(required)
         yield table
 
@@ -298,7 +259,7 @@ def discard(upload: Upload) -> None:
 
 
 def discard_old(now: datetime) -> int:
-    """Delete the copies that are nearly a day old, imported or not, and return how many.
+    """Delete the copies that are a day old, imported or not, and return how many.
 
     So go the files that were held for a look at their columns and never brought in.
     """

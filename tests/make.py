@@ -11,8 +11,7 @@ from campaigns import approvals
 from campaigns.models import Campaign, Delivery, Template, Variant
 from privacy import doors
 from privacy.models import ApiKey, Consent, Shop, Source, Staff, Subject
-from profiles import carts
-from profiles.models import Cart, Customer, Order, OrderLine, Refund, Segment
+from profiles.models import Customer, Order, OrderLine, Refund, Segment
 from profiles.uploads import Incoming
 from recommendations.models import Product
 
@@ -105,15 +104,6 @@ def order(
         )
         for n, (product_id, category, quantity, price) in enumerate(items)
     )
-    return made
-
-
-def cart(of: Customer | None, cart_id: str, *items: tuple[str, int, int], **columns: Any) -> Cart:
-    """Make a cart of items: (product id, quantity, unit price in minor units)."""
-    made = Cart(cart_id=cart_id, customer=of, source=source(), currency="EUR", **columns)
-    made.opened_at = made.changed_at = NOW
-    carts.state(made, [carts.Item(*item) for item in items], at=NOW)
-    carts.save([made])
     return made
 
 

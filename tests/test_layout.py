@@ -23,7 +23,7 @@ BANNED_NAMES = {
     "base_utils",
 }
 TOP_LEVEL = {
-    ".ci", ".dockerignore", ".gitattributes", ".gitignore", ".pre-commit-config.yaml",
+    ".ci", ".git", ".gitattributes", ".gitignore", ".pre-commit-config.yaml",
     "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "Makefile", "README.md",
     "benchmarks", "campaigns", "compose.yaml", "config", "Containerfile", "docs", "inference",
     "jobs", "locale", "manage.py", "privacy", "profiles", "pyproject.toml", "recommendations",
@@ -83,22 +83,9 @@ def test_the_top_level_holds_only_what_the_design_names() -> None:
 
 def test_settings_stay_one_short_file() -> None:
     text = (ROOT / "config" / "settings.py").read_text(encoding="utf-8")
-    reads = re.findall(r"\benv\.[a-z_]+\(\s*\"[A-Z_]+\"", text)
+    reads = re.findall(r"\benv\.(?:text|flag|number|items)\(", text)
     assert len(text.splitlines()) <= MAX_SETTINGS_LINES
-    assert 10 < len(reads) <= MAX_ENV_READS
-
-
-def test_settings_are_read_in_the_settings_file_alone() -> None:
-    # Elsewhere the environment is only handed on to a child, or asked whether a name is set.
-    reading = re.compile(r"\bgetenv\(|\benviron(?:\[|\.get\((?!\"DATABASE_URL\"\)))")
-    readers = [
-        f"{path.relative_to(ROOT)}: {line.strip()}"
-        for path in sources(*APPS)
-        if path != ROOT / "config" / "env.py"
-        for line in path.read_text(encoding="utf-8").splitlines()
-        if reading.search(line)
-    ]
-    assert readers == []
+    assert len(reads) <= MAX_ENV_READS
 
 
 def test_models_of_other_apps_are_imported_not_looked_up() -> None:
@@ -108,27 +95,6 @@ def test_models_of_other_apps_are_imported_not_looked_up() -> None:
         if re.search(r"\bapps\.get_model\(", path.read_text(encoding="utf-8"))
     ]
     assert lookups == []
-
-
-def test_a_migration_imports_django_and_nothing_of_ours() -> None:
-    # A module that a migration imports changes; the migration must do what it did when written.
-    allowed = {"__future__", "collections", "datetime", "django", "json", "typing", "uuid"}
-    written = [path for app in APPS for path in (ROOT / app).glob("migrations/*.py")]
-    imported = {
-        f"{path.relative_to(ROOT)}: {name}"
-        for path in written
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        for name in names_imported(node)
-        if name.split(".")[0] not in allowed
-    }
-    assert len(written) > len(APPS)
-    assert imported == set()
-
-
-def names_imported(node: ast.AST) -> list[str]:
-    if isinstance(node, ast.ImportFrom):
-        return ["." * node.level + (node.module or "")]
-    return [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
 
 
 def test_our_own_code_is_never_patched() -> None:

@@ -78,19 +78,12 @@ def suppressions(n: int) -> None:
         )
 
 
-def carts(n: int) -> None:
-    for number in range(n):
-        make.cart(make.customer(f"b{number}-{n}"), f"cart-{number}-{n}", ("tv", 1, 49_900))
-
-
 LISTS: dict[str, Callable[[int], None]] = {
     "/admin/profiles/customer/": customers,
     "/admin/campaigns/campaign/": campaigns,
     "/admin/profiles/segment/": segments,
-    "/admin/profiles/cart/": carts,
     "/admin/recommendations/product/": products,
     "/admin/profiles/upload/": uploads,
-    "/admin/profiles/cleaningstate/": uploads,
     "/admin/jobs/job/": jobs,
     "/admin/privacy/consententry/": consents,
     "/admin/privacy/suppression/": suppressions,

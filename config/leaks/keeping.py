@@ -91,10 +91,9 @@ def _mail(sweep: Sweep) -> None:
 
 def _cache(sweep: Sweep) -> None:
     """Local memory by its dictionary; Redis as a whole, where queues lie too."""
-    if not settings.REDIS_URL:
-        for key, value in caches["default"]._cache.items():  # type: ignore[attr-defined]  # noqa: SLF001 - there is no public list of it
-            sweep.look("cache", key, value if isinstance(value, bytes) else pickle.dumps(value))
-    else:
+    for key, value in getattr(caches["default"], "_cache", {}).items():
+        sweep.look("cache", key, value if isinstance(value, bytes) else pickle.dumps(value))
+    if settings.REDIS_URL:
         import redis  # noqa: PLC0415 -- only where there is one
 
         server = redis.Redis.from_url(settings.REDIS_URL)

@@ -46,13 +46,6 @@ def visitor() -> Client:
     return Client(raise_request_exception=False, headers={"host": settings.ALLOWED_HOSTS[0]})
 
 
-def look_at(sweep: Sweep, surface: str, place: str, answer: Any) -> None:
-    sweep.shown[surface] += answer.status_code == HTTPStatus.OK
-    if answer.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        sweep.failed.append(place)
-    sweep.look(surface, place, _whole(answer))
-
-
 def _whole(answer: Any) -> bytes:
     head = "\n".join(f"{name}: {value}" for name, value in answer.items())
     return head.encode() + b"\n\n" + bytes(answer.getvalue())
@@ -116,7 +109,9 @@ def walk_api(sweep: Sweep, keys: dict[str, str]) -> None:
                 continue
             path = "/" + re.sub(r"<(?:\w+:)?(\w+)>", lambda m: values.get(m[1], "x"), route)
             answer: Any = visitor().get(path, headers=headers)
-            look_at(sweep, f"API: {kind}", path, answer)
+            surface = f"API: {kind}"
+            sweep.shown[surface] += answer.status_code == HTTPStatus.OK
+            sweep.look(surface, path, _whole(answer))
 
 
 def _routes(patterns: URLResolver, before: str = "") -> Iterator[str]:

@@ -6,20 +6,16 @@ one, set when the value is set: by the time one field is saved, others already w
 """
 
 from privacy.fields.base import MaskedValueError, SealedField
-from privacy.fields.clear import ClearClass
-from privacy.fields.columns import Columns, reveal_columns
+from privacy.fields.columns import reveal_columns
 from privacy.fields.kinds import (
     SealedDateField,
     SealedEmailField,
     SealedPhoneField,
     SealedTextField,
 )
-from privacy.fields.rows import SealedModel, SealedQuerySet, sealed_field, sealed_fields, with_tags
-from privacy.fields.twins import ValueTakenError
+from privacy.fields.rows import SealedModel, SealedQuerySet, sealed_fields, with_tags
 
 __all__ = [
-    "ClearClass",
-    "Columns",
     "MaskedValueError",
     "SealedDateField",
     "SealedEmailField",
@@ -28,9 +24,7 @@ __all__ = [
     "SealedPhoneField",
     "SealedQuerySet",
     "SealedTextField",
-    "ValueTakenError",
     "reveal_columns",
-    "sealed_field",
     "sealed_fields",
     "with_tags",
 ]

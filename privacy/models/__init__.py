@@ -1,7 +1,7 @@
 from privacy.models.api_key import ApiKey, ApiKeyQuerySet
 from privacy.models.audit import AuditEntry
 from privacy.models.consent import Channel, Consent, ConsentEntry, OptIn
-from privacy.models.erasure import Disclosure, Erasure, LedgerEntry, Recipient, RecipientNotice
+from privacy.models.erasure import Erasure, LedgerEntry, Recipient, RecipientNotice
 from privacy.models.purpose import PurposeRecord, UseCount, UseRule
 from privacy.models.reply import Reply
 from privacy.models.request import Letter, PrivacyRequest, SubjectExport
@@ -21,7 +21,6 @@ __all__ = [
     "Channel",
     "Consent",
     "ConsentEntry",
-    "Disclosure",
     "Erasure",
     "Keyring",
     "LedgerEntry",

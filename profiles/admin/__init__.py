@@ -1,3 +1,3 @@
-from profiles.admin import carts, customers, personas, quality, rates, segments, uploads
+from profiles.admin import customers, personas, segments, uploads
 
-__all__ = ["carts", "customers", "personas", "quality", "rates", "segments", "uploads"]
+__all__ = ["customers", "personas", "segments", "uploads"]

@@ -28,9 +28,7 @@ class CustomerAdmin(ViewOnlyAdmin[Customer]):
     list_display = ["external_id", "name", "mail", "locale", "city", "persona"]
     list_filter = ["gender", "country"]
     search_fields = ["external_id"]
-    search_help_text = gettext_lazy(
-        "Exact customer id, e-mail or phone, or the last four digits of a phone"
-    )
+    search_help_text = gettext_lazy("Exact customer id, e-mail or phone")
     list_select_related = ["subject", "traits__persona"]
     ordering = ["pk"]
     show_full_result_count = False
@@ -76,7 +74,7 @@ def _exactly(term: str) -> Q:
     if "@" in term:
         found |= Q(email=term)
     if term.lstrip("+").replace(" ", "").isdigit():
-        found |= Q(phone=term) | Q(phone__last_four=term)
+        found |= Q(phone=term)
     return found
 
 
@@ -85,8 +83,7 @@ def customer_page(request: HttpRequest, pk: int) -> HttpResponse:
     if not request.user.has_perm("profiles.view_customer"):
         raise Http404
     customer = get_object_or_404(Customer.objects.select_related("subject"), pk=pk)
-    found = CustomerTraits.objects.of_buyers().filter(pk=pk).select_related("persona__run").first()
-    traits = found.seen_from(timezone.now()) if found else None
+    traits = CustomerTraits.objects.filter(pk=pk).select_related("persona__run").first()
     context = {
         **admin.site.each_context(request),
         **_facts(customer, traits),

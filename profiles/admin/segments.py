@@ -20,7 +20,7 @@ from django.utils.translation import gettext_lazy as _
 from privacy.admin.viewing import ThemedAdmin, shop_of
 from privacy.models import Shop
 from privacy.problems import DomainError
-from profiles import segment_fields, segment_rules, segmentation
+from profiles import segmentation
 from profiles.models import Customer, Segment
 from profiles.money import exponent
 
@@ -49,12 +49,8 @@ class RuleWidget(forms.Textarea):
             "exponent": exponent(Shop.current().currency),
             "fields": [
                 asdict(card)
-                | {
-                    "known": segment_fields.known_values(card.name)
-                    if card.name in FREE_TEXT
-                    else []
-                }
-                for card in segment_fields.fields(language)
+                | {"known": segmentation.known_values(card.name) if card.name in FREE_TEXT else []}
+                for card in segmentation.fields(language)
             ],
             "words": _words(),
         }
@@ -124,10 +120,10 @@ class SegmentForm(forms.ModelForm[Segment]):
     def clean_rule(self) -> dict[str, Any]:
         rule: dict[str, Any] = self.cleaned_data["rule"]
         try:
-            segment_rules.checked(rule, of=str(self.instance.uuid))
-            return segment_rules.stored(rule)
+            segmentation.parsed(rule)
         except DomainError as error:
             raise ValidationError(f"{error.pointer}: {error.detail}") from error
+        return rule
 
 
 @admin.register(Segment)

@@ -22,30 +22,20 @@ from jobs.models import Job
 from privacy.admin.viewing import ViewOnlyAdmin
 from privacy.models import Shop, Staff
 from privacy.problems import DomainError
-from profiles import asking, rejects, tallies, undoing, uploads
-from profiles.formats import CSV, ONLINE_RETAIL
+from profiles import asking, rejects, tallies, uploads
+from profiles.formats import ONLINE_RETAIL
 from profiles.models import Upload
 from profiles.receiving import SealedUpload
 from profiles.uploads import Preview
 
 HELD = "held-"
-FORMAT_NAMES = {
-    ONLINE_RETAIL: "Online Retail",
-    "shopify": "Shopify",
-    "woocommerce": "WooCommerce",
-    "klaviyo": "Klaviyo",
-    "mautic": "Mautic",
-}
-MENDABLE = {"columns_missing", "header_lies"}  # by choosing other columns
 
 
 class FileForm(forms.Form):
     kind = forms.ChoiceField(label=gettext_lazy("What is in it"), choices=Upload.Kind.choices)
     file = forms.FileField(
         label=gettext_lazy("File"),
-        help_text=gettext_lazy(
-            "CSV or JSON lines, plain or gzipped, up to 1 GiB; or an Excel workbook (.xlsx) up to 128 MiB."
-        ),
+        help_text=gettext_lazy("CSV, plain or gzipped, up to 1 GiB."),
         # The theme's script looks for a text box of its own beside every plain file input.
         widget=UnfoldAdminFileFieldWidget,
     )
@@ -131,9 +121,9 @@ def columns_page(request: HttpRequest, held: UUID) -> HttpResponse:
         "told": told,
         "preview": found,
         "options": options,
-        "known_format": FORMAT_NAMES.get(found.format, ""),
+        "is_known_format": found.format == ONLINE_RETAIL,
         "fields": _fields(kind, found, request.POST),
-        "is_blocked": any(problem.code not in MENDABLE for problem in found.problems),
+        "is_blocked": any(problem.code != "columns_missing" for problem in found.problems),
     }
     return render(request, "profiles/upload_columns.html", context)
 
@@ -160,15 +150,12 @@ def _start(
     kind = told["kind"]
     mapping = {name: column for name, _must, column in _fields(kind, found, request.POST) if column}
     asked: dict[str, Any] = {"columns": mapping}
+    if kind == Upload.Kind.CONSENTS:
+        asked["preview"] = True  # what the rows would do is looked at before they do it
     if options is not None:
         asked = {**options.cleaned_data, "format": found.format}
-        if found.format == CSV:
+        if found.format != ONLINE_RETAIL:
             asked["columns"] = mapping
-    elif found.format != CSV:
-        asked = {"format": found.format}
-    # What the rows would do is looked at first; consents cannot be brought in without.
-    if kind == Upload.Kind.CONSENTS or "at-once" not in request.POST:
-        asked["preview"] = True
     staff = request.user if isinstance(request.user, Staff) else None
     try:
         stored = uploads.store(held, kind, asked, staff, filename=told["name"], now=timezone.now())
@@ -183,33 +170,34 @@ def upload_page(request: HttpRequest, pk: int) -> HttpResponse:
     _require(request, "profiles.view_upload")
     upload = get_object_or_404(Upload, pk=pk)
     job = Job.objects.filter(uuid=upload.job_uuid).first() if upload.job_uuid else None
-    is_preview = bool(upload.options.get("preview")) and upload.finished_at is not None
     context = {
         **admin.site.each_context(request),
         "title": upload.filename,
         "upload": upload,
         "job": job,
-        "is_preview": is_preview,
-        "is_ledger": upload.kind == Upload.Kind.CONSENTS,
-        "may_undo": undoing.is_undoable(upload) and request.user.has_perm("profiles.add_upload"),
+        "is_preview": bool(upload.options.get("preview")) and upload.finished_at is not None,
+        "may_undo": _is_undoable(upload) and request.user.has_perm("profiles.add_upload"),
         "is_moving": job is not None and job.state in {Job.State.QUEUED, Job.State.RUNNING},
         "counts": [
-            (tallies.ALL_LABELS[name], n)
+            (tallies.PEOPLE_LABELS.get(name, name), n)
             for name, n in (upload.summary.get("counts") or {}).items()
-            if name in tallies.ALL_LABELS
         ],
-        "reasons": sorted((upload.summary.get("reasons") or {}).items(), key=lambda one: -one[1]),
-        "buckets": [] if is_preview else _buckets(upload),
+        "buckets": _buckets(upload),
         "has_rejects": upload.n_rejected > 0 and rejects.path_of(upload).exists(),
     }
     return render(request, "profiles/upload.html", context)
 
 
+def _is_undoable(upload: Upload) -> bool:
+    done = upload.finished_at is not None and not upload.options.get("preview")
+    return done and upload.kind == Upload.Kind.CONSENTS and "n_retracted" not in upload.summary
+
+
 @require_POST
 def real_action(request: HttpRequest, pk: int) -> HttpResponse:
-    """Bring the rows of a preview in."""
+    """Bring the consents of a preview in."""
     _require(request, "profiles.add_upload")
-    upload = get_object_or_404(Upload, pk=pk)
+    upload = get_object_or_404(Upload, pk=pk, kind=Upload.Kind.CONSENTS)
     if upload.options.get("preview") and upload.finished_at is not None:
         asking.ask_for_real(upload, timezone.now())
     return redirect("admin:profiles_upload_change", pk)
@@ -217,10 +205,10 @@ def real_action(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 def undo_action(request: HttpRequest, pk: int) -> HttpResponse:
-    """Take an import back."""
+    """Take an import of consents back."""
     _require(request, "profiles.add_upload")
-    upload = get_object_or_404(Upload, pk=pk)
-    if undoing.is_undoable(upload):
+    upload = get_object_or_404(Upload, pk=pk, kind=Upload.Kind.CONSENTS)
+    if _is_undoable(upload):
         asking.ask_for_undo(upload, timezone.now())
         messages.success(request, _("The import is being taken back; see the jobs."))
     return redirect("admin:profiles_upload_change", pk)

@@ -166,9 +166,7 @@ class OrderBatchView(APIView):
 
 def _told(order: Order) -> Response:
     """The order with its lines as they were stated, one after the other."""
-    prefetch_related_objects(
-        [order], Prefetch("lines", OrderLine.objects.order_by("position", "pk"))
-    )
+    prefetch_related_objects([order], Prefetch("lines", OrderLine.objects.order_by("pk")))
     return Response(OrderSerializer(order, context={"currency": order.currency}).data)
 
 

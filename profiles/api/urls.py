@@ -1,6 +1,6 @@
 from django.urls import path
 
-from profiles.api import carts, customers, events, orders
+from profiles.api import customers, events, orders
 
 CALLS = {
     "track": "t",
@@ -18,9 +18,6 @@ urlpatterns = [
     path("projects/<str:write_key>/settings", events.project_settings, name="project-settings"),
     path("orders/batch", orders.OrderBatchView.as_view(), name="orders-batch"),
     path("orders/<str:number>", orders.OrderView.as_view(), name="order"),
-    path("carts/restore/<str:token>", carts.RestoreView.as_view(), name="cart-restore"),
-    path("carts/<str:cart_id>", carts.CartView.as_view(), name="cart"),
-    path("carts/<str:cart_id>/restore-token", carts.TokenView.as_view(), name="cart-token"),
     path("customers/<str:external_id>", customers.CustomerView.as_view(), name="customer"),
     path("customers/<str:external_id>/consents", customers.ConsentsView.as_view(), name="consents"),
 ]

@@ -1,27 +1,15 @@
-from profiles.models.cart import Cart, CartLine, CartToken
 from profiles.models.customer import Customer, CustomerQuerySet
 from profiles.models.event import Event, EventKey, EventStaging, EventVerdict
 from profiles.models.identity import Identity
-from profiles.models.norm import CategoryNorm, CustomerChange, ProductFact, TraitBuild
-from profiles.models.order import Order, OrderLine, Refund, ToldRefund
+from profiles.models.order import Order, OrderLine, Refund
 from profiles.models.persona import ClusteringRun, Persona
-from profiles.models.quality import CleaningState, Quality
-from profiles.models.rate import Rate
 from profiles.models.segment import Segment
-from profiles.models.static_list import StaticList, StaticListMember
 from profiles.models.trait import CustomerTraits
 from profiles.models.upload import StagedLine, Upload
-from profiles.models.upload_change import UploadChange
 
 __all__ = [
-    "Cart",
-    "CartLine",
-    "CartToken",
-    "CategoryNorm",
-    "CleaningState",
     "ClusteringRun",
     "Customer",
-    "CustomerChange",
     "CustomerQuerySet",
     "CustomerTraits",
     "Event",
@@ -32,16 +20,8 @@ __all__ = [
     "Order",
     "OrderLine",
     "Persona",
-    "ProductFact",
-    "Quality",
-    "Rate",
     "Refund",
     "Segment",
     "StagedLine",
-    "StaticList",
-    "StaticListMember",
-    "ToldRefund",
-    "TraitBuild",
     "Upload",
-    "UploadChange",
 ]

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import ClassVar
 from uuid import uuid4
 
@@ -10,7 +9,6 @@ from django.utils.translation import gettext_lazy as _
 
 from privacy import purposes
 from privacy.fields import (
-    ClearClass,
     SealedDateField,
     SealedEmailField,
     SealedModel,
@@ -36,7 +34,6 @@ class CustomerQuerySet(SealedQuerySet["Customer"]):
         """
         allowed = self.filter(purposes.may_use(name, channel=channel))
         channel = purposes.find(name).channel(channel)
-        allowed.found_for = name
         if (tag := ADDRESS_TAGS.get(channel or "")) is None:
             return allowed
         suppressed = Suppression.objects.filter(channel=channel, address_tag=OuterRef(tag))
@@ -51,17 +48,6 @@ class Customer(SealedModel):
     """
 
     sealed_label: ClassVar[str] = "customer"
-    clear_classes: ClassVar[Mapping[str, ClearClass]] = {
-        "external_id": ClearClass.PSEUDONYM,
-        "locale": ClearClass.LANGUAGE,
-        "country": ClearClass.PLACE,
-        "time_zone": ClearClass.PLACE,
-        "city": ClearClass.PLACE,
-        "birth_year": ClearClass.AGE,
-        "gender": ClearClass.GENDER,
-        "occupation": ClearClass.OCCUPATION,
-        "imported_digest": ClearClass.TECHNICAL,
-    }
 
     class Gender(models.TextChoices):
         FEMALE = "female", _("Female")

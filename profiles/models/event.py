@@ -3,8 +3,6 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from profiles.models.quality import Quality
-
 # What these tell of is money: it counts once a secret key vouches for it.
 ORDER_EVENTS = ("Order Completed", "Order Updated", "Order Cancelled", "Order Refunded")
 
@@ -47,9 +45,6 @@ class Event(models.Model):
     properties = models.JSONField(_("properties"), default=dict)
     context = models.JSONField(_("context"), default=dict)
     is_confirmed = models.BooleanField(_("vouched for by a secret key"), default=True)
-    quality = models.CharField(
-        _("quality"), max_length=10, choices=Quality.choices, blank=True, db_default=""
-    )
     happened_at = models.DateTimeField(_("happened at"))
     received_at = models.DateTimeField(_("received at"))
 
@@ -64,10 +59,6 @@ class Event(models.Model):
                 fields=["anonymous_id"],
                 name="event_of_stranger",
                 condition=models.Q(customer__isnull=True),
-            ),
-            # What cleaning marked.
-            models.Index(
-                fields=["quality"], name="event_marked", condition=models.Q(quality__gt="")
             ),
             # Orders told by a browser or an app, for the secret key that confirms them.
             models.Index(

@@ -26,7 +26,6 @@ from privacy.providers import FileProvider
 from profiles import uploads
 from profiles.models import Customer, EventStaging
 from tests import make
-from tests.faults.installation import installation
 from tests.profiles.calls import identify, post
 from tests.profiles.test_orders_api import call
 from tests.profiles.test_upload_pages import send
@@ -197,43 +196,6 @@ def test_what_sqlite_refuses_is_told_with_its_remedy(
     outage = outage_of(refused.value)
     assert outage is not None
     assert outage.told.startswith(f"The database cannot be used: {line}")
-
-
-@pytest.mark.parametrize("what", ["keystore", "default"])
-def test_a_database_file_that_was_overwritten_is_told(what: str, tmp_path: Path) -> None:
-    """Run as processes: the suite's own databases are better left whole."""
-    given = {"DATABASE_URL", "KEYSTORE_DATABASE_URL", "REDIS_URL"}
-    environ = {name: value for name, value in os.environ.items() if name not in given}
-    with installation(tmp_path) as made:
-        for alias in ("default", "keystore"):
-            assert made.manage("migrate", "--database", alias).returncode == 0
-        name = {"keystore": "keystore.sqlite3", "default": "candor.sqlite3"}[what]
-        (tmp_path / name).write_bytes(os.urandom(8192))
-        (tmp_path / f"{name}-wal").unlink(missing_ok=True)
-        ended = subprocess.run(
-            [sys.executable, "-c", DAMAGED], cwd=ROOT, env=environ | made.environ,
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
-
-    assert ended.returncode == 0, ended.stderr
-    assert ended.stdout.split() == {
-        "keystore": ["KeyUnavailableError", "keys_unavailable"],
-        "default": ["DatabaseError", "database_unavailable"],
-    }[what]  # fmt: skip
-
-
-DAMAGED = """
-import django; django.setup()
-from config.outages import outage_of
-from privacy.keystore import keystore
-from privacy.models import Staff
-try:
-    keystore.installation(); Staff.objects.exists()
-except Exception as error:
-    found = outage_of(error)
-    assert "damaged" in found.told and "backup" in found.told, found
-    print(type(error).__name__, found.code)
-"""
 
 
 def ask(where: str, query: str) -> None:

@@ -14,12 +14,6 @@ from privacy.fields import sealed_fields
 ROOT = Path(__file__).parents[2]
 APPS = ("campaigns", "config", "jobs", "privacy", "profiles", "recommendations")
 OPENERS = {"reveal", "reveal_columns"}
-# What opens without asking anybody, and who may call it: for masks, and to tell values apart.
-UNGUARDED = {
-    "plain_of": {"privacy/sealed.py", "privacy/fields/base.py"},
-    "holds": {"profiles/enrolling.py", "profiles/holdings.py"},
-    "open_many": {"privacy/fields/columns.py"},
-}
 # What opens values without a purpose of its own: the field's own machinery.
 MACHINERY = {"privacy/sealed.py", "privacy/fields/columns.py"}
 # Who opens values, each inside a purpose.
@@ -34,17 +28,11 @@ OPENING = {
 # Who is called inside the purpose of `privacy/subject_export.py`.
 CALLED_INSIDE = {"profiles/sections.py"}
 # Who names a table with sealed columns in SQL of its own; none of them names such a column.
-# `row_changes` and `undoing` carry ciphertexts of a row into its record of change and back into
-# the same row, unopened; all others read ids only.
 SQL_ON_SEALED_TABLES = {
-    "profiles/cart_events.py",
     "profiles/identities.py",
     "profiles/merging.py",
-    "profiles/order_events.py",
     "profiles/refunds.py",
-    "profiles/row_changes.py",
     "profiles/settling.py",
-    "profiles/undoing.py",
 }
 RAW_SQL = {"raw", "extra", "RawSQL"}
 
@@ -109,17 +97,6 @@ def test_values_open_only_in_the_modules_that_are_listed() -> None:
     opening = {where for where, tree in modules() if any(True for _ in opened(tree))}
 
     assert opening - MACHINERY == OPENING
-
-
-def test_nobody_else_opens_values_past_the_gate() -> None:
-    for opener, allowed in UNGUARDED.items():
-        assert {where for where, tree in modules() if opener in called_on_fields(tree)} == allowed
-
-
-def called_on_fields(tree: ast.AST) -> set[str]:
-    """The names of methods called, those of the finder of free text aside."""
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
-    return {name(call) for call in calls if not ast.unparse(call.func).startswith("finder.")}
 
 
 def test_no_sql_of_our_own_reads_sealed_columns() -> None:

@@ -98,8 +98,7 @@ def test_cancelled_orders_other_currencies_and_guests_do_not_count() -> None:
     make.order(ann, ("tv", "", 1, 100), days_ago=3, currency="USD")
     make.order(None, ("tv", "", 1, 100), days_ago=3)
 
-    assert featuring.build_traits(NOW) == 1
-    assert (only().n_orders, only().revenue_minor, only().recency_days) == (0, 0, None)
+    assert featuring.build_traits(NOW) == 0
 
 
 @pytest.mark.parametrize(
@@ -135,5 +134,4 @@ def test_ranges_of_customers_leave_nobody_out() -> None:
         make.order(make.customer(), ("tv", "", 1, 100), days_ago=3)
     make.customer()
 
-    assert featuring.build_traits(NOW, per_step=2) == 8
-    assert CustomerTraits.objects.of_buyers().count() == 7
+    assert featuring.build_traits(NOW, per_step=2) == 7

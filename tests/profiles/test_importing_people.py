@@ -232,9 +232,9 @@ def test_a_killed_import_of_a_sealed_file_goes_on_behind_its_last_step() -> None
     rows = "".join(
         f"{n},Ann,{'bad' if n % 7 == 0 else f'a{n}@example.com'},,,,\n" for n in range(45)
     )
+    form = importing_people.customers()
     held = make.held(f"{HEAD}{rows}".encode())
     upload = uploads.store(held, Upload.Kind.CUSTOMERS, {}, None, filename="c.csv", now=NOW)
-    form = importing_people.customers(upload)
     n_steps = 0
 
     def insert(rows: Any, now: Any) -> Any:

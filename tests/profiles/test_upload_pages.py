@@ -52,8 +52,7 @@ def test_a_file_goes_from_the_browser_to_the_import_and_never_lies_open(browser:
     assert b"ann" not in sealed
     looked = browser.get(columns)
     assert "xxx xxx" in looked.content.decode()
-    mapped = {f"map-{k}": v for k, v in looked.context["preview"].mapping.items()}
-    browser.post(columns, mapped | {"at-once": "1"})
+    browser.post(columns, {f"map-{k}": v for k, v in looked.context["preview"].mapping.items()})
     job = running.run(Job.objects.get().pk, clock=timezone.now)
 
     assert job is not None
@@ -99,28 +98,3 @@ def test_a_file_beyond_the_limit_is_dropped_and_told_in_words() -> None:
     form = FileForm({"kind": "orders"}, MultiValueDict({"file": [sent]}))
 
     assert form.errors["file"] == ["The file is larger than 1 GiB."]
-
-
-def test_what_a_file_would_change_is_shown_before_it_is_brought_in_and_taken_back_after(
-    browser: Client,
-) -> None:
-    columns = send(browser, PEOPLE + b"c-9,Ben,no address\n")["Location"]
-    mapping = browser.get(columns).context["preview"].mapping
-    page = browser.post(columns, {f"map-{k}": v for k, v in mapping.items()})["Location"]
-    running.run(Job.objects.get().pk, clock=timezone.now)
-
-    told = browser.get(page)
-    assert dict(told.context["counts"])["Added"] == 3
-    assert told.context["reasons"] == [("email_invalid", 1)]
-    assert not Customer.objects.exists()
-    assert len(on_disk()) == 1
-
-    browser.post(page.replace("change", "real"))
-    running.run(Job.objects.latest("pk").pk, clock=timezone.now)
-    assert Customer.objects.count() == 3
-    assert on_disk() == []
-
-    browser.post(page.replace("change", "undo"))
-    running.run(Job.objects.latest("pk").pk, clock=timezone.now)
-    assert not Customer.objects.exists()
-    assert "3 changes" in browser.get(page).content.decode()

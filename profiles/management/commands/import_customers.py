@@ -6,6 +6,6 @@ from profiles.models import Upload
 
 
 class Command(ImportCommand):
-    help = "Bring in customers from a file; the same file again changes nothing."
+    help = "Bring in customers from a CSV file; the same file again changes nothing."
     kind = Upload.Kind.CUSTOMERS
     names = CUSTOMER_NAMES

@@ -70,7 +70,7 @@
       names.onchange = () => {
         const next = this.fields.get(names.value);
         Object.assign(node, { field: next.name, operator: next.operators[0][0], value: "" });
-        for (const key of Object.keys(node)) if (!["field", "operator", "value"].includes(key)) delete node[key];
+        delete node.within_days;
         this.draw();
       };
       const operators = choose(field.operators, node.operator, this.words.operator);
@@ -78,7 +78,6 @@
       const row = make("div", { className: "c-row c-rule" }, names, operators);
       if (!["null", "notNull"].includes(node.operator)) row.append(...this.value(field, node));
       if (field.takes_window) row.append(...this.window(node));
-      for (const [key, label] of field.keys) row.append(...this.key(key, label, node));
       row.append(this.remove(parent, node));
       return row;
     }
@@ -91,7 +90,7 @@
         return [select];
       }
       const factor = field.unit === "money" ? 10 ** Number(this.root.dataset.exponent) : field.unit === "share" ? 0.01 : 1;
-      const numeric = !["text", "choice", "product", "category", "consent", "persona", "brand", "event", "sealed", "segment", "list"].includes(field.kind);
+      const numeric = !["text", "choice", "product", "category", "consent", "persona"].includes(field.kind);
       const shown = (value) => (numeric && value !== "" ? String(Math.round((Number(value) / factor) * 1e6) / 1e6) : String(value));
       const stored = (value) => (numeric && value.trim() !== "" && !Number.isNaN(Number(value)) ? Number((Number(value) * factor).toFixed(6)) : value.trim());
       const input = make("input", {
@@ -107,15 +106,6 @@
       }
       input.oninput = () => { node.value = many ? input.value.split(",").map(stored) : stored(input.value); this.keep(); };
       return [input, make("span", { className: "c-quiet", textContent: field.unit ? this.words.units[field.unit] : "" })];
-    }
-
-    key(key, label, node) {
-      const input = make("input", { type: "text", size: key === "within_hours" ? 5 : 14, ariaLabel: label, value: node[key] ?? "" });
-      input.oninput = () => {
-        if (input.value.trim()) node[key] = input.value.trim(); else delete node[key];
-        this.keep();
-      };
-      return [make("span", { className: "c-quiet", textContent: label }), input];
     }
 
     window(node) {
