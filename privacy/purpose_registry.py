@@ -148,6 +148,13 @@ REGISTRY = {
             data_classes=_EVERY_CLASS | {"text"},
         ),
         Purpose(
+            "customer.merge",
+            _("Making two records of one person one"),
+            _CONTRACT,
+            _WITH_CUSTOMER,
+            data_classes=_EVERY_CLASS,
+        ),
+        Purpose(
             "import",
             _("Bringing in the shop's data"),
             _CONTRACT,

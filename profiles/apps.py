@@ -8,8 +8,10 @@ class ProfilesConfig(AppConfig):
 
     def ready(self) -> None:
         from privacy import purposes
-        from profiles import auditing, holdings, ordering, sections
+        from profiles import auditing, holdings, joining, ordering, registry, sections
 
+        panel = "profiles/identity_panel.html"
+        registry.customer_panel("profiles.identity", panel, joining.of_customer)
         auditing.declare()
         holdings.declare()
         sections.declare()

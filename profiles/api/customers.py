@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.shortcuts import get_object_or_404
+from django.http import Http404
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -14,7 +14,7 @@ from rest_framework.views import APIView
 
 from privacy.api.authentication import key_of
 from privacy.models import Channel, Consent, ConsentEntry
-from profiles import enrolling
+from profiles import enrolling, identifiers
 from profiles.api.identifiers import checked, refuse_personal
 from profiles.models import Customer
 
@@ -91,14 +91,20 @@ class ConsentsSerializer(serializers.Serializer[Any]):
     consents = ConsentSerializer(many=True, read_only=True)
 
 
+def known(external_id: str) -> Customer:
+    """The customer of an id in the address, also of one from before a merge; else Http404."""
+    if (customer := identifiers.find(checked(external_id))) is None:
+        raise Http404
+    return customer
+
+
 class CustomerView(APIView):
     required_scope = "customers"
 
     @extend_schema(operation_id="customer", summary="A customer", responses=CustomerSerializer)
     def get(self, _request: Request, external_id: str) -> Response:
         """Personal values are masked, whatever the key."""
-        customer = get_object_or_404(Customer, external_id=checked(external_id))
-        return Response(CustomerSerializer(customer).data)
+        return Response(CustomerSerializer(known(external_id)).data)
 
     @extend_schema(
         operation_id="put_customer",
@@ -126,7 +132,7 @@ class ConsentsView(APIView):
     def put(self, request: Request, external_id: str) -> Response:
         """Entries are added to a ledger; what happened last is in force."""
         now = timezone.now()
-        customer = get_object_or_404(Customer, external_id=checked(external_id))
+        customer = known(external_id)
         facts = DeclarationsSerializer(data=request.data)
         facts.is_valid(raise_exception=True)
         enrolling.declare(
