@@ -56,7 +56,7 @@ def test_no_setting_is_documented_that_nobody_reads() -> None:
 
 
 def test_every_error_code_is_documented() -> None:
-    pages = page("errors.md") + page("events.md") + page("commands.md")
+    pages = page("errors.md") + page("events.md") + page("commands.md") + page("../webhooks.md")
     codes = error_codes()
     assert {"address_invalid", "no_orders", "rule_ended", "file_damaged", "no_header"} <= codes
     assert sorted(code for code in codes if f"`{code}`" not in pages) == []
