@@ -17,6 +17,7 @@ from privacy.problems import DomainError
 from profiles import registering
 from profiles.bulk import again_if_overtaken
 from profiles.models import Cart, CartLine, CartToken, Identity, Order
+from profiles.statements import MAX_TOTAL_MINOR
 
 RESTS: Final = timedelta(hours=1)
 ORDERED_WITHIN: Final = timedelta(days=30)
@@ -51,6 +52,12 @@ class CartState:
     items: tuple[Item, ...]
     customer_id: str = ""
     anonymous_id: str = ""
+
+    def __post_init__(self) -> None:
+        """Raise DomainError `total_absurd` for more than an order can cost."""
+        if sum(item.quantity * item.unit_price_minor for item in self.items) > MAX_TOTAL_MINOR:
+            detail = _("The lines add up to more than an order can cost.")
+            raise DomainError("total_absurd", detail, pointer="/lines")
 
 
 def held(base: Sequence[dict[str, Any]], moves: Iterable[Sequence[Any]]) -> dict[str, Item]:

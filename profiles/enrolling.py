@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from django.db import transaction
@@ -31,8 +31,9 @@ def put(external_id: str, changes: Mapping[str, Any], *, now: datetime) -> Custo
     customer = Customer.objects.select_for_update().get(external_id=external_id)
     for name, value in changes.items():
         _set(customer, name, value)
-    if birth_date := changes.get("birth_date"):
-        customer.birth_year = birth_date.year
+    birth_date: date | None = changes.get("birth_date")
+    if "birth_date" in changes:
+        customer.birth_year = birth_date.year if birth_date else None
     _refuse_taken(customer, changes.get("email"))
     customer.save()
     if birth_date:

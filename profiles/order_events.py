@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from django.db import DataError, IntegrityError, transaction
 
 from privacy.models import Shop
+from privacy.problems import DomainError
 from profiles import ordering, registering
 from profiles.bulk import moment
 from profiles.models import EventVerdict, Order, ToldRefund
@@ -85,7 +86,7 @@ def take_orders(cursor: CursorWrapper, *, now: datetime) -> None:
                 refunds.setdefault(told.source_id, []).append((told, list(refunds_of(told))))
             else:
                 states.setdefault(told.source_id, []).append((told, order_of(told)))
-        except UnreadableOrderError:
+        except (UnreadableOrderError, DomainError):
             _note_unreadable(told, now)
     for source_id, stated in states.items():
         upsert = partial(

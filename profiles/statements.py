@@ -13,7 +13,12 @@ from datetime import UTC, datetime, timedelta
 from enum import IntEnum
 from typing import Any, Final, NamedTuple
 
+from django.utils.translation import gettext as _
+
+from privacy.problems import DomainError
 from profiles.models import Order
+
+MAX_TOTAL_MINOR: Final = 10**15
 
 
 class Strength(IntEnum):
@@ -76,6 +81,18 @@ class OrderState:
     refunds: tuple[RefundState, ...] = ()
     implied: frozenset[str] = frozenset()
     strength: Strength = Strength.STATED
+
+    def __post_init__(self) -> None:
+        """Raise DomainError `discount_absurd` or `total_absurd` for money that no order has."""
+        nets = [line.quantity * line.unit_price_minor - line.discount_minor for line in self.lines]
+        below = next((index for index, net in enumerate(nets) if net < 0), None)
+        pointer = "/discount" if below is None else f"/lines/{below}/discount"
+        if below is not None or (nets and self.discount_minor > sum(nets)):
+            detail = _("A discount cannot be more than what it is taken off.")
+            raise DomainError("discount_absurd", detail, pointer=pointer)
+        if sum(nets) > MAX_TOTAL_MINOR:
+            detail = _("The lines add up to more than an order can cost.")
+            raise DomainError("total_absurd", detail, pointer="/lines")
 
     def stated(self) -> dict[str, Any]:
         """What the statement says, by field; of the lines a digest."""

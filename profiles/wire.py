@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Any, Final
+from typing import Annotated, Any, Final
 from uuid import uuid4
 
 import msgspec
@@ -86,6 +86,12 @@ class RejectedError(Exception):
         self.code = code
 
 
+# What the OpenAPI document says of them; the limits themselves are checked below, event by event.
+ShortText = Annotated[str, msgspec.Meta(extra_json_schema={"maxLength": MAX_ID})]
+Name = Annotated[str, msgspec.Meta(extra_json_schema={"maxLength": MAX_NAME})]
+Moment = Annotated[datetime, msgspec.Meta(extra_json_schema={"format": "date-time"})]
+
+
 class Envelope(msgspec.Struct, rename="camel"):
     """What surrounds the events of one request; the events stay unread bytes."""
 
@@ -98,18 +104,18 @@ class Call(msgspec.Struct, rename="camel"):
     """One tracking call as clients send it."""
 
     type: str | None = None
-    message_id: str | None = None
-    user_id: str | int | None = None
-    anonymous_id: str | int | None = None
-    previous_id: str | int | None = None
-    group_id: str | int | None = None
-    event: str | None = None
-    name: str | None = None
+    message_id: ShortText | None = None
+    user_id: ShortText | int | None = None
+    anonymous_id: ShortText | int | None = None
+    previous_id: ShortText | int | None = None
+    group_id: ShortText | int | None = None
+    event: Name | None = None
+    name: Name | None = None
     category: str | None = None
     properties: dict[str, Any] | None = None
     traits: dict[str, Any] | None = None
     context: dict[str, Any] | None = None
-    timestamp: datetime | None = None
+    timestamp: Moment | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from typing import Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.plumbing import is_list_serializer
 
 from privacy.problems import MEDIA_TYPE
 
@@ -47,7 +48,7 @@ SCHEMES = {
 
 
 class ProblemSchema(AutoSchema):
-    """Names the scope that an operation asks of its key."""
+    """Names the scope that an operation asks of its key, and how long a list may be."""
 
     def get_description(self) -> str:  # type: ignore[override]
         scope = getattr(self.view, "required_scope", "")
@@ -55,6 +56,18 @@ class ProblemSchema(AutoSchema):
             scope += ":read" if self.method == "GET" else ":write"
         text = super().get_description()
         return f"{text}\n\nScope: `{scope}`.".strip() if scope else text
+
+    def _map_serializer_field(
+        self,
+        field: Any,
+        direction: Any,
+        bypass_extensions: bool = False,  # noqa: FBT001, FBT002 -- the base's
+    ) -> dict[str, Any]:
+        schema: dict[str, Any] = super()._map_serializer_field(field, direction, bypass_extensions)
+        if is_list_serializer(field) and direction == "request":
+            bounds = {"minItems": 0 if field.allow_empty else 1, "maxItems": field.max_length}
+            schema |= {name: bound for name, bound in bounds.items() if bound}
+        return schema
 
 
 class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]

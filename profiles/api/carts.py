@@ -9,7 +9,6 @@ from typing import Any
 from django.db.models import Prefetch, prefetch_related_objects
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
-from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -17,19 +16,22 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from privacy.api.authentication import key_of
+from privacy.api.fields import Text
 from profiles import carts
-from profiles.api.identifiers import CustomerId, checked
-from profiles.api.orders import CURRENCY, Amount
+from profiles.api.identifiers import CustomerId, checked, in_path
+from profiles.api.orders import Amount, Currency
 from profiles.carts import CartState, Item
 from profiles.models import Cart, CartLine
 from profiles.money import to_minor
 from profiles.parsing import MAX_QUANTITY
 
+CART = in_path("cart_id", "cart-77")
+
 
 class CartLineSerializer(serializers.Serializer[Any]):
-    productId = serializers.CharField(source="product_id", max_length=100)
-    title = serializers.CharField(max_length=200, required=False, default="", allow_blank=True)
-    category = serializers.CharField(max_length=100, required=False, default="", allow_blank=True)
+    productId = Text(source="product_id", max_length=100)
+    title = Text(max_length=200, required=False, default="", allow_blank=True)
+    category = Text(max_length=100, required=False, default="", allow_blank=True)
     quantity = serializers.IntegerField(min_value=1, max_value=MAX_QUANTITY)
     unitPrice = Amount(source="unit_price_minor", help_text="Of one, net of tax.")
 
@@ -37,12 +39,12 @@ class CartLineSerializer(serializers.Serializer[Any]):
 class CartSerializer(serializers.Serializer[Any]):
     id = serializers.CharField(source="cart_id", read_only=True)
     customerId = CustomerId(source="customer.external_id", allow_null=True, default=None)
-    anonymousId = serializers.CharField(
-        source="anonymous_id", max_length=200, default="", allow_blank=True
-    )
+    anonymousId = Text(source="anonymous_id", max_length=200, default="", allow_blank=True)
     state = serializers.ChoiceField(choices=Cart.State.choices, read_only=True)
-    currency = serializers.CharField(validators=[CURRENCY])
-    lines = CartLineSerializer(many=True, help_text="All of them; none empties the cart.")
+    currency = Currency()
+    lines = CartLineSerializer(
+        many=True, max_length=carts.MAX_LINES, help_text="All of them; none empties the cart."
+    )
     total = Amount(source="total_minor", read_only=True)
     updatedAt = serializers.DateTimeField(
         source="changed_at",
@@ -50,15 +52,9 @@ class CartSerializer(serializers.Serializer[Any]):
         help_text="When the cart came to this state; an older one that comes late is ignored.",
     )
     openedAt = serializers.DateTimeField(source="opened_at", read_only=True)
-    abandonedAt = serializers.DateTimeField(source="abandoned_at", read_only=True)
-    recoveredAt = serializers.DateTimeField(source="recovered_at", read_only=True)
-    orderedAt = serializers.DateTimeField(source="ordered_at", read_only=True)
-
-    def validate_lines(self, lines: list[Any]) -> list[Any]:
-        if len(lines) > carts.MAX_LINES:
-            detail = _("A cart has at most %(n)s lines.") % {"n": carts.MAX_LINES}
-            raise serializers.ValidationError(detail, "max_length")
-        return lines
+    abandonedAt = serializers.DateTimeField(source="abandoned_at", read_only=True, allow_null=True)
+    recoveredAt = serializers.DateTimeField(source="recovered_at", read_only=True, allow_null=True)
+    orderedAt = serializers.DateTimeField(source="ordered_at", read_only=True, allow_null=True)
 
 
 class TokenSerializer(serializers.Serializer[Any]):
@@ -69,13 +65,16 @@ class TokenSerializer(serializers.Serializer[Any]):
 class CartView(APIView):
     required_scope = "orders"
 
-    @extend_schema(operation_id="cart", summary="A cart", responses=CartSerializer)
+    @extend_schema(
+        operation_id="cart", summary="A cart", parameters=[CART], responses=CartSerializer
+    )
     def get(self, _request: Request, cart_id: str) -> Response:
         return _told(_cart(cart_id))
 
     @extend_schema(
         operation_id="put_cart",
         summary="State a cart",
+        parameters=[CART],
         request=CartSerializer,
         responses=CartSerializer,
     )
@@ -96,6 +95,7 @@ class TokenView(APIView):
     @extend_schema(
         operation_id="issue_cart_token",
         summary="A token that brings a cart back",
+        parameters=[CART],
         request=None,
         responses=TokenSerializer,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 from django.shortcuts import get_object_or_404
@@ -13,10 +14,13 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from privacy.api.authentication import key_of
+from privacy.api.fields import Text
 from privacy.models import Channel, Consent, ConsentEntry
 from profiles import enrolling
-from profiles.api.identifiers import checked, refuse_personal
+from profiles.api.identifiers import checked, in_path, refuse_personal
 from profiles.models import Customer
+
+CUSTOMER = in_path("external_id", "C-1007")
 
 
 class ConsentSerializer(serializers.ModelSerializer[Consent]):
@@ -26,25 +30,32 @@ class ConsentSerializer(serializers.ModelSerializer[Consent]):
         read_only_fields = fields
 
 
+class Day(serializers.DateField):
+    """A date, or the empty text that takes it away."""
+
+    def to_internal_value(self, value: Any) -> date | None:
+        return None if value == "" else super().to_internal_value(value)
+
+
 class CustomerSerializer(serializers.Serializer[Any]):
     """Members that are left out stay as they are; null or an empty text takes a value away."""
 
     id = serializers.CharField(source="external_id", read_only=True)
-    email = serializers.CharField(
+    email = Text(
         max_length=254,
         allow_null=True,
         allow_blank=True,
         required=False,
         help_text="Read back masked.",
     )
-    phone = serializers.CharField(
+    phone = Text(
         max_length=40,
         allow_null=True,
         allow_blank=True,
         required=False,
         help_text="Read back masked.",
     )
-    fullName = serializers.CharField(
+    fullName = Text(
         source="full_name",
         max_length=200,
         allow_null=True,
@@ -52,7 +63,7 @@ class CustomerSerializer(serializers.Serializer[Any]):
         required=False,
         help_text="Read back masked.",
     )
-    birthDate = serializers.DateField(
+    birthDate = Day(
         source="birth_date",
         allow_null=True,
         required=False,
@@ -60,24 +71,22 @@ class CustomerSerializer(serializers.Serializer[Any]):
         help_text="Sealed but for its year.",
     )
     birthYear = serializers.IntegerField(source="birth_year", read_only=True, allow_null=True)
-    locale = serializers.CharField(max_length=12, allow_blank=True, required=False)
-    country = serializers.CharField(max_length=60, allow_blank=True, required=False)
-    city = serializers.CharField(max_length=100, allow_blank=True, required=False)
-    timeZone = serializers.CharField(
-        source="time_zone", max_length=64, allow_blank=True, required=False
-    )
+    locale = Text(max_length=12, allow_blank=True, required=False)
+    country = Text(max_length=60, allow_blank=True, required=False)
+    city = Text(max_length=100, allow_blank=True, required=False)
+    timeZone = Text(source="time_zone", max_length=64, allow_blank=True, required=False)
     gender = serializers.ChoiceField(
         choices=Customer.Gender.choices, allow_blank=True, required=False
     )
-    occupation = serializers.CharField(max_length=60, allow_blank=True, required=False)
+    occupation = Text(max_length=60, allow_blank=True, required=False)
     createdAt = serializers.DateTimeField(source="created_at", read_only=True)
 
 
 class DeclarationSerializer(serializers.Serializer[Any]):
-    purpose = serializers.CharField(max_length=64, help_text="For example campaign.email.")
+    purpose = Text(max_length=64, help_text="For example campaign.email.")
     channel = serializers.ChoiceField(choices=Channel.choices)
     state = serializers.ChoiceField(choices=ConsentEntry.State.choices)
-    wording = serializers.CharField(help_text="The words that were agreed to, in full.")
+    wording = Text(help_text="The words that were agreed to, in full.")
     happenedAt = serializers.DateTimeField(source="happened_at", required=False)
 
 
@@ -94,7 +103,12 @@ class ConsentsSerializer(serializers.Serializer[Any]):
 class CustomerView(APIView):
     required_scope = "customers"
 
-    @extend_schema(operation_id="customer", summary="A customer", responses=CustomerSerializer)
+    @extend_schema(
+        operation_id="customer",
+        summary="A customer",
+        parameters=[CUSTOMER],
+        responses=CustomerSerializer,
+    )
     def get(self, _request: Request, external_id: str) -> Response:
         """Personal values are masked, whatever the key."""
         customer = get_object_or_404(Customer, external_id=checked(external_id))
@@ -103,6 +117,7 @@ class CustomerView(APIView):
     @extend_schema(
         operation_id="put_customer",
         summary="Add or change a customer",
+        parameters=[CUSTOMER],
         request=CustomerSerializer,
         responses=CustomerSerializer,
     )
@@ -120,6 +135,7 @@ class ConsentsView(APIView):
     @extend_schema(
         operation_id="put_consents",
         summary="Record what a customer agreed to or took back",
+        parameters=[CUSTOMER],
         request=DeclarationsSerializer,
         responses=ConsentsSerializer,
     )

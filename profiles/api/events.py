@@ -121,7 +121,9 @@ def _take(request: HttpRequest, *, kind: str | None) -> HttpResponse:
 def _check_method(request: HttpRequest, method: str) -> None:
     if request.method != method:
         detail = _("Use the method %(method)s here.") % {"method": method}
-        raise DomainError("method_not_allowed", detail, status=HTTPStatus.METHOD_NOT_ALLOWED)
+        status = HTTPStatus.METHOD_NOT_ALLOWED
+        headers = {"Allow": f"{method}, OPTIONS"}
+        raise DomainError("method_not_allowed", detail, status=status, headers=headers)
 
 
 def _body(request: HttpRequest) -> bytes:

@@ -49,6 +49,18 @@ def test_members_left_out_stay_and_null_takes_away(client: Client) -> None:
     assert told["email"] is not None
 
 
+@pytest.mark.parametrize("nothing", [None, ""])
+def test_a_birth_date_that_is_taken_away_takes_its_year_along(
+    client: Client, nothing: str | None
+) -> None:
+    put(client, **ANN)
+
+    _status, told = put(client, birthDate=nothing)
+
+    assert told["birthYear"] is None
+    assert Customer.objects.get().birth_date is None
+
+
 @pytest.mark.parametrize(
     ("members", "status", "code", "pointer"),
     [

@@ -178,6 +178,12 @@ def test_an_unknown_key_is_refused_and_nothing_is_stored(client: Client) -> None
     assert not EventStaging.objects.exists()
 
 
+def test_no_key_at_all_is_an_unknown_one(client: Client) -> None:
+    answer = client.post("/v1/track", json.dumps(track()), content_type="application/json")
+
+    assert (answer.status_code, answer.json()["code"]) == (401, "invalid_key")
+
+
 @pytest.mark.parametrize("method", ["get", "put"])
 def test_other_methods_are_refused(client: Client, method: str) -> None:
     answer = getattr(client, method)("/v1/batch")

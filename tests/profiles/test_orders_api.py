@@ -134,7 +134,13 @@ def test_money_of_a_currency_without_cents_has_none(client: Client) -> None:
 @pytest.mark.parametrize(
     ("members", "pointer", "code"),
     [
-        ({"currency": "euro"}, "/currency", "validation_error"),
+        ({"currency": "euro"}, "/currency", "currency_unknown"),
+        ({"tax": 4.9}, "/tax", "validation_error"),
+        ({"discount": "210.00"}, "/discount", "discount_absurd"),
+        ({"lines": [LINES[0], LINES[1] | {"discount": "10.00"}]},
+         "/lines/1/discount", "discount_absurd"),
+        ({"lines": [{"productId": "x", "quantity": 1_000_000, "unitPrice": "100000000"}] * 11},
+         "/lines", "total_absurd"),
         ({"lines": []}, "/lines", "empty"),
         ({"lines": [LINES[0], {"productId": "x", "quantity": 0, "unitPrice": "1"}]},
          "/lines/1/quantity", "min_value"),
