@@ -22,6 +22,7 @@ def recurring(queues: Iterable[str]) -> dict[str, dict[str, Any]]:
         "clean": every(HOUR, "profiles.tasks.clean_hourly"),
         "sweep-carts": every(300, "profiles.tasks.sweep_carts"),
         "sign-audit": every(60, "privacy.tasks.sign_audit"),
+        "verify-audit": at(crontab(hour=3, minute=40), "privacy.tasks.verify_audit_nightly"),
         "keep-clocks": every(HOUR, "privacy.tasks.keep_clocks"),
         "attribute-orders": at(crontab(minute=10), "campaigns.tasks.attribute_hourly"),
         "apply-retention": at(crontab(hour=1, minute=30), "privacy.tasks.retain_nightly"),

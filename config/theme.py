@@ -7,7 +7,7 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.templatetags.static import static
-from django.urls import reverse_lazy
+from django.urls import reverse, reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
 _BASE = {
@@ -94,15 +94,28 @@ NAVIGATION = [
     {
         "title": _("Privacy"),
         "items": [
+            {
+                "title": _("Overview"),
+                "icon": "shield_person",
+                "link": reverse_lazy("privacy-home"),
+                "permission": _may("privacy.view_purposerecord"),
+                "active": lambda request: request.path == reverse("privacy-home"),
+            },
             _item(_("Requests"), "contact_mail", "privacy.privacyrequest"),
             _item(_("Erasures"), "delete_forever", "privacy.erasure"),
             _item(_("Purposes"), "rule", "privacy.purposerecord"),
             _item(_("Use rules"), "lock_person", "privacy.userule"),
-            _item(_("Consent ledger"), "how_to_reg", "privacy.consententry"),
+            _item(_("Consents"), "how_to_reg", "privacy.consententry"),
             _item(_("Suppressions"), "block", "privacy.suppression"),
             _item(_("Recipients of data"), "outgoing_mail", "privacy.recipient"),
             _item(_("Retention"), "auto_delete", "privacy.retentionperiod"),
-            _item(_("Audit log"), "policy", "privacy.auditentry"),
+            _item(_("Access log"), "policy", "privacy.auditentry"),
+            {
+                "title": _("Record of processing"),
+                "icon": "description",
+                "link": reverse_lazy("privacy-record"),
+                "permission": _may("privacy.view_purposerecord"),
+            },
             _item(_("Encryption keys"), "key", "privacy.rootkey"),
             {
                 "title": _("Fairness"),

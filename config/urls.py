@@ -15,6 +15,8 @@ from config.admin.checklist import hide_action
 from config.admin.demo import remove_page
 from config.admin.first_run import first_run_page
 from privacy.admin.fairness import fairness_page
+from privacy.admin.overview import privacy_home
+from privacy.admin.processing import record_file, record_page
 
 viewer = csp_replace(policy.VIEWERS)
 
@@ -26,6 +28,9 @@ urlpatterns = [
     path("admin/checklist/hide/", hide_action, name="hide-checklist"),
     path("admin/demo/remove/", remove_page, name="remove-demo"),
     path("admin/fairness/", fairness_page, name="fairness"),
+    path("admin/privacy/", privacy_home, name="privacy-home"),
+    path("admin/privacy/record/", record_page, name="privacy-record"),
+    path("admin/privacy/record.<str:form>", record_file, name="privacy-record-file"),
     path("admin/", admin.site.urls),
     path("demo/shop/", storefront.shop_page, name="storefront"),
     path("demo/shop/log/", storefront.log_page, name="storefront-log"),

@@ -21,13 +21,16 @@ from pathlib import Path
 from typing import IO
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 
+from jobs.models import Job
 from privacy import audit
 from privacy.audit import Fault
 from privacy.crypto import signing
 from privacy.keystore import keystore
 from privacy.models import AuditEntry
 
+JOB = "privacy.verify_audit"
 EVERY_ENTRIES = 1_000
 EVERY = timedelta(minutes=10)
 LONGEST_LINE = 4_096
@@ -137,6 +140,32 @@ def verify() -> Verdict:
     if bad is not None:
         return Verdict(n_entries, n_good, *bad)
     return Verdict(n_entries, n_good, at, hash=previous.hex())
+
+
+def last_verdict() -> tuple[Verdict, datetime] | None:
+    """Return what the latest verification by a job found, and when; None before the first."""
+    done = Job.objects.filter(kind=JOB, state=Job.State.DONE).order_by("-pk").first()
+    if done is None or done.finished_at is None:
+        return None
+    facts = dict(done.result)
+    fault = Fault(facts["fault"]) if facts["fault"] else None
+    return Verdict(**facts | {"fault": fault}), done.finished_at
+
+
+def explain(fault: Fault, entry: int) -> str:
+    """Return in words what is wrong with that entry."""
+    words = {
+        Fault.CHANGED: _("Entry %(entry)d was changed."),
+        Fault.DOES_NOT_FOLLOW: _(
+            "Entry %(entry)d does not follow the one before: one was taken out or moved."
+        ),
+        Fault.MISSING: _("Entry %(entry)d was signed and is missing: the end was cut off."),
+        Fault.RESEALED: _(
+            "Entry %(entry)d is not the one that was signed: the chain was rewritten before it."
+        ),
+        Fault.FORGED: _("The checkpoint of entry %(entry)d does not hold: its file was changed."),
+    }
+    return words[fault] % {"entry": entry}
 
 
 def _compare() -> tuple[int, tuple[int, Fault] | None]:

@@ -117,15 +117,21 @@ def _retain() -> None:
         days=3 * 365,
         old=lambda before: PrivacyRequest.objects.filter(closed_at__lt=before),
         reason=_("Proof of the answer, until claims expire."),
+        of=(PrivacyRequest, Letter),
     )
     registry.retain(
         "consents",
         _("Consent ledger"),
         days=None,
         reason=_("Evidence, as long as messages are sent on it."),
+        of=(ConsentEntry, Consent),
     )
     registry.retain(
-        "audit", _("Audit log"), days=None, reason=_("A chain; a cut would look like a fraud.")
+        "audit",
+        _("Audit log"),
+        days=None,
+        reason=_("A chain; a cut would look like a fraud."),
+        of=(AuditEntry,),
     )
     registry.retain(
         "admin_log",

@@ -6,7 +6,7 @@ Each app declares its own models in `AppConfig.ready()`; the system checks `priv
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -174,12 +174,15 @@ Addresses = Callable[[UUID], Iterable[tuple[str, bytes]]]
 People = Callable[[str, str], Iterable[UUID]]
 Names = Callable[[UUID], Iterable[str]]
 Recipients = Callable[[UUID], Iterable[str]]
+ShopIds = Callable[[Collection[UUID]], Mapping[UUID, str]]
+Called = Callable[[str], Iterable[UUID]]
 
 _cancels: dict[str, Cancel] = {}
 _addresses: dict[str, Addresses] = {}
 _people: dict[str, People] = {}
 _recipients: dict[str, tuple[str, Recipients]] = {}
 _names: dict[str, Names] = {}
+_shop_ids: dict[str, tuple[ShopIds, Called]] = {}
 
 
 def cancel_pending(name: str, cancel: Cancel) -> None:
@@ -209,6 +212,23 @@ def data_recipients(name: str, find: Recipients, *, kind: str = "webhook") -> No
 def known_as(name: str, find: Names) -> None:
     """Have `find(subject)` give the ids under which others know the person too."""
     _names[name] = find
+
+
+def shop_ids(name: str, find: ShopIds, *, called: Called) -> None:
+    """Have `find(subjects)` give the shop's own ids of people, and `called(id)` who has that id."""
+    _shop_ids[name] = find, called
+
+
+def shop_ids_of(subjects: Collection[UUID]) -> dict[UUID, str]:
+    """Return the shop's id of each; the erased and unknown have none."""
+    found: dict[UUID, str] = {}
+    for find, _called in _shop_ids.values():
+        found |= find(subjects)
+    return found
+
+
+def subjects_called(shop_id: str) -> set[UUID]:
+    return {subject for _find, called in _shop_ids.values() for subject in called(shop_id)}
 
 
 def names_of(subject: UUID) -> list[str]:
@@ -329,7 +349,8 @@ def export_sections() -> list[tuple[str, Records]]:
 class Schedule:
     """How long rows of a kind are kept: `old(before)` gives those last needed before then.
 
-    `days` is the default, None for "as long as the shop is"; the shop may say another.
+    `days` is the default, None for "as long as the shop is"; the shop may say another. `of` are
+    the models it speaks of, where that is not the one model of `old`.
     """
 
     name: str
@@ -337,6 +358,10 @@ class Schedule:
     days: int | None
     old: Callable[[datetime], QuerySet[Any]] | None
     reason: StrOrPromise = ""
+    of: tuple[type[Model], ...] = ()
+
+    def models(self, now: datetime) -> tuple[type[Model], ...]:
+        return self.of or ((self.old(now).model,) if self.old else ())
 
     def before(self, now: datetime, days: int) -> datetime:
         return now - timedelta(days=days)
@@ -352,9 +377,10 @@ def retain(
     days: int | None,
     old: Callable[[datetime], QuerySet[Any]] | None = None,
     reason: StrOrPromise = "",
+    of: tuple[type[Model], ...] = (),
 ) -> None:
     """Delete what `old(before)` gives after `days`; without `old` the schedule only tells."""
-    _schedules[name] = Schedule(name, title, days, old, reason)
+    _schedules[name] = Schedule(name, title, days, old, reason, of)
 
 
 def schedules() -> list[Schedule]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import asdict
 from typing import Any
 
 from celery import shared_task
@@ -55,6 +56,20 @@ def sign_audit() -> None:
         checkpoints.sign(timezone.now())
     except checkpoints.BrokenChainError:
         log.exception("the audit chain is broken; run manage.py verify_audit")
+
+
+@job(checkpoints.JOB, title=_("Verify the audit log"), queue=Job.Queue.BATCH)
+def verify_audit(_work: Work) -> dict[str, Any]:
+    """Check every entry and checkpoint; a fault is the job's result, and is shown in the admin."""
+    verdict = checkpoints.verify()
+    if verdict.fault is not None:
+        log.error("the audit chain is broken", extra={"code": str(verdict.fault)})
+    return asdict(verdict)
+
+
+@shared_task
+def verify_audit_nightly() -> None:
+    queue.enqueue(checkpoints.JOB, {}, now=timezone.now(), unique_key=checkpoints.JOB)
 
 
 @job(letters.JOB, title=_("Send a letter"), queue=Job.Queue.DEFAULT, max_attempts=12)

@@ -147,6 +147,19 @@ def grant(actor: str, purpose: str) -> Grant:
     return Grant(actor, purpose, rules)
 
 
+def in_force(now: datetime) -> list[Rule]:
+    """Return every rule that lets somebody open something at `now`."""
+    stored = {
+        (row.kind, row.who, row.purpose, row.data_class): _rule(row)
+        for row in UseRule.objects.all()
+    }
+    return [
+        rule
+        for rule in (SHIPPED | stored).values()
+        if (rule.until is None or rule.until > now) and rule.rows_per_day != 0
+    ]
+
+
 def mirror() -> int:
     """Write the shipped rules that the database lacks; returns how many."""
     there = set(UseRule.objects.values_list("kind", "who", "purpose", "data_class"))

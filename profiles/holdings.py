@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -111,6 +111,7 @@ def declare() -> None:
     registry.suppressed_addresses("profiles", _addresses)
     registry.people_at("profiles", _people_at)
     registry.known_as("profiles", _shop_ids)
+    registry.shop_ids("profiles", _ids_of, called=_called)
     _retain()
     registry.correct_with("profiles", CORRECTABLE, _correct)
 
@@ -141,12 +142,14 @@ def _retain() -> None:
         _("Lists of customers brought in by their ids"),
         days=None,
         reason=_("Until the shop deletes the list."),
+        of=(StaticList, StaticListMember),
     )
     registry.retain(
         "customers",
         _("Customers and what follows from them"),
         days=None,
         reason=_("Until they ask for erasure, or the shop closes."),
+        of=(Customer, Identity, CustomerTraits),
     )
     registry.retain(
         "carts",
@@ -161,7 +164,11 @@ def _retain() -> None:
         old=_never_told,
     )
     registry.retain(
-        "orders", _("Orders"), days=None, reason=_("Bookkeeping; the law sets the shop's period.")
+        "orders",
+        _("Orders"),
+        days=None,
+        reason=_("Bookkeeping; the law sets the shop's period."),
+        of=(Order, OrderLine, Refund),
     )
 
 
@@ -197,6 +204,16 @@ def _shop_ids(subject: UUID) -> list[str]:
     return list(
         Customer.objects.filter(subject__uuid=subject).values_list("external_id", flat=True)
     )
+
+
+def _ids_of(subjects: Collection[UUID]) -> dict[UUID, str]:
+    found = Customer.objects.filter(subject__uuid__in=subjects)
+    return dict(found.values_list("subject__uuid", "external_id"))
+
+
+def _called(shop_id: str) -> list[UUID]:
+    found = Customer.objects.filter(external_id=shop_id)
+    return list(found.values_list("subject__uuid", flat=True))
 
 
 def _anonymous_ids(subject: UUID) -> list[str]:

@@ -1,4 +1,5 @@
 from privacy.admin import (
+    access,
     erasures,
     keys,
     ledgers,
@@ -9,4 +10,14 @@ from privacy.admin import (
     staff,
 )
 
-__all__ = ["erasures", "keys", "ledgers", "purposes", "requests", "root_keys", "shop", "staff"]
+__all__ = [
+    "access",
+    "erasures",
+    "keys",
+    "ledgers",
+    "purposes",
+    "requests",
+    "root_keys",
+    "shop",
+    "staff",
+]

@@ -6,7 +6,7 @@ from typing import Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
-from drf_spectacular.plumbing import is_list_serializer
+from rest_framework import serializers
 
 from privacy.problems import MEDIA_TYPE
 
@@ -63,9 +63,12 @@ class ProblemSchema(AutoSchema):
         direction: Any,
         bypass_extensions: bool = False,  # noqa: FBT001, FBT002 -- the base's
     ) -> dict[str, Any]:
-        schema: dict[str, Any] = super()._map_serializer_field(field, direction, bypass_extensions)
-        if is_list_serializer(field) and direction == "request":
-            bounds = {"minItems": 0 if field.allow_empty else 1, "maxItems": field.max_length}
+        schema: dict[str, Any] = super()._map_serializer_field(  # type: ignore[no-untyped-call]
+            field, direction, bypass_extensions
+        )
+        if isinstance(field, serializers.ListSerializer) and direction == "request":
+            most = vars(field)["max_length"]
+            bounds = {"minItems": 0 if field.allow_empty else 1, "maxItems": most}
             schema |= {name: bound for name, bound in bounds.items() if bound}
         return schema
 

@@ -79,6 +79,18 @@ class Recipient(models.Model):
         blank=True,
         help_text=_("Without one, somebody tells them by hand and notes it on the erasure."),
     )
+    country = models.CharField(
+        _("country"),
+        max_length=60,
+        blank=True,
+        help_text=_("Where it keeps or opens the data; the record of processing says so."),
+    )
+    safeguard = models.CharField(
+        _("safeguard"),
+        max_length=200,
+        blank=True,
+        help_text=_("What protects the data in a third country, such as standard clauses."),
+    )
     gets_everybody = models.BooleanField(
         _("gets everybody's data"),
         default=True,

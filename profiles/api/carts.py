@@ -42,8 +42,10 @@ class CartSerializer(serializers.Serializer[Any]):
     anonymousId = Text(source="anonymous_id", max_length=200, default="", allow_blank=True)
     state = serializers.ChoiceField(choices=Cart.State.choices, read_only=True)
     currency = Currency()
-    lines = CartLineSerializer(
-        many=True, max_length=carts.MAX_LINES, help_text="All of them; none empties the cart."
+    lines: serializers.ListSerializer[Any] = serializers.ListSerializer(
+        child=CartLineSerializer(),
+        max_length=carts.MAX_LINES,
+        help_text="All of them; none empties the cart.",
     )
     total = Amount(source="total_minor", read_only=True)
     updatedAt = serializers.DateTimeField(

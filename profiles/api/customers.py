@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Any
 
 from django.shortcuts import get_object_or_404
@@ -33,8 +32,8 @@ class ConsentSerializer(serializers.ModelSerializer[Consent]):
 class Day(serializers.DateField):
     """A date, or the empty text that takes it away."""
 
-    def to_internal_value(self, value: Any) -> date | None:
-        return None if value == "" else super().to_internal_value(value)
+    def validate_empty_values(self, data: Any) -> tuple[bool, Any]:
+        return super().validate_empty_values(None if data == "" else data)
 
 
 class CustomerSerializer(serializers.Serializer[Any]):

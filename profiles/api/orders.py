@@ -116,8 +116,12 @@ class OrderSerializer(serializers.Serializer[Any]):
         help_text="Beyond the lines' own; spread over them, so that they add up to the total.",
     )
     discountTotal = Amount(source="discount_minor", read_only=True)
-    lines = LineSerializer(many=True, allow_empty=False, max_length=MAX_LINES)
-    refunds = RefundSerializer(many=True, write_only=True, required=False, max_length=MAX_LINES)
+    lines: serializers.ListSerializer[Any] = serializers.ListSerializer(
+        child=LineSerializer(), allow_empty=False, max_length=MAX_LINES
+    )
+    refunds: serializers.ListSerializer[Any] = serializers.ListSerializer(
+        child=RefundSerializer(), write_only=True, required=False, max_length=MAX_LINES
+    )
     total = Amount(source="total_minor", read_only=True)
     refunded = Amount(source="refunded_minor", read_only=True)
 
