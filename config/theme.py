@@ -105,7 +105,7 @@ NAVIGATION = [
             _item(_("Erasures"), "delete_forever", "privacy.erasure"),
             _item(_("Purposes"), "rule", "privacy.purposerecord"),
             _item(_("Use rules"), "lock_person", "privacy.userule"),
-            _item(_("Consents"), "how_to_reg", "privacy.consententry"),
+            _item(_("Consent ledger"), "how_to_reg", "privacy.consententry"),
             _item(_("Suppressions"), "block", "privacy.suppression"),
             _item(_("Recipients of data"), "outgoing_mail", "privacy.recipient"),
             _item(_("Retention"), "auto_delete", "privacy.retentionperiod"),

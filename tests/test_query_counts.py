@@ -10,7 +10,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from jobs.models import Job
-from privacy.models import ConsentEntry, Suppression
+from privacy import audit
+from privacy.models import ConsentEntry, PrivacyRequest, Suppression
 from profiles import featuring
 from profiles.models import Segment, Upload
 from recommendations import serving
@@ -83,6 +84,24 @@ def carts(n: int) -> None:
         make.cart(make.customer(f"b{number}-{n}"), f"cart-{number}-{n}", ("tv", 1, 49_900))
 
 
+def requests(n: int) -> None:
+    for _ in range(n):
+        PrivacyRequest.objects.create(
+            subject=make.subject(), kind="erase", law="gdpr", language="en", state="open",
+            created_at=make.NOW, confirmed_at=make.NOW, due_at=make.NOW,
+        )  # fmt: skip
+
+
+def openings(n: int) -> None:
+    for number in range(n):
+        customer = make.customer(f"o{number}-{n}")
+        staff = make.staff(username=f"s{number}-{n}")
+        audit.append(
+            "value.revealed", actor=f"staff:{staff.pk}", at=make.NOW,
+            subjects=[customer.subject_id.bytes], fields=["customer.email"],
+        )  # fmt: skip
+
+
 LISTS: dict[str, Callable[[int], None]] = {
     "/admin/profiles/customer/": customers,
     "/admin/campaigns/campaign/": campaigns,
@@ -94,6 +113,10 @@ LISTS: dict[str, Callable[[int], None]] = {
     "/admin/jobs/job/": jobs,
     "/admin/privacy/consententry/": consents,
     "/admin/privacy/suppression/": suppressions,
+    "/admin/privacy/": requests,
+    "/admin/privacy/privacyrequest/": requests,
+    "/admin/privacy/auditentry/": openings,
+    "/admin/privacy/record/": customers,
     "/admin/": campaigns,
 }
 

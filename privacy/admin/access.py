@@ -172,7 +172,7 @@ class AuditEntryAdmin(ViewOnlyAdmin[AuditEntry]):
     def who(self, entry: AuditEntry) -> str:
         return str(getattr(entry, "actor_name", entry.actor))
 
-    @admin.display(description=gettext_lazy("What"), ordering="action")
+    @admin.display(description=gettext_lazy("What was done"), ordering="action")
     def what(self, entry: AuditEntry) -> str:
         return str(ACTIONS.get(entry.action, entry.action))
 
@@ -214,8 +214,7 @@ class AuditEntryAdmin(ViewOnlyAdmin[AuditEntry]):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        more = {"head": head(), "title": _("Access log")}
-        return super().changelist_view(request, {**more, **(extra_context or {})})
+        return super().changelist_view(request, {"head": head(), **(extra_context or {})})
 
 
 def head() -> dict[str, Any]:

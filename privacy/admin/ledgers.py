@@ -10,7 +10,6 @@ from django.contrib import admin
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.views import ChangeList
 
@@ -92,8 +91,7 @@ class ConsentEntryAdmin(ViewOnlyAdmin[ConsentEntry]):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         head = {"consents": in_force(), **switched_off()}
-        more = {"title": _("Consents"), "head": head}
-        return super().changelist_view(request, {**more, **(extra_context or {})})
+        return super().changelist_view(request, {"head": head, **(extra_context or {})})
 
 
 def in_force() -> list[InForce]:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Final
 from django.conf import settings
 from django.contrib import admin
 from django.contrib.admin.views.decorators import staff_member_required
-from django.contrib.auth.decorators import permission_required
 from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -103,8 +102,10 @@ class Epoch:
 
 
 @staff_member_required
-@permission_required("privacy.view_purposerecord", raise_exception=True)
 def privacy_home(request: HttpRequest) -> HttpResponse:
+    """The page above all of privacy; who may not see it gets the list of what they may."""
+    if not request.user.has_perm("privacy.view_purposerecord"):
+        return admin.site.app_index(request, "privacy")
     now = timezone.now()
     head, keys = access.head(), _keys(now)
     open_ones = PrivacyRequest.objects.open()
@@ -112,7 +113,7 @@ def privacy_home(request: HttpRequest) -> HttpResponse:
     context = {
         **admin.site.each_context(request),
         "title": _("Privacy"),
-        "notices": list(_notices(now, head, keys)),
+        "notices": [*_faults(now, head, keys), *_clocks(now), *_papers(now)],
         "n_people": Subject.objects.filter(erased_at__isnull=True).count(),
         "n_erased": Subject.objects.filter(erased_at__isnull=False).count(),
         "n_open": open_ones.count(),
@@ -126,20 +127,27 @@ def privacy_home(request: HttpRequest) -> HttpResponse:
     return render(request, "privacy/home.html", context)
 
 
-def _notices(now: datetime, head: dict[str, Any], keys: dict[str, Any]) -> Iterator[Notice]:
-    """What is wrong first, then what waits for somebody."""
+def _faults(now: datetime, head: dict[str, Any], keys: dict[str, Any]) -> Iterator[Notice]:
+    """What is wrong with the audit log and the keys."""
     audit_log = reverse("admin:privacy_auditentry_changelist")
     if head["fault"]:
         yield Notice(head["fault"], audit_log, "bad")
     if not head["is_guarded"]:
-        yield Notice(
-            _("The database no longer refuses changes of the audit log."), audit_log, "bad"
-        )
+        text = _("The database no longer refuses changes of the audit log.")
+        yield Notice(text, audit_log, "bad")
+    if head["last"] and head["verified_at"] is None:
+        yield Notice(_("The audit log was never checked yet."), audit_log)
+    elif head["last"] and now - head["verified_at"] > CHECKED_WITHIN:
+        yield Notice(_("The audit log has not been checked for two days."), audit_log)
     key_page = reverse("admin:privacy_rootkey_changelist")
     if keys["trouble"]:
         yield Notice(keys["trouble"], key_page, "bad")
     if keys["is_due"]:
         yield Notice(_("The newest key epoch is older than 90 days."), key_page)
+
+
+def _clocks(now: datetime) -> Iterator[Notice]:
+    """Which requests are late or soon will be."""
     requests = reverse("admin:privacy_privacyrequest_changelist")
     if n := PrivacyRequest.objects.overdue(now).count():
         text = ngettext("%(n)d request is overdue.", "%(n)d requests are overdue.", n) % {"n": n}
@@ -149,9 +157,6 @@ def _notices(now: datetime, head: dict[str, Any], keys: dict[str, Any]) -> Itera
             "%(n)d request is due within a week.", "%(n)d requests are due within a week.", n
         ) % {"n": n}
         yield Notice(text, requests)
-    if head["last"] and (not head["verified_at"] or now - head["verified_at"] > CHECKED_WITHIN):
-        yield Notice(_("The audit log has not been checked for two days."), audit_log)
-    yield from _papers(now)
 
 
 def _papers(now: datetime) -> Iterator[Notice]:
@@ -234,4 +239,4 @@ def _period(kept: Kept) -> str:
         return str(kept.until)
     if kept.days is not None:
         return ngettext("%(n)d day", "%(n)d days", kept.days) % {"n": kept.days}
-    return str(kept.schedule.reason) if kept.schedule else ""
+    return str(kept.schedule.reason).rstrip(".。") if kept.schedule else ""
