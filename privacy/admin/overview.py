@@ -18,7 +18,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from privacy import inventory, rotation
+from privacy import inventory, requests, rotation
 from privacy.admin import access
 from privacy.admin.requests import SOON, clock
 from privacy.admin.root_keys import TITLES
@@ -107,7 +107,7 @@ def privacy_home(request: HttpRequest) -> HttpResponse:
     if not request.user.has_perm("privacy.view_purposerecord"):
         return admin.site.app_index(request, "privacy")
     now = timezone.now()
-    head, keys = access.head(), _keys(now)
+    head, keys, zone = access.head(), _keys(now), requests.zone()
     open_ones = PrivacyRequest.objects.open()
     waiting = open_ones.select_related("handled_by").defer("email", "details").order_by("due_at")
     context = {
@@ -118,7 +118,7 @@ def privacy_home(request: HttpRequest) -> HttpResponse:
         "n_erased": Subject.objects.filter(erased_at__isnull=False).count(),
         "n_open": open_ones.count(),
         "n_consents": Consent.objects.filter(state="given").count(),
-        "requests": [(asked, *clock(asked, now)) for asked in waiting[:N_REQUESTS]],
+        "requests": [(asked, *clock(asked, now, zone=zone)) for asked in waiting[:N_REQUESTS]],
         "held": [_held(one) for one in inventory.by_class(now)],
         "tables": [_table(one) for one in inventory.by_table(now)],
         "keys": keys,
@@ -148,15 +148,15 @@ def _faults(now: datetime, head: dict[str, Any], keys: dict[str, Any]) -> Iterat
 
 def _clocks(now: datetime) -> Iterator[Notice]:
     """Which requests are late or soon will be."""
-    requests = reverse("admin:privacy_privacyrequest_changelist")
+    page = reverse("admin:privacy_privacyrequest_changelist")
     if n := PrivacyRequest.objects.overdue(now).count():
         text = ngettext("%(n)d request is overdue.", "%(n)d requests are overdue.", n) % {"n": n}
-        yield Notice(text, requests, "bad")
+        yield Notice(text, page, "bad")
     if n := PrivacyRequest.objects.open().filter(due_at__gte=now, due_at__lt=now + SOON).count():
         text = ngettext(
             "%(n)d request is due within a week.", "%(n)d requests are due within a week.", n
         ) % {"n": n}
-        yield Notice(text, requests)
+        yield Notice(text, page)
 
 
 def _papers(now: datetime) -> Iterator[Notice]:
