@@ -38,7 +38,7 @@ GROUP BY 1
 
 @dataclass(frozen=True)
 class Kept:
-    """How long rows are kept: by a schedule and its days in force, or until what `until` says."""
+    """How long rows are kept: by a schedule and its days in force, or as `until` says."""
 
     schedule: Schedule | None = None
     days: int | None = None
@@ -151,13 +151,13 @@ def _kept(held: Iterable[Holding], now: datetime) -> dict[type[Model], Kept]:
     with_person = scheduled.get(anchor, Kept()) if anchor else Kept()
     return {
         one.model: scheduled.get(one.model)
-        or (Kept(until=one.until) if one.until else with_person if _goes(one) else Kept())
+        or (
+            Kept(until=one.until or one.reason)
+            if one.until or one.action is Action.KEEP
+            else with_person
+        )
         for one in held
     }
-
-
-def _goes(holding: Holding) -> bool:
-    return holding.action is not Action.KEEP
 
 
 def _sizes() -> dict[str, int]:

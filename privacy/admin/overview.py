@@ -108,13 +108,15 @@ def privacy_home(request: HttpRequest) -> HttpResponse:
         return admin.site.app_index(request, "privacy")
     now = timezone.now()
     head, keys, zone = access.head(), _keys(now), requests.zone()
+    held = Subject.objects.filter(erased_at__isnull=True)
     open_ones = PrivacyRequest.objects.open()
     waiting = open_ones.select_related("handled_by").defer("email", "details").order_by("due_at")
     context = {
         **admin.site.each_context(request),
         "title": _("Privacy"),
         "notices": [*_faults(now, head, keys), *_clocks(now), *_papers(now)],
-        "n_people": Subject.objects.filter(erased_at__isnull=True).count(),
+        # A request is sealed under a subject of its own, who is nobody else.
+        "n_people": held.count() - PrivacyRequest.objects.count(),
         "n_erased": Subject.objects.filter(erased_at__isnull=False).count(),
         "n_open": open_ones.count(),
         "n_consents": Consent.objects.filter(state="given").count(),
@@ -236,7 +238,7 @@ def _table(one: inventory.Rows) -> Table:
 
 def _period(kept: Kept) -> str:
     if kept.until:
-        return str(kept.until)
+        return str(kept.until).rstrip(".。")
     if kept.days is not None:
         return ngettext("%(n)d day", "%(n)d days", kept.days) % {"n": kept.days}
     return str(kept.schedule.reason).rstrip(".。") if kept.schedule else ""

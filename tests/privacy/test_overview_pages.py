@@ -101,7 +101,7 @@ def test_the_home_shows_what_is_held_whose_clock_runs_and_how_the_keys_are(offic
     page = officer.get(HOME)
     text = page.content.decode()
 
-    assert page.context["n_people"] == 2 + 2  # each request has a key of its own
+    assert page.context["n_people"] == 2
     assert [tone for _asked, _words, tone in page.context["requests"]] == ["is-bad", "is-warn"]
     assert "1 request is overdue." in text
     assert page.context["keys"]["epochs"][0].n_keys == SubjectKey.objects.count() == 4
