@@ -131,12 +131,12 @@ def test_no_key_comes_from_the_secret_of_the_web(settings: Settings) -> None:
 def test_without_keys_a_row_is_not_written_at_all() -> None:
     subject = make.subject()
     Remote.failures = 1_000
-    keystore._patience = 0.1
+    keystore._patience = 0.1  # noqa: SLF001 - this process has one keystore
     keystore.forget()
     try:
         with pytest.raises(KeyUnavailableError):
             make.customer("c-1", email="a@example.com", of=subject)
     finally:
-        keystore._patience = 5.0
+        keystore._patience = 5.0  # noqa: SLF001
 
     assert not Customer.objects.exists()
