@@ -138,3 +138,10 @@ def test_search_along_axes_finds_the_peak_and_counts_its_trials() -> None:
     )
 
     assert found == ((2, 5), 0, 5)
+
+
+def test_lists_of_unequal_length_stand_in_one_array_filled_up_with_nothing() -> None:
+    table = splits.padded((rows(3, 1), rows(), rows(2)))
+
+    assert table.tolist() == [[3, 1], [NOTHING, NOTHING], [2, NOTHING]]
+    assert splits.padded(()).shape == (0, 0)
