@@ -26,11 +26,15 @@ REJECTED: Final = EventVerdict.Verdict.REJECTED
 
 @dataclass(frozen=True)
 class Filled:
-    """In how many of `n_all` rows something is filled in; `value` is the share in 0-1."""
+    """In how many of `n_all` rows something is filled in; `value` is the share in 0-1.
+
+    `mark` is the whole, so that a half is drawn as half a bar.
+    """
 
     label: str
     n: int
     n_all: int
+    mark: float = 1.0
 
     @property
     def value(self) -> float:

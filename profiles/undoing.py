@@ -17,9 +17,10 @@ from django.db.models.functions import Coalesce
 
 from privacy import rotation
 from privacy.models import Subject, Suppression
-from profiles import importing_events
+from profiles import changes, importing_events
 from profiles.models import (
     Customer,
+    CustomerChange,
     CustomerTraits,
     Event,
     EventKey,
@@ -41,7 +42,7 @@ ROWS_A_STEP: Final = 500
 # Refunds hang on lines, lines on orders, orders on customers.
 ORDER: Final = (Kind.EVENT, Kind.REFUND, Kind.LINE, Kind.ORDER, Kind.CUSTOMER, Kind.SUPPRESSION)
 # The customer itself, and what is made of one and made anew.
-FOLLOWS: Final = {Customer, CustomerTraits, UploadChange}
+FOLLOWS: Final = {Customer, CustomerChange, CustomerTraits, UploadChange}
 
 
 def is_undoable(upload: Upload) -> bool:
@@ -81,7 +82,9 @@ def _changed_later(rows: Changes, kinds: Collection[str]) -> set[str]:
 def _events(rows: Changes) -> set[int]:
     ids = [row.key for row in rows]
     file_events = {"source__name": importing_events.SOURCE, "message_id__in": ids}
-    Event.objects.filter(**file_events).delete()
+    found = Event.objects.filter(**file_events)
+    changes.mark(set(found.exclude(customer=None).values_list("customer", flat=True)))
+    found.delete()
     EventKey.objects.filter(**file_events).delete()
     return {row.pk for row in rows}
 
@@ -95,6 +98,7 @@ def _refunds(rows: Changes) -> set[int]:
         .values("line")
         .annotate(n=Sum("quantity"), minor=Sum("amount_minor"))
     )
+    changes.mark(set(refunds.exclude(customer=None).values_list("customer", flat=True)))
     by_line = {row["line"]: (row["n"], row["minor"]) for row in taken}
     lines = list(OrderLine.objects.filter(pk__in=by_line))
     for line in lines:
@@ -127,6 +131,8 @@ def _lines(rows: Changes) -> set[int]:
 def _sum_orders(which: Q) -> None:
     lines = OrderLine.objects.filter(order=OuterRef("pk")).values("order")
 
+    _mark_buyers(which)
+
     def total(name: str) -> Coalesce:
         return Coalesce(Subquery(lines.annotate(sum=Sum(name)).values("sum")), 0)
 
@@ -135,6 +141,12 @@ def _sum_orders(which: Q) -> None:
         discount_minor=total("discount_minor"),
         refunded_minor=total("refunded_minor"),
     )
+
+
+def _mark_buyers(which: Q) -> None:
+    """Have the traits of the orders' customers made anew."""
+    orders = Order.objects.filter(which, customer__isnull=False)
+    changes.mark(set(orders.values_list("customer", flat=True)))
 
 
 def _orders(rows: Changes) -> set[int]:
@@ -153,6 +165,7 @@ def _orders(rows: Changes) -> set[int]:
         .filter(n_refunds=0)
     )
     gone = set(alone.values_list("number", flat=True))
+    _mark_buyers(Q(number__in=gone))
     Order.objects.filter(number__in=gone).delete()
     left = set(Order.objects.filter(number__in=numbers).values_list("number", flat=True))
     return {row.pk for row in rows if row.key not in left}

@@ -13,9 +13,10 @@ from django.db import models
 
 from privacy.models import Subject, Suppression
 from privacy.purposes import purpose
-from profiles import merging
+from profiles import changes, featuring, merging
 from profiles.models import (
     Customer,
+    CustomerTraits,
     Event,
     Order,
     OrderLine,
@@ -175,6 +176,19 @@ def test_a_customer_who_ordered_since_stays(load: Callable[..., Upload]) -> None
     ann = Customer.objects.get(external_id="c1")
     assert (ann.email, ann.city, ann.orders.count()) == (None, "", 1)
     assert not Customer.objects.filter(external_id="c9").exists()
+
+
+def test_traits_follow_when_an_import_is_taken_back(load: Callable[..., Upload]) -> None:
+    make.order(make.customer("c1"), ("tv", "", 1, 100), days_ago=5)
+    upload = load("import_orders", LINES)
+    changes.mark([Customer.objects.get(external_id="c1").pk])
+    featuring.build_traits(NOW)
+    undo(upload)
+
+    featuring.build_traits(NOW)
+
+    traits = CustomerTraits.objects.get(customer__external_id="c1")
+    assert (traits.n_orders, traits.revenue_minor) == (1, 100)
 
 
 def test_lines_added_to_an_order_go_and_its_total_follows(load: Callable[..., Upload]) -> None:
