@@ -15,6 +15,7 @@ def recurring(queues: Iterable[str]) -> dict[str, dict[str, Any]]:
     return {
         "sweep": every(5, "jobs.tasks.sweep_jobs", queue="critical"),
         "send-due": every(3, "campaigns.tasks.send_due", queue="send"),
+        "send-webhooks": every(2, "privacy.tasks.send_webhooks", queue="send"),
         "merge-events": every(2, "profiles.tasks.wake_merge"),
         "prune-jobs": at(crontab(hour=3, minute=0), "jobs.tasks.prune_jobs"),
         "rotate-due-keys": at(crontab(hour=3, minute=20), "privacy.tasks.rotate_due_keys"),

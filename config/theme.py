@@ -130,6 +130,7 @@ NAVIGATION = [
         "items": [
             _item(_("Jobs"), "work_history", "jobs.job"),
             _item(_("API keys"), "key", "privacy.apikey"),
+            _item(_("Webhooks"), "webhook", "privacy.webhook"),
             _item(_("Staff"), "badge", "privacy.staff"),
             _item(_("Shop"), "storefront", "privacy.shop"),
         ],

@@ -104,6 +104,7 @@ def retry(job: Job, now: datetime) -> None:
     transaction.on_commit(lambda: publish(job, now=now))
 
 
+@transaction.atomic
 def cancel(job: Job, now: datetime) -> None:
     """End a waiting job at once and a running one before its next step.
 
@@ -123,6 +124,7 @@ def cancel(job: Job, now: datetime) -> None:
     if not stopped:
         raise NotCancellableError(f"{job} has ended")
     job.refresh_from_db()
+    registry.ended([job], now)
 
 
 def publish(job: Job, *, now: datetime) -> None:

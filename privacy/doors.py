@@ -29,9 +29,10 @@ SECRET_SCOPES: Final = PUBLISHABLE_SCOPES | {
     "customers:write",
     "consents:write",
     "jobs:read",
+    "webhooks:read",
 }
-# Asked for by name only: it opens sealed fields.
-SCOPES: Final = SECRET_SCOPES | {"pii:read"}
+# Asked for by name only: they open sealed fields, and have facts go out to other addresses.
+SCOPES: Final = SECRET_SCOPES | {"pii:read", "webhooks:write"}
 
 # Requests a minute: of a key in all, and of one caller that uses it. A publishable key is
 # everybody's, so one visitor gets little of it; an app's less than a browser's.

@@ -43,6 +43,10 @@ from privacy.models import (
     Suppression,
     UseCount,
     UseRule,
+    Webhook,
+    WebhookAttempt,
+    WebhookDelivery,
+    WebhookMessage,
 )
 
 
@@ -86,6 +90,9 @@ def declare() -> None:
         reason=_("Which answers were sent; their text is not stored."),
         until=_("three years after the answer"),
     )
+    registry.delete(WebhookAttempt, "delivery__message__subject")
+    registry.delete(WebhookDelivery, "message__subject")
+    registry.delete(WebhookMessage, "subject")
     registry.keep(
         Reply,
         reason=_("Answers to the shop's own server, values masked, for when it asks again."),
@@ -96,7 +103,7 @@ def declare() -> None:
         *apps.get_app_config("axes").get_models(),
         reason=_("About staff, not customers."),
     )
-    registry.nobody(Staff, Shop, Source, ApiKey, Recipient, reason=_("The shop's own."))
+    registry.nobody(Staff, Shop, Source, ApiKey, Recipient, Webhook, reason=_("The shop's own."))
     registry.nobody(Keyring, RootKey, RetentionPeriod, reason=_("How the installation is set up."))
     registry.nobody(PurposeRecord, UseRule, reason=_("What the shop may use data for."))
     registry.nobody(UseCount, reason=_("How much staff and services opened, not whose."))
@@ -144,6 +151,13 @@ def _retain() -> None:
         _("Answers kept for repeated requests"),
         days=2,
         old=lambda before: Reply.objects.filter(asked_at__lt=before),
+    )
+    registry.retain(
+        "webhooks",
+        _("Messages to webhooks"),
+        days=30,
+        old=lambda before: WebhookMessage.objects.filter(occurred_at__lt=before),
+        reason=_("To send them again to a receiver that was away."),
     )
     registry.retain(
         "sessions",

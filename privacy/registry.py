@@ -172,17 +172,18 @@ def all_files() -> list[Files]:
 Cancel = Callable[[UUID, datetime], int]
 Addresses = Callable[[UUID], Iterable[tuple[str, bytes]]]
 People = Callable[[str, str], Iterable[UUID]]
-Names = Callable[[UUID], Iterable[str]]
+Names = Callable[[Collection[UUID]], Iterable[tuple[UUID, str]]]
+Tagged = Callable[[str, Collection[bytes]], Iterable[tuple[bytes, UUID]]]
 Recipients = Callable[[UUID], Iterable[str]]
-ShopIds = Callable[[Collection[UUID]], Mapping[UUID, str]]
 Called = Callable[[str], Iterable[UUID]]
 
 _cancels: dict[str, Cancel] = {}
 _addresses: dict[str, Addresses] = {}
 _people: dict[str, People] = {}
+_tagged: dict[str, Tagged] = {}
 _recipients: dict[str, tuple[str, Recipients]] = {}
 _names: dict[str, Names] = {}
-_shop_ids: dict[str, tuple[ShopIds, Called]] = {}
+_called: dict[str, Called] = {}
 
 
 def cancel_pending(name: str, cancel: Cancel) -> None:
@@ -200,6 +201,11 @@ def people_at(name: str, find: People) -> None:
     _people[name] = find
 
 
+def people_tagged(name: str, find: Tagged) -> None:
+    """Have `find(channel, suppression tags)` give each tag with a subject that is reached there."""
+    _tagged[name] = find
+
+
 def data_recipients(name: str, find: Recipients, *, kind: str = "webhook") -> None:
     """Have `find(subject)` name who else was given the person's data, such as an endpoint.
 
@@ -210,29 +216,30 @@ def data_recipients(name: str, find: Recipients, *, kind: str = "webhook") -> No
 
 
 def known_as(name: str, find: Names) -> None:
-    """Have `find(subject)` give the ids under which others know the person too."""
+    """Have `find(subjects)` give each with an id under which others know the person too."""
     _names[name] = find
 
 
-def shop_ids(name: str, find: ShopIds, *, called: Called) -> None:
-    """Have `find(subjects)` give the shop's own ids of people, and `called(id)` who has that id."""
-    _shop_ids[name] = find, called
-
-
-def shop_ids_of(subjects: Collection[UUID]) -> dict[UUID, str]:
-    """Return the shop's id of each; the erased and unknown have none."""
-    found: dict[UUID, str] = {}
-    for find, _called in _shop_ids.values():
-        found |= find(subjects)
-    return found
+def called(name: str, find: Called) -> None:
+    """Have `find(id)` give who is known by that id."""
+    _called[name] = find
 
 
 def subjects_called(shop_id: str) -> set[UUID]:
-    return {subject for _find, called in _shop_ids.values() for subject in called(shop_id)}
+    return {subject for find in _called.values() for subject in find(shop_id)}
 
 
 def names_of(subject: UUID) -> list[str]:
-    return [name for _name, find in sorted(_names.items()) for name in find(subject)]
+    return [name for _name, find in sorted(_names.items()) for _subject, name in find([subject])]
+
+
+def names_by_subject(subjects: Collection[UUID]) -> dict[UUID, str]:
+    """Return an id of each subject that others know by one."""
+    found: dict[UUID, str] = {}
+    for _name, find in sorted(_names.items()):
+        for subject, name in find(subjects):
+            found.setdefault(subject, name)
+    return found
 
 
 def cancels() -> Iterator[tuple[str, Cancel]]:
@@ -245,6 +252,10 @@ def addresses_of(subject: UUID) -> list[tuple[str, bytes]]:
 
 def subjects_at(channel: str, address: str) -> set[UUID]:
     return {uuid for _name, find in sorted(_people.items()) for uuid in find(channel, address)}
+
+
+def subjects_tagged(channel: str, tags: Collection[bytes]) -> list[tuple[bytes, UUID]]:
+    return [pair for _name, find in sorted(_tagged.items()) for pair in find(channel, tags)]
 
 
 def recipients_of(subject: UUID) -> list[tuple[str, str]]:

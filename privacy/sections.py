@@ -11,7 +11,14 @@ from django.db.models import TextField
 from django.db.models.functions import Cast
 
 from privacy import recipients, registry
-from privacy.models import AuditEntry, ConsentEntry, Disclosure, PrivacyRequest, Subject
+from privacy.models import (
+    AuditEntry,
+    ConsentEntry,
+    Disclosure,
+    PrivacyRequest,
+    Subject,
+    WebhookDelivery,
+)
 
 Row = Mapping[str, Any]
 
@@ -22,6 +29,7 @@ def declare() -> None:
     registry.export_section("accesses", _accesses)
     registry.export_section("requests", _requests)
     registry.export_section("recipients", _recipients)
+    registry.export_section("webhooks", _webhooks)
 
 
 def _rights(subject: UUID, _now: datetime) -> Iterator[Row]:
@@ -58,3 +66,12 @@ def _recipients(subject: UUID, now: datetime) -> Iterator[Row]:
 def _requests(subject: UUID, _now: datetime) -> Iterator[Row]:
     columns = ("uuid", "kind", "law", "state", "created_at", "due_at", "closed_at", "reason")
     yield from PrivacyRequest.objects.filter(about__uuid=subject).order_by("pk").values(*columns)
+
+
+def _webhooks(subject: UUID, _now: datetime) -> Iterator[Row]:
+    """What other systems of the shop were told of, by the names of their webhooks."""
+    told = WebhookDelivery.objects.filter(message__subject__uuid=subject).order_by("pk")
+    for name, event, at, state in told.values_list(
+        "webhook__name", "message__type", "message__occurred_at", "state"
+    ):
+        yield {"webhook": name, "event": event, "occurred_at": at, "state": state}

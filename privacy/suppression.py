@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
+from django.db import transaction
+
+from privacy import announcing, registry
+from privacy.announcing import Fact
 from privacy.crypto import blind_index
 from privacy.models import Channel, Suppression
 from privacy.sealed import keys
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+ADDED: Final = "suppression.added"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An address to keep off, as its tag; the address itself is not held."""
+
+    channel: str
+    tag: bytes
+    reason: str
 
 
 def tag_of(channel: str, address: str) -> bytes:
@@ -33,13 +50,32 @@ def suppress(channel: str, address: str, *, reason: str, now: datetime) -> Suppr
     return suppress_tag(channel, tag_of(channel, address), reason=reason, now=now)
 
 
+@transaction.atomic
 def suppress_tag(channel: str, tag: bytes, *, reason: str, now: datetime) -> Suppression:
     """Keep off the address behind `tag`, as in `Customer.email_suppression_tag`."""
-    return Suppression.objects.get_or_create(
+    there, is_new = Suppression.objects.get_or_create(
         channel=channel,
         address_tag=bytes(tag),
         defaults={"reason": reason, "created_at": now},
-    )[0]
+    )
+    # Of an erasure, webhooks hear as such.
+    if is_new and reason != Suppression.Reason.ERASED and announcing.is_heard(ADDED):
+        _announce([Entry(channel, bytes(tag), reason)], now=now)
+    return there
+
+
+@transaction.atomic
+def suppress_many(entries: Sequence[Entry], *, now: datetime) -> None:
+    """Keep all these addresses off, which `unknown` gave. The first reason stays."""
+    Suppression.objects.bulk_create(
+        (
+            Suppression(channel=one.channel, address_tag=one.tag, reason=one.reason, created_at=now)
+            for one in entries
+        ),
+        ignore_conflicts=True,
+    )
+    if announcing.is_heard(ADDED):
+        _announce(entries, now=now)
 
 
 def is_suppressed(channel: str, address: str) -> bool:
@@ -51,3 +87,28 @@ def lift_tag(channel: str, tag: bytes, *, reason: str) -> bool:
     """Let the address behind `tag` be written to again, if that was the reason it was not."""
     there = Suppression.objects.filter(channel=channel, address_tag=bytes(tag), reason=reason)
     return there.delete()[0] > 0
+
+
+def unknown(entries: Sequence[Entry]) -> list[Entry]:
+    """Return the first entry of each address that is not suppressed yet."""
+    tags = [one.tag for one in entries]
+    there = Suppression.objects.filter(address_tag__in=tags).values_list("channel", "address_tag")
+    known = {(channel, bytes(tag)) for channel, tag in there}
+    fresh: dict[tuple[str, bytes], Entry] = {}
+    for one in entries:
+        if (one.channel, one.tag) not in known:
+            fresh.setdefault((one.channel, one.tag), one)
+    return list(fresh.values())
+
+
+def _announce(entries: Sequence[Entry], *, now: datetime) -> None:
+    """Tell of the customers these addresses belong to; of strangers there is nothing to tell."""
+    for channel in sorted({one.channel for one in entries}):
+        reasons = {one.tag: one.reason for one in entries if one.channel == channel}
+        announcing.announce(
+            (
+                Fact(ADDED, {"channel": channel, "reason": str(reasons[tag])}, subject)
+                for tag, subject in registry.subjects_tagged(channel, reasons)
+            ),
+            now=now,
+        )

@@ -18,6 +18,7 @@ from privacy import (
     checkpoints,
     erasure,
     letters,
+    posting,
     requests,
     retention,
     rotation,
@@ -85,6 +86,14 @@ def keep_clocks() -> None:
     requests.forget(now)
     requests.remind(now)
     subject_export.expire(now)
+    posting.tell_of_disabled(now)
+
+
+@shared_task
+def send_webhooks() -> None:
+    """Post one batch of what is due, and say so to the next worker if there may be more."""
+    if posting.send_due(timezone.now()) >= posting.BATCH // 2:
+        send_webhooks.delay()
 
 
 @job(retention.JOB, title=_("Delete what is kept long enough"), queue=Job.Queue.BATCH)

@@ -8,9 +8,10 @@ class ProfilesConfig(AppConfig):
 
     def ready(self) -> None:
         from privacy import purposes
-        from profiles import auditing, holdings, ordering, sections
+        from profiles import auditing, event_catalogue, holdings, ordering, sections
 
         auditing.declare()
+        event_catalogue.declare()
         holdings.declare()
         sections.declare()
         purposes.tell_buyers(ordering.has_bought)

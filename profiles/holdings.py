@@ -110,8 +110,9 @@ def declare() -> None:
     )
     registry.suppressed_addresses("profiles", _addresses)
     registry.people_at("profiles", _people_at)
-    registry.known_as("profiles", _shop_ids)
-    registry.shop_ids("profiles", _ids_of, called=_called)
+    registry.people_tagged("profiles", _people_tagged)
+    registry.known_as("profiles", _named)
+    registry.called("profiles", _called)
     _retain()
     registry.correct_with("profiles", CORRECTABLE, _correct)
 
@@ -206,11 +207,6 @@ def _shop_ids(subject: UUID) -> list[str]:
     )
 
 
-def _ids_of(subjects: Collection[UUID]) -> dict[UUID, str]:
-    found = Customer.objects.filter(subject__uuid__in=subjects)
-    return dict(found.values_list("subject__uuid", "external_id"))
-
-
 def _called(shop_id: str) -> list[UUID]:
     found = Customer.objects.filter(external_id=shop_id)
     return list(found.values_list("subject__uuid", flat=True))
@@ -238,6 +234,20 @@ def _people_at(channel: str, address: str) -> list[UUID]:
         return []
     field = sealed_field(Customer, name)
     return [customer.subject_id for customer in found if field.holds(customer, address)]
+
+
+def _people_tagged(channel: str, tags: Collection[bytes]) -> list[tuple[bytes, UUID]]:
+    """Each suppression tag with the subject of a customer who carries it."""
+    if (column := ADDRESS_TAGS.get(channel)) is None:
+        return []
+    found = Customer.objects.filter(**{f"{column}__in": list(tags)}).order_by("pk")
+    return [(bytes(tag), subject) for tag, subject in found.values_list(column, "subject__uuid")]
+
+
+def _named(subjects: Collection[UUID]) -> list[tuple[UUID, str]]:
+    """Each subject of a customer with the shop's id."""
+    found = Customer.objects.filter(subject__uuid__in=subjects)
+    return list(found.values_list("subject__uuid", "external_id"))
 
 
 def _correct(subject: UUID, changes: Mapping[str, str], now: datetime) -> list[str]:

@@ -161,7 +161,6 @@ def _finish(upload: Upload, work: Work) -> dict[str, Any]:
         "rejects": str(path_of(upload)) if tally.counts.get("rejected") else "",
     }
     with work.step():
-        Upload.objects.filter(pk=upload.pk).update(
-            summary=summary, n_rejected=tally.counts.get("rejected", 0), finished_at=work.now
-        )
+        n_rejected = tally.counts.get("rejected", 0)
+        uploads.finish(upload, summary, n_rejected=n_rejected, now=work.now)
     return summary

@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from jobs.running import JobFailedError
 from privacy import finder
 from privacy.models import Shop
+from privacy.suppression import Entry
 from profiles import (
     columns,
     importing_consents,
@@ -28,7 +29,6 @@ from profiles import (
 )
 from profiles.importing_consents import ConsentRow
 from profiles.importing_customers import CustomerRow, RejectedError
-from profiles.importing_suppressions import SuppressionRow
 from profiles.models import Upload
 from profiles.reading import BadRow, DamagedFileError, Table, UnreadableFileError
 from profiles.rejects import RejectsFile, path_of
@@ -110,10 +110,10 @@ def consents(upload: Upload) -> Form[ConsentRow]:
     )
 
 
-def suppressions(upload: Upload) -> Form[SuppressionRow]:
+def suppressions(upload: Upload) -> Form[Entry]:
     preview = bool(upload.options.get("preview"))
 
-    def insert(rows: Sequence[SuppressionRow], now: datetime) -> tuple[Counts, dict[int, str]]:
+    def insert(rows: Sequence[Entry], now: datetime) -> tuple[Counts, dict[int, str]]:
         n_new = importing_suppressions.insert(rows, upload=upload, now=now, preview=preview)
         return {"added": n_new, "same": len(rows) - n_new}, {}
 
@@ -187,9 +187,7 @@ def run(form: Form[R], upload: Upload, work: Work) -> dict[str, Any]:
         "rejects": str(path_of(upload)) if counts.get("rejected") else "",
         "damage": damage.code if damage else "",
     }
-    Upload.objects.filter(pk=upload.pk).update(
-        summary=summary, n_rejected=counts.get("rejected", 0), finished_at=work.now
-    )
+    uploads.finish(upload, summary, n_rejected=counts.get("rejected", 0), now=work.now)
     if damage is not None:
         raise JobFailedError(damage.code, str(damage)) from damage
     return summary

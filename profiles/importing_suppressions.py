@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from privacy import suppression
 from privacy.crypto.blind_index import NotAnAddressError
 from privacy.models import Suppression
+from privacy.suppression import Entry
 from profiles.importing_consents import CHANNELS
 from profiles.importing_customers import RejectedError
 from profiles.models import Upload, UploadChange
@@ -25,16 +25,7 @@ REASONS = {
 }
 
 
-@dataclass(frozen=True)
-class SuppressionRow:
-    """An address as its tag; the address itself is not held."""
-
-    channel: str
-    tag: bytes
-    reason: str
-
-
-def parse(values: Mapping[str, str]) -> SuppressionRow:
+def parse(values: Mapping[str, str]) -> Entry:
     """Check the cells of a row; raises RejectedError with the code of the first fault.
 
     Without a channel an address with an @ is an e-mail address, else a telephone number.
@@ -51,18 +42,14 @@ def parse(values: Mapping[str, str]) -> SuppressionRow:
         raise RejectedError("address_invalid") from None
     except ValueError:
         raise RejectedError("unknown_channel") from None
-    return SuppressionRow(channel, tag, REASONS[reason])
+    return Entry(channel, tag, REASONS[reason])
 
 
 def insert(
-    rows: Sequence[SuppressionRow], *, upload: Upload, now: dt.datetime, preview: bool = False
+    rows: Sequence[Entry], *, upload: Upload, now: dt.datetime, preview: bool = False
 ) -> int:
     """Keep the addresses off; returns how many were not before. The first reason stays."""
-    wanted = {f"{row.channel}:{row.tag.hex()}": row for row in reversed(rows)}
-    tags = [row.tag for row in rows]
-    found = Suppression.objects.filter(address_tag__in=tags).values_list("channel", "address_tag")
-    known = {f"{channel}:{bytes(tag).hex()}" for channel, tag in found}
-    fresh = {key: row for key, row in wanted.items() if key not in known}
+    fresh = suppression.unknown(rows)
     if preview:
         return len(fresh)
     UploadChange.objects.bulk_create(
@@ -70,19 +57,13 @@ def insert(
             UploadChange(
                 upload=upload,
                 kind=UploadChange.Kind.SUPPRESSION,
-                key=key,
+                key=f"{row.channel}:{row.tag.hex()}",
                 is_new=True,
                 after={"reason": row.reason},
             )
-            for key, row in fresh.items()
+            for row in fresh
         ),
         ignore_conflicts=True,
     )
-    Suppression.objects.bulk_create(
-        (
-            Suppression(channel=row.channel, address_tag=row.tag, reason=row.reason, created_at=now)
-            for row in fresh.values()
-        ),
-        ignore_conflicts=True,
-    )
+    suppression.suppress_many(fresh, now=now)
     return len(fresh)

@@ -32,7 +32,7 @@ from profiles.models import Upload
 MERGE_FOR: Final = timedelta(seconds=60)
 
 
-@job(asking.MERGE, title=_("Merge of events"), queue=Job.Queue.DEFAULT)
+@job(asking.MERGE, title=_("Merge of events"), queue=Job.Queue.DEFAULT, is_routine=True)
 def merge_events(work: Work) -> dict[str, Any]:
     """Merge until nothing waits or a minute is over; the next wake-up goes on."""
     until = work.now + MERGE_FOR

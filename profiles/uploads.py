@@ -18,7 +18,8 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from jobs import queue
-from privacy import files
+from privacy import announcing, files
+from privacy.announcing import Fact
 from privacy.crypto.stream import AlteredStreamError, SealedReader
 from privacy.problems import DomainError
 from privacy.purposes import purpose
@@ -207,6 +208,16 @@ def store(
             upload.job_uuid = job.uuid
             upload.save(update_fields=["job_uuid"])
     return upload
+
+
+@transaction.atomic
+def finish(upload: Upload, summary: Mapping[str, Any], *, n_rejected: int, now: datetime) -> None:
+    """Write down how an import ended, and announce it unless it was a preview."""
+    row = Upload.objects.filter(pk=upload.pk)
+    row.update(summary=dict(summary), n_rejected=n_rejected, finished_at=now)
+    if not upload.options.get("preview"):
+        told = {"uploadId": str(upload.uuid), "kind": upload.kind, "rejected": n_rejected}
+        announcing.announce([Fact("import.finished", told)], now=now)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from uuid import UUID
 from campaigns import approvals
 from campaigns.models import Campaign, Delivery, Template, Variant
 from privacy import doors
-from privacy.models import ApiKey, Consent, Shop, Source, Staff, Subject
+from privacy.models import ApiKey, Consent, Shop, Source, Staff, Subject, Webhook
 from profiles import carts
 from profiles.models import Cart, Customer, Order, OrderLine, Refund, Segment
 from profiles.uploads import Incoming
@@ -141,6 +141,18 @@ def product(product_id: str, title: str = "", **columns: Any) -> Product:
 def key_of(of: Source, *, kind: str = ApiKey.Kind.WRITE) -> ApiKey:
     scopes = doors.SECRET_SCOPES if kind == ApiKey.Kind.SECRET else ()
     return doors.issue(of, kind=kind, scopes=scopes, now=NOW)[0]
+
+
+def webhook(
+    name: str = "ERP",
+    url: str = "https://erp.example/hook",
+    *,
+    events: Sequence[str] = ("job.finished",),
+    **columns: Any,
+) -> Webhook:
+    """A webhook with what it listens to, wherever it leads."""
+    columns = {"created_at": NOW, "event_types": sorted(events)} | columns
+    return Webhook.objects.create(name=name, url=url, **columns)
 
 
 def campaign(name: str = "Spring", *, variants: str = "AB", **columns: Any) -> Campaign:

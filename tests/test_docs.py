@@ -56,7 +56,7 @@ def test_no_setting_is_documented_that_nobody_reads() -> None:
 
 
 def test_every_error_code_is_documented() -> None:
-    pages = page("errors.md") + page("events.md") + page("commands.md")
+    pages = page("errors.md") + page("events.md") + page("commands.md") + page("../webhooks.md")
     codes = error_codes()
     assert {"address_invalid", "no_orders", "rule_ended", "file_damaged", "no_header"} <= codes
     assert sorted(code for code in codes if f"`{code}`" not in pages) == []
@@ -180,6 +180,21 @@ def test_every_code_of_an_event_is_documented() -> None:
     codes = set(re.findall(r"(?:RejectedError|Concern)\(\s*\"([a-z_]+)\"", text)) | set(CONCERNS)
     assert codes
     assert [code for code in sorted(codes) if f"`{code}`" not in page("events.md")] == []
+
+
+def test_every_event_of_webhooks_is_documented_with_its_members_and_reasons() -> None:
+    from privacy import event_types
+    from privacy.admin.webhook_pages import REASONS
+
+    text = (ROOT / "docs" / "webhooks.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `([a-z_]+\.[a-z_]+)` \|(.*)$", text, re.MULTILINE))
+    types = {one.name: {member.name for member in one.members} for one in event_types.all_types()}
+    assert set(rows) == set(types)
+    for name, members in types.items():
+        last = rows[name].rpartition(" | ")[2]
+        outside = re.sub(r"\([^)]*\)", "", last)
+        assert set(re.findall(r"`(\w+)`", outside)) == members, name
+    assert [reason for reason in REASONS if f"`{reason}`" not in text] == []
 
 
 def test_every_decision_record_is_numbered_and_short() -> None:

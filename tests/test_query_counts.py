@@ -11,7 +11,13 @@ from django.test.utils import CaptureQueriesContext
 
 from jobs.models import Job
 from privacy import audit
-from privacy.models import ConsentEntry, PrivacyRequest, Suppression
+from privacy.models import (
+    ConsentEntry,
+    PrivacyRequest,
+    Suppression,
+    WebhookDelivery,
+    WebhookMessage,
+)
 from profiles import featuring
 from profiles.models import Segment, Upload
 from recommendations import serving
@@ -102,6 +108,13 @@ def openings(n: int) -> None:
         )  # fmt: skip
 
 
+def webhooks(n: int) -> None:
+    for number in range(n):
+        webhook = make.webhook(f"Webhook {number} of {n}")
+        message = WebhookMessage.objects.create(type="job.finished", occurred_at=make.NOW)
+        WebhookDelivery.objects.create(message=message, webhook=webhook, due_at=make.NOW)
+
+
 LISTS: dict[str, Callable[[int], None]] = {
     "/admin/profiles/customer/": customers,
     "/admin/campaigns/campaign/": campaigns,
@@ -117,6 +130,7 @@ LISTS: dict[str, Callable[[int], None]] = {
     "/admin/privacy/privacyrequest/": requests,
     "/admin/privacy/auditentry/": openings,
     "/admin/privacy/record/": customers,
+    "/admin/privacy/webhook/": webhooks,
     "/admin/": campaigns,
 }
 

@@ -22,7 +22,7 @@ from campaigns.models import Campaign
 from config.admin.checklist import checklist
 from jobs.models import Job, Pulse
 from privacy.admin.viewing import shop_of
-from privacy.models import Shop
+from privacy.models import Shop, Webhook
 from profiles.models import Customer, Event, Order
 from recommendations.models import TrainingRun
 
@@ -76,6 +76,10 @@ def _alerts(now: datetime) -> Iterator[Alert]:
             _("Background work stands still: no worker has answered."),
             reverse("admin:jobs_job_changelist"),
         )
+    by_themselves = Webhook.objects.filter(state__in=[Webhook.State.GONE, Webhook.State.FAILING])
+    if n_off := by_themselves.count():
+        text = ngettext("%(n)s webhook was disabled.", "%(n)s webhooks were disabled.", n_off)
+        yield Alert(text % {"n": n_off}, reverse("admin:privacy_webhook_changelist"), "bad")
     if not Customer.objects.exists():
         yield Alert(
             _("There are no customers yet: bring in your orders and customers."),

@@ -8,6 +8,7 @@ from privacy.admin import (
     root_keys,
     shop,
     staff,
+    webhooks,
 )
 
 __all__ = [
@@ -20,4 +21,5 @@ __all__ = [
     "root_keys",
     "shop",
     "staff",
+    "webhooks",
 ]

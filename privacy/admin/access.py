@@ -79,7 +79,7 @@ class AccessList(ChangeList):
 def named(entries: list[Any]) -> None:
     """Put beside each entry whom it names: `actor_name`, and `people` as far as they are listed."""
     subjects = {UUID(one) for entry in entries for one in entry.subjects if ":" not in one}
-    shop_ids = registry.shop_ids_of(subjects)
+    shop_ids = registry.names_by_subject(subjects)
     numbers = [entry.actor.partition(":")[2] for entry in entries if _kind(entry.actor) == STAFF]
     pks = {int(number) for number in numbers if number.isdecimal()}
     names = dict(Staff.objects.filter(pk__in=pks).values_list("pk", "username"))

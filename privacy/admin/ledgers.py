@@ -53,7 +53,7 @@ class LedgerList(ChangeList):
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
         self.result_list = list(self.result_list)
-        shop_ids = registry.shop_ids_of({entry.subject_id for entry in self.result_list})
+        shop_ids = registry.names_by_subject({entry.subject_id for entry in self.result_list})
         for entry in self.result_list:
             entry.shop_id = shop_ids.get(entry.subject_id, "")
 

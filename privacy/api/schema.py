@@ -8,6 +8,7 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
 from rest_framework import serializers
 
+from privacy import event_types
 from privacy.problems import MEDIA_TYPE
 
 PROBLEM: dict[str, Any] = {
@@ -97,3 +98,33 @@ def add_problem(result: dict[str, Any], **_: Any) -> dict[str, Any]:
         for operation in operations.values():
             operation["responses"]["default"] = REFUSAL
     return result
+
+
+def add_webhooks(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """Describe what is posted to webhooks: each type of event with the members of its data."""
+    result["webhooks"] = {one.name: {"post": _told_of(one)} for one in event_types.all_types()}
+    return result
+
+
+def _told_of(one: event_types.EventType) -> dict[str, Any]:
+    data = {
+        "type": "object",
+        "required": [member.name for member in one.members],
+        "properties": {member.name: member.schema for member in one.members},
+    }
+    body = {
+        "type": "object",
+        "required": ["type", "timestamp", "data"],
+        "properties": {
+            "type": {"const": one.name},
+            "timestamp": {"type": "string", "format": "date-time"},
+            "data": data,
+        },
+    }
+    return {
+        "operationId": f"webhook_{one.name.replace('.', '_')}",
+        "summary": one.name,
+        "description": one.about,
+        "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
+        "responses": {"2XX": {"description": "Taken; anything else is tried again."}},
+    }

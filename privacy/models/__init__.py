@@ -13,6 +13,7 @@ from privacy.models.staff import Staff
 from privacy.models.subject import Subject
 from privacy.models.subject_key import Keyring, RootKey, SubjectKey
 from privacy.models.suppression import Suppression
+from privacy.models.webhook import Webhook, WebhookAttempt, WebhookDelivery, WebhookMessage
 
 __all__ = [
     "ApiKey",
@@ -45,4 +46,8 @@ __all__ = [
     "Suppression",
     "UseCount",
     "UseRule",
+    "Webhook",
+    "WebhookAttempt",
+    "WebhookDelivery",
+    "WebhookMessage",
 ]

@@ -113,6 +113,9 @@ class Customer(SealedModel):
         indexes = [
             models.Index(fields=["phone_tag"], name="customer_by_phone"),
             models.Index(fields=["phone_last_four_tag"], name="customer_by_last_four"),
+            # Whose is an address that was suppressed?
+            models.Index(fields=["email_suppression_tag"], name="customer_by_email_suppressed"),
+            models.Index(fields=["phone_suppression_tag"], name="customer_by_phone_suppressed"),
         ]
 
     def __str__(self) -> str:

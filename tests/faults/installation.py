@@ -43,6 +43,13 @@ class Installation:
         self.processes.append(process)
         return process
 
+    def start_code(self, code: str) -> subprocess.Popen[bytes]:
+        """Start Python code inside the installation, as `start` does a command."""
+        command = [sys.executable, "-c", code]
+        process = subprocess.Popen(command, cwd=ROOT, env=self.environ, start_new_session=True)
+        self.processes.append(process)
+        return process
+
     def manage(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "manage.py", *arguments]
         return subprocess.run(
