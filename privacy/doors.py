@@ -31,8 +31,8 @@ SECRET_SCOPES: Final = PUBLISHABLE_SCOPES | {
     "jobs:read",
     "webhooks:read",
 }
-# Asked for by name only: they open sealed fields, and have facts go out to other addresses.
-SCOPES: Final = SECRET_SCOPES | {"pii:read", "webhooks:write"}
+# Asked for by name only: they open sealed fields, erase people, and have facts go out elsewhere.
+SCOPES: Final = SECRET_SCOPES | {"pii:read", "customers:erase", "webhooks:write"}
 
 # Requests a minute: of a key in all, and of one caller that uses it. A publishable key is
 # everybody's, so one visitor gets little of it; an app's less than a browser's.

@@ -101,10 +101,13 @@ def pack(sections: Mapping[str, Sequence[Mapping[str, Any]]], *, now: datetime) 
 
 
 def download(export: SubjectExport, *, actor: str, now: datetime, to: str = "") -> bytes:
-    """Open a copy that is ready; audited before it leaves. Raises DomainError `not_there`.
+    """Open a copy that is ready; audited before it leaves.
 
+    Raises DomainError `not_ready` (409), `not_there` (410).
     `to` names who else than the person gets it (art. 20(2) GDPR), to be told of an erasure.
     """
+    if export.state == SubjectExport.State.WAITING:
+        raise DomainError("not_ready", _("This copy is being made; ask again soon."), status=409)
     is_there = export.state == SubjectExport.State.READY and path_of(export).exists()
     if not is_there or (export.expires_at and export.expires_at <= now):
         raise DomainError("not_there", _("This copy is not there (any more)."), status=410)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import date, datetime
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -12,7 +14,7 @@ from django.utils.translation import gettext as _
 from privacy import ages, consent
 from privacy.consent import Declaration
 from privacy.crypto.blind_index import NotAnAddressError
-from privacy.fields import MaskedValueError, sealed_field
+from privacy.fields import MaskedValueError, sealed_field, with_tags
 from privacy.problems import DomainError
 from profiles import registering
 from profiles.bulk import again_if_overtaken
@@ -42,6 +44,37 @@ def put(external_id: str, changes: Mapping[str, Any], *, now: datetime) -> Custo
     return customer
 
 
+@again_if_overtaken
+@transaction.atomic
+def put_many(stated: Sequence[tuple[str, Mapping[str, Any]]], *, now: datetime) -> int:
+    """Do what `put` does for many customers, each named once: all of them or, on an error, none.
+
+    Raises DomainError as `put`, with the place in the list before the pointer.
+    """
+    registering.register([external_id for external_id, _changes in stated], now=now)
+    wanted = Customer.objects.filter(external_id__in=[external_id for external_id, _ in stated])
+    there = {row.external_id: row for row in wanted.select_for_update().order_by("pk")}
+    births: dict[UUID, ages.Birth] = {}
+    for index, (external_id, changes) in enumerate(stated):
+        customer = there[external_id]
+        with _pointing_to(f"/customers/{index}"):
+            for name, value in changes.items():
+                _set(customer, name, value)
+        if birth_date := changes.get("birth_date"):
+            customer.birth_year = birth_date.year
+            births[customer.subject_id] = ages.Birth(birth_date, customer.country)
+    _refuse_taken_of(stated)
+    named = {name for _id, changes in stated for name in changes} | {"birth_year"}
+    Customer.objects.bulk_create(
+        there.values(),
+        update_conflicts=True,
+        unique_fields=["external_id"],
+        update_fields=with_tags(Customer, sorted(named)),
+    )
+    ages.note(births, today=now.date())
+    return len(there)
+
+
 def declare(
     customer: Customer, declarations: Sequence[Mapping[str, Any]], *, source: str, now: datetime
 ) -> None:
@@ -57,15 +90,20 @@ def declare(
             source=source,
             **{"happened_at": now, **facts},
         )
-        try:
+        with _pointing_to(f"/consents/{index}"):
             consent.check(declaration, now=now)
-        except DomainError as error:
-            place = f"/consents/{index}{error.pointer}"
-            raise DomainError(
-                error.code, error.detail, status=error.status, pointer=place
-            ) from error
         ledger.append(declaration)
     consent.record_many(ledger, now=now)
+
+
+@contextmanager
+def _pointing_to(place: str) -> Iterator[None]:
+    """Say of an error in which of many it is."""
+    try:
+        yield
+    except DomainError as error:
+        pointer = f"{place}{error.pointer}"
+        raise DomainError(error.code, error.detail, status=error.status, pointer=pointer) from error
 
 
 def _set(customer: Customer, name: str, value: Any) -> None:
@@ -79,6 +117,25 @@ def _set(customer: Customer, name: str, value: Any) -> None:
         form = {"email": "name@example.com", "phone": "+8613800138000"}[name]
         detail = _("This cannot be read; it has the form %(form)s.") % {"form": form}
         raise DomainError(f"invalid_{name}", detail, pointer=f"/{name}") from None
+
+
+def _refuse_taken_of(stated: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
+    """Refuse an address that another customer has, in the shop or earlier in the list."""
+    field = sealed_field(Customer, "email")
+    emails = {external_id: email for external_id, facts in stated if (email := facts.get("email"))}
+    written = field.written_tags(emails.values())
+    held = Customer.objects.filter(**{f"{field.tag}__in": list(written)})
+    owners = {
+        written[bytes(tag)]: owner for tag, owner in held.values_list(field.tag, "external_id")
+    }
+    for index, (external_id, _facts) in enumerate(stated):
+        if external_id not in emails:
+            continue
+        tag = field.tags_of(emails[external_id])[0]
+        if owners.setdefault(tag, external_id) != external_id:
+            detail = _("Another customer has this e-mail address.")
+            pointer = f"/customers/{index}/email"
+            raise DomainError("email_taken", detail, status=409, pointer=pointer)
 
 
 def _refuse_taken(customer: Customer, email: str | None) -> None:

@@ -2,23 +2,40 @@
 
 from __future__ import annotations
 
-from typing import Any
+from http import HTTPStatus
+from typing import Any, Final
+from uuid import UUID
 
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
+from django.urls import reverse
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from privacy.api.authentication import key_of
+from jobs.models import Job
+from privacy import erasure, subject_export
+from privacy.api.authentication import key_of, require_scope
 from privacy.api.fields import Text
-from privacy.models import Channel, Consent, ConsentEntry
-from profiles import enrolling
-from profiles.api.identifiers import checked, in_path, refuse_personal
+from privacy.models import Channel, Consent, ConsentEntry, SubjectExport
+from profiles import enrolling, revealing
+from profiles.api.identifiers import CustomerId, checked, in_path, refuse_personal
 from profiles.models import Customer
 
+MAX_BATCH: Final = 1000
+# What a purpose may bring in plain, by the member that shows the mask else.
+OPENED: Final = {"email": "email", "phone": "phone", "fullName": "full_name"}
+PURPOSE: Final = OpenApiParameter(
+    "Purpose",
+    OpenApiTypes.STR,
+    OpenApiParameter.HEADER,
+    description="What the values are wanted for, such as support.reveal.",
+)
 CUSTOMER = in_path("external_id", "C-1007")
 
 
@@ -81,6 +98,35 @@ class CustomerSerializer(serializers.Serializer[Any]):
     createdAt = serializers.DateTimeField(source="created_at", read_only=True)
 
 
+class NamedCustomerSerializer(CustomerSerializer):
+    id = CustomerId(source="external_id")
+
+
+class CustomerBatchSerializer(serializers.Serializer[Any]):
+    customers: serializers.ListSerializer[Any] = serializers.ListSerializer(
+        child=NamedCustomerSerializer(), allow_empty=False, max_length=MAX_BATCH
+    )
+
+    def validate_customers(self, customers: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        if len({one["external_id"] for one in customers}) < len(customers):
+            raise serializers.ValidationError(_("State each customer once."), "repeated_id")
+        return customers
+
+
+class CustomerBatchResultSerializer(serializers.Serializer[Any]):
+    accepted = serializers.IntegerField()
+
+
+class StartedSerializer(serializers.Serializer[Any]):
+    """What was begun; how far it is stands at `Location`."""
+
+    job = serializers.UUIDField()
+
+
+class ExportStartedSerializer(StartedSerializer):
+    export = serializers.UUIDField(help_text="Fetch it at …/exports/{export} once the job is done.")
+
+
 class DeclarationSerializer(serializers.Serializer[Any]):
     purpose = Text(max_length=64, help_text="For example campaign.email.")
     channel = serializers.ChoiceField(choices=Channel.choices)
@@ -105,13 +151,42 @@ class CustomerView(APIView):
     @extend_schema(
         operation_id="customer",
         summary="A customer",
-        parameters=[CUSTOMER],
+        parameters=[CUSTOMER, PURPOSE],
         responses=CustomerSerializer,
     )
-    def get(self, _request: Request, external_id: str) -> Response:
-        """Personal values are masked, whatever the key."""
-        customer = get_object_or_404(Customer, external_id=checked(external_id))
-        return Response(CustomerSerializer(customer).data)
+    def get(self, request: Request, external_id: str) -> Response:
+        """Personal values are masked.
+
+        With the header `Purpose` and the scope `pii:read` those that the purpose covers come in
+        plain, if it reaches the person and a use rule lets the key; each such answer is audited.
+        """
+        customer = _asked(external_id)
+        told = dict(CustomerSerializer(customer).data)
+        if name := request.headers.get("Purpose", ""):
+            key = key_of(request)
+            require_scope(key, "pii:read")
+            actor = f"key:{key.prefix}"
+            plain = revealing.opened(customer, name, actor=actor, now=timezone.now())
+            told |= {member: plain[field] for member, field in OPENED.items() if field in plain}
+        return Response(told)
+
+    @extend_schema(
+        operation_id="erase_customer",
+        summary="Erase a customer for good",
+        parameters=[CUSTOMER],
+        request=None,
+        responses={HTTPStatus.ACCEPTED: StartedSerializer},
+    )
+    def delete(self, request: Request, external_id: str) -> Response:
+        """The data is out of use at once; asked again, the same erasure is named.
+
+        Asks for the scope `customers:erase` too.
+        """
+        key = key_of(request)
+        require_scope(key, "customers:erase")
+        subject = _asked(external_id).subject
+        begun = erasure.begin(subject, actor=f"key:{key.prefix}", now=timezone.now())
+        return _started(begun.job_uuid)
 
     @extend_schema(
         operation_id="put_customer",
@@ -126,6 +201,61 @@ class CustomerView(APIView):
         facts.is_valid(raise_exception=True)
         customer = enrolling.put(external_id, facts.validated_data, now=timezone.now())
         return Response(CustomerSerializer(customer).data)
+
+
+class CustomerBatchView(APIView):
+    required_scope = "customers:write"
+
+    @extend_schema(
+        operation_id="put_customers",
+        summary="Add or change up to 1000 customers",
+        request=CustomerBatchSerializer,
+        responses=CustomerBatchResultSerializer,
+    )
+    def post(self, request: Request) -> Response:
+        """All of them or, if one is not valid, none."""
+        facts = CustomerBatchSerializer(data=request.data)
+        facts.is_valid(raise_exception=True)
+        stated = [(one.pop("external_id"), one) for one in facts.validated_data["customers"]]
+        return Response({"accepted": enrolling.put_many(stated, now=timezone.now())})
+
+
+class ExportView(APIView):
+    required_scope = "pii:read"
+
+    @extend_schema(
+        operation_id="export_customer",
+        summary="Have a copy made of everything held about a customer",
+        parameters=[CUSTOMER],
+        request=None,
+        responses={HTTPStatus.ACCEPTED: ExportStartedSerializer},
+    )
+    def post(self, request: Request, external_id: str) -> Response:
+        """The copy is a ZIP of JSON and CSV, kept for 30 days."""
+        # A service makes it, as for staff: a person's right waits for no use rule of a key.
+        actor, now = f"api:{key_of(request).prefix}", timezone.now()
+        export = subject_export.ask(_asked(external_id).subject, actor=actor, now=now)
+        job = Job.objects.get(kind=subject_export.JOB, payload__export=export.pk)
+        return _started(job.uuid, export=export.uuid)
+
+
+class ExportFileView(APIView):
+    required_scope = "pii:read"
+
+    @extend_schema(
+        operation_id="customer_export",
+        summary="Fetch a copy that was made",
+        parameters=[CUSTOMER],
+        responses={(HTTPStatus.OK, "application/zip"): OpenApiTypes.BINARY},
+    )
+    def get(self, request: Request, external_id: str, uuid: UUID) -> HttpResponse:
+        """Audited. While it is being made: 409 `not_ready`; when it has expired: 410 `not_there`."""
+        copies = SubjectExport.objects.filter(subject=_asked(external_id).subject)
+        actor = f"key:{key_of(request).prefix}"
+        data = subject_export.download(
+            get_object_or_404(copies, uuid=uuid), actor=actor, now=timezone.now()
+        )
+        return HttpResponse(data, content_type="application/zip")
 
 
 class ConsentsView(APIView):
@@ -151,3 +281,16 @@ class ConsentsView(APIView):
         return Response(
             ConsentsSerializer({"consents": in_force.order_by("purpose", "channel")}).data
         )
+
+
+def _asked(external_id: str) -> Customer:
+    customers = Customer.objects.select_related("subject")
+    return get_object_or_404(customers, external_id=checked(external_id))
+
+
+def _started(job: UUID | None, **facts: UUID) -> Response:
+    return Response(
+        {"job": job, **facts},
+        status=HTTPStatus.ACCEPTED,
+        headers={"Location": reverse("job", args=[job])},
+    )

@@ -21,6 +21,17 @@ urlpatterns = [
     path("carts/restore/<str:token>", carts.RestoreView.as_view(), name="cart-restore"),
     path("carts/<str:cart_id>", carts.CartView.as_view(), name="cart"),
     path("carts/<str:cart_id>/restore-token", carts.TokenView.as_view(), name="cart-token"),
+    path("customers/batch", customers.CustomerBatchView.as_view(), name="customers-batch"),
     path("customers/<str:external_id>", customers.CustomerView.as_view(), name="customer"),
     path("customers/<str:external_id>/consents", customers.ConsentsView.as_view(), name="consents"),
+    path(
+        "customers/<str:external_id>/export",
+        customers.ExportView.as_view(),
+        name="customer-export",
+    ),
+    path(
+        "customers/<str:external_id>/exports/<uuid:uuid>",
+        customers.ExportFileView.as_view(),
+        name="customer-export-file",
+    ),
 ]

@@ -29,6 +29,7 @@ OPENING = {
     "privacy/letters.py",  # where a letter goes
     "privacy/requests.py",
     "profiles/admin/reveal.py",  # the reveal of one customer
+    "profiles/revealing.py",  # one customer, for a key with the scope pii:read
     "profiles/sections.py",  # a person's own copy
 }
 # Who is called inside the purpose of `privacy/subject_export.py`.
