@@ -8,8 +8,17 @@ class ProfilesConfig(AppConfig):
 
     def ready(self) -> None:
         from privacy import purposes
-        from profiles import auditing, event_catalogue, holdings, ordering, sections
+        from profiles import (
+            auditing,
+            devices,
+            event_catalogue,
+            holdings,
+            ordering,
+            registry,
+            sections,
+        )
 
+        registry.customer_panel("profiles.devices", "profiles/devices_panel.html", devices.panel)
         auditing.declare()
         event_catalogue.declare()
         holdings.declare()

@@ -22,7 +22,7 @@ from privacy.models import Shop
 from profiles import norms
 from profiles.features.vocabulary import EVENT_DAYS, TRAITS, YEAR_DAYS
 from profiles.models import Customer, CustomerChange, CustomerTraits, Order, TraitBuild
-from profiles.trait_sources import events, orders
+from profiles.trait_sources import devices, events, orders
 from profiles.trait_sources.dialect import DIALECTS
 
 if TYPE_CHECKING:
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
 CUSTOMERS_PER_STEP: Final = 20_000
 NORMS_KEPT: Final = timedelta(days=7)
-SOURCES: Final = (orders, events)
-VERSION: Final = "2"  # of the statement: raise it when a trait is computed in another way
+SOURCES: Final = (orders, events, devices)
+VERSION: Final = "3"  # of the statement: raise it when a trait is computed in another way
 
 
 @dataclass(frozen=True)
@@ -198,16 +198,16 @@ def _upsert(cursor: CursorWrapper, plan: Plan) -> None:
     def stored(moment: datetime) -> Any:
         return connection.ops.adapt_datetimefield_value(moment)
 
-    cursor.execute(
-        statement(connection.vendor),
-        {
-            "as_of": stored(plan.as_of),
-            "year": stored(plan.as_of - timedelta(days=YEAR_DAYS)),
-            "event_days": stored(plan.as_of - timedelta(days=EVENT_DAYS)),
-            "currency": plan.currency,
-            "zone": plan.zone,
-        },
-    )
+    values = {
+        "as_of": stored(plan.as_of),
+        "year": stored(plan.as_of - timedelta(days=YEAR_DAYS)),
+        "event_days": stored(plan.as_of - timedelta(days=EVENT_DAYS)),
+        "currency": plan.currency,
+        "zone": plan.zone,
+    }
+    cursor.execute(devices.GONE)
+    cursor.execute(devices.own(DIALECTS[connection.vendor]), values)
+    cursor.execute(statement(connection.vendor), values)
 
 
 @cache

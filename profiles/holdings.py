@@ -34,6 +34,7 @@ from profiles.models import (
     Identity,
     Order,
     OrderLine,
+    OwnedDevice,
     Persona,
     ProductFact,
     Rate,
@@ -68,6 +69,7 @@ def declare() -> None:
     registry.delete(Cart, PERSON, also=_as_stranger)
     registry.delete(CartLine, "cart__customer__subject", also=_cart_of_stranger)
     registry.delete(CartToken, "cart__customer__subject", also=_cart_of_stranger)
+    registry.delete(OwnedDevice, PERSON, through=("line",))
     registry.delete(Event, PERSON, also=_as_stranger)
     registry.delete(EventStaging, also=_staged)
     registry.null(StagedLine, also=_in_a_file, clear={"customer": ""})

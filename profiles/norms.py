@@ -5,12 +5,17 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from django.db import connection
 from django.db.models import Sum
 
 from profiles import changes, registry
 from profiles.models import CategoryNorm, Order, OrderLine, ProductFact
+from profiles.trait_sources import devices
+from profiles.trait_sources.dialect import DIALECTS
 
 WRITTEN_AT_ONCE = 2_000
+APART_DAYS = 30
+ENOUGH_REPLACED = 20  # below it a category has no usual gap yet
 COMPARED = ("title", "category", "brand", "is_device", "warranty_months")
 
 
@@ -50,11 +55,31 @@ def refresh_norms(as_of: datetime, currency: str) -> int:
     sold = OrderLine.objects.filter(
         order__placed_at__lt=as_of, order__currency=currency, quantity__gt=0, category__gt=""
     ).exclude(order__status=Order.Status.CANCELLED)
+    replaced = _replaced(as_of)
     by_category = sold.values("category").annotate(money=Sum("total_minor"), n=Sum("quantity"))
     norms = [
-        CategoryNorm(category=row["category"], price_minor=row["money"] // row["n"])
+        CategoryNorm(
+            category=row["category"],
+            price_minor=row["money"] // row["n"],
+            **replaced.get(row["category"], {}),
+        )
         for row in by_category
     ]
     CategoryNorm.objects.all().delete()
     CategoryNorm.objects.bulk_create(norms, batch_size=WRITTEN_AT_ONCE)
     return len(norms)
+
+
+def _replaced(as_of: datetime) -> dict[str, dict[str, int]]:
+    """The median days until a device of a category is replaced, where enough were."""
+    values = {
+        "as_of": connection.ops.adapt_datetimefield_value(as_of),
+        "apart": APART_DAYS,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(devices.replacements(DIALECTS[connection.vendor]), values)
+        return {
+            category: {"replaced_days": days, "n_replaced": n}
+            for category, days, n in cursor.fetchall()
+            if n >= ENOUGH_REPLACED
+        }

@@ -19,6 +19,7 @@ from profiles.models import (
     Identity,
     Order,
     OrderLine,
+    OwnedDevice,
     Refund,
     Segment,
     StaticListMember,
@@ -40,6 +41,7 @@ def declare() -> None:
     registry.export_section("carts", _carts)
     registry.export_section("events", _events)
     registry.export_section("devices", _devices)
+    registry.export_section("owned_devices", _owned_devices)
     registry.export_section("traits", _traits)
     registry.export_section("segments", _segments)
     registry.export_section("lists", _lists)
@@ -99,6 +101,12 @@ def _events(subject: UUID, _now: datetime) -> Iterator[Row]:
 def _devices(subject: UUID, _now: datetime) -> Iterator[Row]:
     devices = Identity.objects.filter(customer__subject__uuid=subject)
     yield from devices.order_by("pk").values("anonymous_id", "joined_at")
+
+
+def _owned_devices(subject: UUID, _now: datetime) -> Iterator[Row]:
+    columns = ("product_id", "title", "category", "brand", "quantity", "bought_at")
+    devices = OwnedDevice.objects.filter(customer__subject__uuid=subject)
+    yield from devices.order_by("bought_at", "pk").values(*columns, "warranty_ends_at")
 
 
 def _traits(subject: UUID, _now: datetime) -> Iterator[Row]:

@@ -155,5 +155,17 @@ WORDS: dict[str, TraitWords] = {
         _("days since last answer to an e-mail"),
         _("Whole days since a campaign e-mail was last opened or clicked."),
     ),
+    "n_devices": TraitWords(
+        _("devices owned"), _("Devices bought and not given back, by the catalogue.")
+    ),
+    "warranty_days": TraitWords(
+        _("days until a warranty ends"), _("Of the owned device whose warranty ends next.")
+    ),
+    "upgrade_days": TraitWords(
+        _("days until an upgrade is due"),
+        _(
+            "The newest device of a category plus what is usual there until one is replaced; below 0 it is overdue."
+        ),
+    ),
 }
 LABELS = {name: words.label for name, words in WORDS.items()}

@@ -108,6 +108,10 @@ def _answered(name: str, kind: Kind, days: int | None = EVENT_DAYS, **more: Any)
     return Trait(name, kind, MadeFrom.EVENTS, DataClass.CONTACT, days, **more)
 
 
+def _owned(name: str, kind: Kind, **more: Any) -> Trait:
+    return Trait(name, kind, MadeFrom.DEVICES, DataClass.POSSESSIONS, **more)
+
+
 TRAITS = (
     _bought("recency_days", Kind.DAYS, moment="last_order_at"),
     _bought("tenure_days", Kind.DAYS, moment="first_order_at"),
@@ -157,6 +161,9 @@ TRAITS = (
     _answered("n_email_clicks", Kind.COUNT),
     _answered("email_click_share", Kind.SHARE),
     _answered("last_answer_days", Kind.DAYS, None, moment="last_answer_at"),
+    _owned("n_devices", Kind.COUNT),
+    _owned("warranty_days", Kind.DAYS, moment="next_warranty_end_at", is_ahead=True),
+    _owned("upgrade_days", Kind.DAYS, moment="upgrade_due_at", is_ahead=True),
 )
 BY_NAME = {trait.name: trait for trait in TRAITS}
 

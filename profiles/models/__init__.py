@@ -1,5 +1,6 @@
 from profiles.models.cart import Cart, CartLine, CartToken
 from profiles.models.customer import Customer, CustomerQuerySet
+from profiles.models.device import OwnedDevice
 from profiles.models.event import Event, EventKey, EventStaging, EventVerdict
 from profiles.models.identity import Identity
 from profiles.models.norm import CategoryNorm, CustomerChange, ProductFact, TraitBuild
@@ -31,6 +32,7 @@ __all__ = [
     "Identity",
     "Order",
     "OrderLine",
+    "OwnedDevice",
     "Persona",
     "ProductFact",
     "Quality",

@@ -87,6 +87,8 @@ class CustomerTraits(models.Model):
     last_order_at = models.DateTimeField(_("last order"), null=True, blank=True)
     next_order_at = models.DateTimeField(_("next order expected"), null=True, blank=True)
     last_seen_at = models.DateTimeField(_("last visit"), null=True, blank=True)
+    next_warranty_end_at = models.DateTimeField(_("next warranty end"), null=True, blank=True)
+    upgrade_due_at = models.DateTimeField(_("upgrade due"), null=True, blank=True)
     last_answer_at = models.DateTimeField(_("last answer to an e-mail"), null=True, blank=True)
 
     n_orders = models.PositiveIntegerField(LABELS["n_orders"], default=0)
@@ -136,6 +138,7 @@ class CustomerTraits(models.Model):
     n_email_opens = models.PositiveIntegerField(LABELS["n_email_opens"], default=0)
     n_email_clicks = models.PositiveIntegerField(LABELS["n_email_clicks"], default=0)
     email_click_share = models.FloatField(LABELS["email_click_share"], null=True, blank=True)
+    n_devices = models.PositiveIntegerField(LABELS["n_devices"], default=0)
     category_shares = models.JSONField(_("share of money by category"), default=dict)
     item_shares = models.JSONField(
         _("share of money by product"),
@@ -155,6 +158,8 @@ class CustomerTraits(models.Model):
     tenure_days = days_by("tenure_days")
     next_order_days = days_by("next_order_days")
     last_seen_days = days_by("last_seen_days")
+    warranty_days = days_by("warranty_days")
+    upgrade_days = days_by("upgrade_days")
     last_answer_days = days_by("last_answer_days")
 
     objects = TraitsQuerySet.as_manager()

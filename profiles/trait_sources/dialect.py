@@ -33,6 +33,13 @@ class Sqlite:
     def moment(self, seconds: str) -> str:
         return f"strftime('%%Y-%%m-%%d %%H:%%M:%%S', {seconds}, 'unixepoch')"
 
+    def months_later(self, moment: str, months: str) -> str:
+        """Return the same day of a later month, or its last day where there is none."""
+        same = f"datetime({moment}, '+' || {months} || ' months')"
+        after = f"'+' || ({months} + 1) || ' months'"
+        last = f"date({moment}, 'start of month', {after}, '-1 day')"
+        return f"MIN({same}, {last} || substr(datetime({moment}), 11))"
+
     def hour(self, moment: str) -> str:
         return f"django_datetime_extract('hour', {moment}, %(zone)s, 'UTC')"
 
@@ -65,6 +72,11 @@ class Postgresql:
     def moment(self, seconds: str) -> str:
         return f"to_timestamp({seconds})"
 
+    def months_later(self, moment: str, months: str) -> str:
+        return (
+            f"({moment} AT TIME ZONE 'UTC' + make_interval(months => {months})) AT TIME ZONE 'UTC'"
+        )
+
     def hour(self, moment: str) -> str:
         return f"CAST(EXTRACT(HOUR FROM {moment} AT TIME ZONE %(zone)s) AS integer)"
 
@@ -87,7 +99,8 @@ DIALECTS: dict[str, Dialect] = {"sqlite": Sqlite(), "postgresql": Postgresql()}
 # Marks of cleaning that keep an event or order out of every trait; an outlier is real money.
 NOT_COUNTED = ("bot", "impossible", "test")
 IN_SCOPE = "customer_id IN (SELECT customer_id FROM profiles_scope)"
-COUNTED = f"{IN_SCOPE} AND quality NOT IN (" + ", ".join(f"'{m}'" for m in NOT_COUNTED) + ")"
+REAL = "quality NOT IN (" + ", ".join(f"'{m}'" for m in NOT_COUNTED) + ")"
+COUNTED = f"{IN_SCOPE} AND {REAL}"
 # How a rate of the order's day is found in SQL: billionths of a minor unit for each minor unit.
 FACTOR = """
     CASE WHEN {order}.currency = %(currency)s THEN 1000000000 ELSE (
