@@ -27,6 +27,7 @@ def recurring(queues: Iterable[str]) -> dict[str, dict[str, Any]]:
         "keep-clocks": every(HOUR, "privacy.tasks.keep_clocks"),
         "attribute-orders": at(crontab(minute=10), "campaigns.tasks.attribute_hourly"),
         "apply-retention": at(crontab(hour=1, minute=30), "privacy.tasks.retain_nightly"),
+        "refresh-segments": at(crontab(minute=40), "profiles.tasks.refresh_segments_hourly"),
         "build-profiles": at(crontab(hour=2, minute=0), "profiles.tasks.build_nightly"),
         "train-recommendations": at(
             crontab(hour=2, minute=30), "recommendations.tasks.train_nightly"

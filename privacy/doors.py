@@ -30,6 +30,8 @@ SECRET_SCOPES: Final = PUBLISHABLE_SCOPES | {
     "consents:write",
     "jobs:read",
     "webhooks:read",
+    "segments:read",
+    "segments:write",
 }
 # Asked for by name only: they open sealed fields, erase people, and have facts go out elsewhere.
 SCOPES: Final = SECRET_SCOPES | {"pii:read", "customers:erase", "webhooks:write"}

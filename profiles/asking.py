@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 MERGE, BUILD = "profiles.merge_events", "profiles.build"
 CLEAN = "profiles.clean"
 UNDO_CONSENTS, UNDO = "profiles.undo_consents", "profiles.undo_import"
+REFRESH = "profiles.refresh_segments"
 IMPORTS = {kind.value: f"profiles.import_{kind.value}" for kind in Upload.Kind}
 
 
@@ -55,3 +56,9 @@ def ask_for_cleaning(now: datetime, *, way: Way = queue.enqueue) -> Job:
 def ask_for_build(now: datetime, *, as_of: datetime | None = None, way: Way = queue.enqueue) -> Job:
     """Ask for traits, clusters and personas as of a moment or now, unless that is under way."""
     return way(BUILD, {"as_of": (as_of or now).isoformat()}, now=now, unique_key=BUILD)
+
+
+def ask_for_refresh(segment: int | None, now: datetime, *, way: Way = queue.enqueue) -> Job:
+    """Ask that the stays in a segment, or in all of them, be brought up to date."""
+    payload = {"segment": segment} if segment else {}
+    return way(REFRESH, payload, now=now, unique_key=f"{REFRESH}:{segment or 'all'}")

@@ -40,6 +40,9 @@ from profiles.models import (
     Rate,
     Refund,
     Segment,
+    SegmentMember,
+    SegmentSize,
+    SegmentVersion,
     StagedLine,
     StaticList,
     StaticListMember,
@@ -70,6 +73,7 @@ def declare() -> None:
     registry.delete(CartLine, "cart__customer__subject", also=_cart_of_stranger)
     registry.delete(CartToken, "cart__customer__subject", also=_cart_of_stranger)
     registry.delete(OwnedDevice, PERSON, through=("line",))
+    registry.delete(SegmentMember, PERSON)
     registry.delete(Event, PERSON, also=_as_stranger)
     registry.delete(EventStaging, also=_staged)
     registry.null(StagedLine, also=_in_a_file, clear={"customer": ""})
@@ -104,6 +108,8 @@ def declare() -> None:
         ClusteringRun,
         Persona,
         Segment,
+        SegmentSize,
+        SegmentVersion,
         StaticList,
         reason=_("Rules, and figures of many customers."),
     )
@@ -139,6 +145,12 @@ def _retain() -> None:
         _("Clusterings no longer in use"),
         days=365,
         old=lambda before: ClusteringRun.objects.filter(is_current=False, created_at__lt=before),
+    )
+    registry.retain(
+        "segment_stays",
+        _("When customers were in segments"),
+        days=365,
+        old=lambda before: SegmentMember.objects.filter(left_at__lt=before),
     )
     registry.retain(
         "lists",

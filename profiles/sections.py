@@ -22,6 +22,7 @@ from profiles.models import (
     OwnedDevice,
     Refund,
     Segment,
+    SegmentMember,
     StaticListMember,
 )
 
@@ -44,6 +45,7 @@ def declare() -> None:
     registry.export_section("owned_devices", _owned_devices)
     registry.export_section("traits", _traits)
     registry.export_section("segments", _segments)
+    registry.export_section("segment_stays", _stays)
     registry.export_section("lists", _lists)
 
 
@@ -133,3 +135,10 @@ def _lists(subject: UUID, _now: datetime) -> Iterator[Row]:
     mine = StaticListMember.objects.filter(customer__subject__uuid=subject)
     for name, added_at in mine.order_by("pk").values_list("static_list__name", "added_at"):
         yield {"list": name, "added_at": added_at}
+
+
+def _stays(subject: UUID, _now: datetime) -> Iterator[Row]:
+    """When the person was in which segment, as far as that was kept."""
+    mine = SegmentMember.objects.filter(customer__subject__uuid=subject).order_by("pk")
+    for name, entered_at, left_at in mine.values_list("segment__name", "entered_at", "left_at"):
+        yield {"segment": name, "entered_at": entered_at, "left_at": left_at}

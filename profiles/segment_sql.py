@@ -14,9 +14,11 @@ from django.db.models.fields.json import KeyTransform
 from privacy.models import Consent, ConsentEntry
 from profiles import registry, trait_conditions
 from profiles.features.vocabulary import AGE_BANDS, Kind
+from profiles.featuring import currency_in_use
 from profiles.models import Event, Order, OrderLine, StaticListMember
 from profiles.models.customer import ADDRESS_TAGS
 from profiles.models.event import Kind as EventKind
+from profiles.segment_rules import Checked
 from profiles.segments.compile import fold
 from profiles.segments.evaluate import COMPARE
 from profiles.segments.measures import LITERALS, ORDERED, moments, spans, start_of
@@ -71,7 +73,8 @@ class Sql:
     currency: str
 
     def all_of(self, parts: Sequence[Q]) -> Q:
-        return Q(*parts)
+        # An empty Q is everybody; kept inside another it would hide from `negate`.
+        return Q(*filter(None, parts))
 
     def any_of(self, parts: Sequence[Q]) -> Q:
         # An empty Q among the parts is everybody, and Django would leave it out.
@@ -221,6 +224,11 @@ class Sql:
         this_year = self.as_of.year
         between = (max(this_year - oldest, 0), max(this_year - youngest, 0))
         return Q(birth_year__isnull=False) & Q(birth_year__range=between)
+
+
+def compiled(rule: Checked, as_of: datetime) -> Q:
+    """Return the rule as a condition on `Customer`; never NULL in SQL, so it can be negated."""
+    return fold(rule.rule, Sql(as_of, rule.rules, currency_in_use()))
 
 
 def _later(wait: timedelta) -> CombinedExpression:

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from itertools import count as count_from
 from typing import TYPE_CHECKING, Any
 
+from django.db import transaction
 from django.db.models import Q, Sum
 from django.utils import translation
 from django.utils.translation import gettext as _
 
 from privacy.problems import DomainError
-from profiles import featuring, segment_rules, segment_words
+from profiles import counting, segment_rules, segment_words
 from profiles.features.vocabulary import LAPSED_DAYS
-from profiles.models import Customer, CustomerTraits, OrderLine, Segment
-from profiles.segment_rules import Checked, Tree, checked, parsed
-from profiles.segment_sql import Sql
-from profiles.segments import compile as compiling
+from profiles.models import (
+    Customer,
+    CustomerTraits,
+    OrderLine,
+    Segment,
+    SegmentSize,
+    SegmentVersion,
+)
+from profiles.segment_rules import Tree, checked, parsed
+from profiles.segment_sql import compiled
 from profiles.segments import explain
 from profiles.segments.rules import Rule
 
@@ -42,10 +50,6 @@ def condition_of(rule: Rule | Tree, as_of: datetime) -> Q:
     return compiled(checked(rule), as_of)
 
 
-def compiled(rule: Checked, as_of: datetime) -> Q:
-    return compiling.fold(rule.rule, Sql(as_of, rule.rules, featuring.currency_in_use()))
-
-
 def unreadable(segment: Segment) -> DomainError | None:
     """Return what is wrong with a stored rule: the vocabulary may have changed under it."""
     try:
@@ -59,20 +63,71 @@ def count(rule: Rule | dict[str, Any], as_of: datetime) -> int:
     return members(rule, as_of).count()
 
 
-def create(name: str, rule: dict[str, Any], *, now: datetime) -> Segment:
+@transaction.atomic
+def create(name: str, rule: Tree, *, now: datetime, actor: str = "") -> Segment:
     """Store a segment with its size; raises DomainError (`invalid_rule`, `segment_circle`)."""
     rule = segment_rules.stored(rule)
-    n_customers = count(rule, now)
-    return Segment.objects.create(
-        name=name, rule=rule, n_customers=n_customers, counted_at=now, created_at=now
+    checked(rule)
+    segment = Segment.objects.create(name=name, rule=rule, created_at=now)
+    _keep_version(segment, actor=actor, now=now)
+    recount(segment, now=now)
+    return segment
+
+
+@transaction.atomic
+def change(segment: Segment, *, name: str, rule: Tree, now: datetime, actor: str = "") -> Segment:
+    """Rename a segment or give it another rule, which is its next version, and count it anew.
+
+    Raises DomainError (`invalid_rule`, `segment_circle`).
+    """
+    rule = segment_rules.stored(rule)
+    checked(rule, of=str(segment.uuid))
+    row = Segment.objects.select_for_update().get(pk=segment.pk)
+    is_other = row.rule != rule
+    if is_other and not row.versions.exists():
+        _keep_version(row, actor="", now=row.created_at)  # the one from before versions were kept
+    segment.version = row.version + is_other
+    segment.name, segment.rule = name, rule
+    if is_other:
+        segment.refreshed_at = None  # whoever is in by the rule before may be out by this one
+    segment.save(update_fields=["name", "rule", "version", "refreshed_at"])
+    if is_other:
+        _keep_version(segment, actor=actor, now=now)
+    recount(segment, now=now)
+    return segment
+
+
+def _keep_version(segment: Segment, *, actor: str, now: datetime) -> None:
+    SegmentVersion.objects.create(
+        segment=segment, number=segment.version, rule=segment.rule, made_by=actor, made_at=now
     )
 
 
+def free_name(wanted: str) -> str:
+    """Return a name no segment has: the one wanted, else with a number behind it."""
+    taken = set(Segment.objects.filter(name__startswith=wanted).values_list("name", flat=True))
+    if wanted not in taken:
+        return wanted
+    return next(name for n in count_from(2) if (name := f"{wanted} {n}") not in taken)
+
+
 def recount(segment: Segment, *, now: datetime) -> int | None:
-    """Count a segment anew and keep the number on it; None if its rule is read no more."""
-    segment.n_customers = None if unreadable(segment) else count(segment.rule, now)
+    """Count a segment anew, keep size and history; None if its rule is read no more."""
+    try:
+        counted = counting.size(checked(segment.rule, of=str(segment.uuid)), now)
+    except DomainError:
+        segment.n_customers, segment.reachable = None, {}
+    else:
+        segment.n_customers, segment.reachable = counted.n_customers, counted.reachable
+        SegmentSize.objects.create(
+            segment=segment,
+            version=segment.version,
+            n_customers=counted.n_customers,
+            reachable=counted.reachable,
+            counted_at=now,
+        )
     segment.counted_at = now
-    segment.save(update_fields=["n_customers", "counted_at"])
+    segment.save(update_fields=["n_customers", "reachable", "counted_at"])
     return segment.n_customers
 
 
@@ -128,11 +183,12 @@ def describe(
 
 
 def in_words(
-    segment: Segment, language: str, *, currency: str, names: Mapping[str, str] | None = None
+    of: Segment | Tree, language: str, *, currency: str, names: Mapping[str, str] | None = None
 ) -> str:
     """Return a stored rule in plain words, or what is wrong with one that is read no more."""
     try:
-        return describe(segment.rule, language, currency=currency, names=names)
+        rule = of.rule if isinstance(of, Segment) else of
+        return describe(rule, language, currency=currency, names=names)
     except DomainError as fault:
         with translation.override(language):
             text = _("This rule can no longer be read; put it together anew. %(where)s: %(why)s")

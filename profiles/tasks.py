@@ -21,13 +21,15 @@ from profiles import (
     cleaning,
     importing,
     importing_people,
+    membership,
     merging,
     partitions,
     registry,
+    segmentation,
     undoing,
     uploads,
 )
-from profiles.models import Upload
+from profiles.models import Segment, Upload
 
 MERGE_FOR: Final = timedelta(seconds=60)
 
@@ -162,3 +164,27 @@ def build_profiles(work: Work) -> dict[str, Any]:
 def build_nightly() -> None:
     """Ask for profiles as of now, unless a build is waiting or running."""
     asking.ask_for_build(timezone.now())
+
+
+@job(asking.REFRESH, title=_("Refresh of who is in segments"), queue=Job.Queue.BATCH)
+def refresh_segments(work: Work) -> dict[str, Any]:
+    """Bring the stays up to date, one segment a step; `payload["segment"]` names one alone."""
+    wanted = Segment.objects.order_by("pk")
+    if "segment" in work.payload:
+        wanted = wanted.filter(pk=work.payload["segment"])
+    n_entered, n_left = int(work.cursor.get("entered", 0)), int(work.cursor.get("left", 0))
+    for segment in wanted.filter(pk__gt=work.cursor.get("done_to", 0)):
+        if segmentation.unreadable(segment):
+            continue
+        with work.step() as cursor:
+            moved = membership.refresh(segment, now=work.now)
+            n_entered, n_left = n_entered + moved.n_entered, n_left + moved.n_left
+            cursor.update(done_to=segment.pk, entered=n_entered, left=n_left)
+        work.renew()
+    return {"n_entered": n_entered, "n_left": n_left}
+
+
+@shared_task
+def refresh_segments_hourly() -> None:
+    """People leave and enter by the passing of time alone."""
+    asking.ask_for_refresh(None, timezone.now())

@@ -100,12 +100,6 @@ def segment_action(request: HttpRequest, pk: int) -> HttpResponse:
         if card.number == persona.number
     )
     segment = Segment.objects.filter(rule=card.rule).first() or segmentation.create(
-        _free_name(card.title), card.rule, now=timezone.now()
+        segmentation.free_name(card.title), card.rule, now=timezone.now()
     )
     return redirect("admin:profiles_segment_change", segment.pk)
-
-
-def _free_name(wanted: str) -> str:
-    taken = set(Segment.objects.filter(name__startswith=wanted).values_list("name", flat=True))
-    names = (wanted, *(f"{wanted} {n}" for n in range(2, len(taken) + 3)))
-    return next(name for name in names if name not in taken)

@@ -20,7 +20,7 @@ from django.utils.translation import gettext_lazy as _
 from privacy.admin.viewing import ThemedAdmin, shop_of
 from privacy.models import Shop
 from privacy.problems import DomainError
-from profiles import segment_fields, segment_rules, segmentation
+from profiles import asking, segment_fields, segment_rules, segmentation
 from profiles.models import Customer, Segment
 from profiles.money import exponent
 
@@ -154,11 +154,13 @@ class SegmentAdmin(ThemedAdmin[Segment]):
             segmentation.recount(segment, now=timezone.now())
 
     def save_model(self, request: HttpRequest, obj: Segment, form: Any, change: bool) -> None:  # noqa: FBT001
-        now = timezone.now()
-        if not change:
-            obj.created_at = now
-        super().save_model(request, obj, form, change)
-        segmentation.recount(obj, now=now)
+        now, actor = timezone.now(), request.user.get_username()
+        if change:
+            segmentation.change(obj, name=obj.name, rule=obj.rule, now=now, actor=actor)
+        else:
+            made = segmentation.create(obj.name, obj.rule, now=now, actor=actor)
+            obj.pk, obj.uuid, obj.created_at = made.pk, made.uuid, made.created_at
+        asking.ask_for_refresh(obj.pk, now)
 
     def get_urls(self) -> list[URLPattern]:
         preview = self.admin_site.admin_view(self.preview)

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from profiles.api import carts, customers, events, orders
+from profiles.api import carts, customers, events, orders, segments
 
 CALLS = {
     "track": "t",
@@ -34,4 +34,9 @@ urlpatterns = [
         customers.ExportFileView.as_view(),
         name="customer-export-file",
     ),
+    path("segments", segments.SegmentsView.as_view(), name="segments"),
+    path("segments/preview", segments.PreviewView.as_view(), name="segment-preview"),
+    path("segments/<uuid:uuid>", segments.SegmentView.as_view(), name="segment"),
+    path("segments/<uuid:uuid>/members", segments.MembersView.as_view(), name="segment-members"),
+    path("lists", segments.ListsView.as_view(), name="lists"),
 ]

@@ -8,7 +8,7 @@ from profiles.models.order import Order, OrderLine, Refund, ToldRefund
 from profiles.models.persona import ClusteringRun, Persona
 from profiles.models.quality import CleaningState, Quality
 from profiles.models.rate import Rate
-from profiles.models.segment import Segment
+from profiles.models.segment import Segment, SegmentMember, SegmentSize, SegmentVersion
 from profiles.models.static_list import StaticList, StaticListMember
 from profiles.models.trait import CustomerTraits
 from profiles.models.upload import StagedLine, Upload
@@ -39,6 +39,9 @@ __all__ = [
     "Rate",
     "Refund",
     "Segment",
+    "SegmentMember",
+    "SegmentSize",
+    "SegmentVersion",
     "StagedLine",
     "StaticList",
     "StaticListMember",

@@ -162,6 +162,17 @@ def test_a_segment_may_name_others_and_lists() -> None:
     )
 
 
+def test_a_segment_of_everybody_can_be_negated_and_combined() -> None:
+    make.customer("ann", city="Rome")
+    everybody = segmentation.create("All", all_of(), now=NOW)
+    in_it = rule("segment", "=", str(everybody.uuid))
+
+    assert found(in_it) == {"ann"}
+    assert found(in_it | {"operator": "!="}) == set()
+    assert found(all_of(in_it, **{"not": True})) == set()
+    assert found(all_of(in_it, rule("city", "=", "Paris"), combinator="or")) == {"ann"}
+
+
 def test_a_circle_of_segments_is_refused_with_its_way() -> None:
     first = segmentation.create("First", all_of(rule("city", "=", "Rome")), now=NOW)
     second = segmentation.create("Second", all_of(rule("segment", "=", str(first.uuid))), now=NOW)

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('profiles', '0015_marked_events'),
+        ('profiles', '0016_customers_of_suppressions'),
     ]
 
     operations = [

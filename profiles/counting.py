@@ -1,0 +1,120 @@
+"""How many a rule means and how many of them can be reached; bounded while somebody waits."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import OperationalError, connection, transaction
+from django.db.models import Count, Q
+
+from privacy.purpose_registry import REGISTRY
+from profiles.models import Customer
+from profiles.segment_rules import Checked
+from profiles.segment_sql import compiled
+
+WAIT = timedelta(seconds=2)
+SAMPLES = 5
+# SQLite asks this often, in steps of its machine, whether to go on.
+SQLITE_STEPS = 20_000
+
+
+class TooLongError(Exception):
+    """The count takes longer than somebody who edits a rule should wait."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """Customers of a rule, and how many of them each channel of campaigns may reach."""
+
+    n_customers: int
+    reachable: dict[str, int]
+
+
+def size(rule: Checked, now: datetime) -> Size:
+    """Count the members and the reachable in one statement."""
+    found = Customer.objects.for_purpose("profile.build").filter(compiled(rule, now))
+    counts = {
+        f"by_{channel}": Count("pk", filter=Q(pk__in=_reachable(purpose, channel)))
+        for channel, purpose in channels().items()
+    }
+    row = found.aggregate(n=Count("pk"), **counts)
+    return Size(row["n"], {channel: row[f"by_{channel}"] for channel in channels()})
+
+
+def size_if_quick(rule: Checked, now: datetime, *, wait: timedelta = WAIT) -> Size:
+    """Count as `size` does, ending the statement after `wait`. Raises TooLongError."""
+    with at_most(wait):
+        return size(rule, now)
+
+
+def channels() -> dict[str, str]:
+    """The channels of campaigns that need consent, and the purpose of each."""
+    return {
+        channel: purpose.name
+        for purpose in REGISTRY.values()
+        if purpose.is_marketing and purpose.needs_consent
+        for channel in sorted(purpose.channels)
+    }
+
+
+def samples(rule: Checked, now: datetime) -> list[dict[str, Any]]:
+    """A few of the customers, masked: whoever writes a rule sees that it means the right ones."""
+    found = Customer.objects.for_purpose("profile.build").filter(compiled(rule, now))
+    return [
+        {
+            "id": customer.external_id,
+            "name": str(customer.full_name or ""),
+            "email": str(customer.email or ""),
+            "country": customer.country,
+            "city": customer.city,
+        }
+        for customer in found.order_by("pk")[:SAMPLES]
+    ]
+
+
+@contextmanager
+def at_most(wait: timedelta) -> Iterator[None]:
+    """End the statements of the block once they took that long. Raises TooLongError."""
+    bounded = _bounded_by_server if connection.vendor == "postgresql" else _bounded_here
+    try:
+        with bounded(wait):
+            yield
+    except OperationalError as error:
+        if not _was_ended(error):
+            raise
+        raise TooLongError from error
+
+
+@contextmanager
+def _bounded_by_server(wait: timedelta) -> Iterator[None]:
+    with transaction.atomic(), connection.cursor() as cursor:
+        milliseconds = str(int(wait / timedelta(milliseconds=1)))
+        cursor.execute("SELECT set_config('statement_timeout', %s, true)", [milliseconds])
+        yield
+        cursor.execute("SELECT set_config('statement_timeout', '0', true)")
+
+
+@contextmanager
+def _bounded_here(wait: timedelta) -> Iterator[None]:
+    until = time.monotonic() + wait.total_seconds()
+    connection.ensure_connection()
+    raw: Any = connection.connection
+    raw.set_progress_handler(lambda: int(time.monotonic() > until), SQLITE_STEPS)
+    try:
+        yield
+    finally:
+        raw.set_progress_handler(None, 0)
+
+
+def _was_ended(error: OperationalError) -> bool:
+    """PostgreSQL's code for a statement that was cancelled; SQLite only has words."""
+    return getattr(error.__cause__, "sqlstate", "") == "57014" or str(error) == "interrupted"
+
+
+def _reachable(purpose: str, channel: str) -> Any:
+    return Customer.objects.for_purpose(purpose, channel=channel).values("pk")
