@@ -7,9 +7,15 @@ from typing import Any
 
 from campaigns import gate
 from campaigns.models import Delivery, Hit
+from profiles import joining
 from profiles.models import Customer
 
 N_LATEST = 10
+
+
+def move(survivor: int, absorbed: int) -> dict[str, list[int]]:
+    """Move a merged customer's places in campaigns; who had one of their own keeps that one."""
+    return {Delivery._meta.label: joining.move(Delivery, survivor, absorbed, once="campaign")}
 
 
 def of_customer(customer: Customer, now: datetime) -> dict[str, Any]:

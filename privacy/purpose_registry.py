@@ -177,6 +177,13 @@ REGISTRY = {
             known=frozenset(Known),
         ),
         Purpose(
+            "customer.merge",
+            _("Making two records of one person one"),
+            _CONTRACT,
+            _WITH_CUSTOMER,
+            data_classes=_EVERY_CLASS,
+        ),
+        Purpose(
             "import",
             _("Bringing in the shop's data"),
             _CONTRACT,

@@ -55,6 +55,7 @@ def _shipped() -> Iterable[Rule]:
         "campaign.sms": ("phone", "name"),
         "subject.rights": (*_PERSONAL, "text"),
         "import": (*_PERSONAL, "file"),
+        "customer.merge": _PERSONAL,
     }.items():
         for data_class in data_classes:
             yield Rule(Kind.SERVICE, ANYBODY, purpose, data_class)

@@ -13,11 +13,14 @@ class ProfilesConfig(AppConfig):
             devices,
             event_catalogue,
             holdings,
+            joining,
             ordering,
             registry,
             sections,
         )
 
+        panel = "profiles/identity_panel.html"
+        registry.customer_panel("profiles.identity", panel, joining.of_customer)
         registry.customer_panel("profiles.devices", "profiles/devices_panel.html", devices.panel)
         auditing.declare()
         event_catalogue.declare()

@@ -16,7 +16,7 @@ from privacy.consent import Declaration
 from privacy.crypto.blind_index import NotAnAddressError
 from privacy.fields import MaskedValueError, sealed_field, with_tags
 from privacy.problems import DomainError
-from profiles import registering
+from profiles import identifiers, registering
 from profiles.bulk import again_if_overtaken
 from profiles.models import Customer
 
@@ -29,8 +29,8 @@ def put(external_id: str, changes: Mapping[str, Any], *, now: datetime) -> Custo
     Raises DomainError `invalid_email`, `invalid_phone`, `invalid_full_name`, or `email_taken`
     (409).
     """
-    registering.register([external_id], now=now)
-    customer = Customer.objects.select_for_update().get(external_id=external_id)
+    pks, _n_added = registering.register([external_id], now=now)
+    customer = Customer.objects.select_for_update().get(pk=pks[external_id])
     for name, value in changes.items():
         _set(customer, name, value)
     birth_date: date | None = changes.get("birth_date")
@@ -141,10 +141,11 @@ def _refuse_taken_of(stated: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
 def _refuse_taken(customer: Customer, email: str | None) -> None:
     if not email:
         return
+    also = identifiers.owners([email], identifiers.Kind.EMAIL).get(email, customer)
     other = Customer.objects.filter(email=email).exclude(pk=customer.pk).first()
-    if other is None:
+    if other is None and also.pk == customer.pk:
         return
-    if sealed_field(Customer, "email").holds(other, email):
+    if other is None or sealed_field(Customer, "email").holds(other, email):
         detail = _("Another customer has this e-mail address.")
         raise DomainError("email_taken", detail, status=409, pointer="/email")
     detail = _("The index takes this address for another one; have the index keys rotated.")

@@ -26,11 +26,13 @@ from profiles.models import (
     ClusteringRun,
     Customer,
     CustomerChange,
+    CustomerMerge,
     CustomerTraits,
     Event,
     EventKey,
     EventStaging,
     EventVerdict,
+    Identifier,
     Identity,
     Order,
     OrderLine,
@@ -69,6 +71,8 @@ def declare() -> None:
     registry.delete(CustomerTraits, PERSON)
     registry.delete(StaticListMember, PERSON)
     registry.delete(CustomerChange, PERSON)
+    registry.delete(Identifier, PERSON)
+    registry.delete(CustomerMerge, "survivor__subject")
     registry.delete(Cart, PERSON, also=_as_stranger)
     registry.delete(CartLine, "cart__customer__subject", also=_cart_of_stranger)
     registry.delete(CartToken, "cart__customer__subject", also=_cart_of_stranger)
@@ -216,9 +220,9 @@ def _changed(subject: UUID) -> Q:
 
 
 def _shop_ids(subject: UUID) -> list[str]:
-    return list(
-        Customer.objects.filter(subject__uuid=subject).values_list("external_id", flat=True)
-    )
+    own = Customer.objects.filter(subject__uuid=subject).values_list("external_id", flat=True)
+    former = CustomerMerge.objects.filter(survivor__subject__uuid=subject)
+    return [*own, *former.values_list("absorbed_id", flat=True)]
 
 
 def _called(shop_id: str) -> list[UUID]:

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from privacy import ages
-from profiles import registering
+from profiles import identifiers, registering
 from profiles.models import Customer, Identity
 
 if TYPE_CHECKING:
@@ -61,7 +61,13 @@ def join(cursor: CursorWrapper, *, now: datetime) -> int:
     Returns the highest identity there was before, so that the caller can find the new ones.
     """
     cursor.execute(MISSING)
-    registering.register([ref for (ref,) in cursor.fetchall()], now=now)
+    missing = [ref for (ref,) in cursor.fetchall()]
+    known = identifiers.owners(missing, *identifiers.SHOP_IDS)
+    cursor.executemany(
+        "UPDATE profiles_merging SET customer_ref = %s WHERE customer_ref = %s",
+        [(customer.external_id, ref) for ref, customer in known.items()],
+    )
+    registering.register(set(missing) - known.keys(), now=now)
     last = Identity.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
     cursor.execute(JOIN, [cursor.db.ops.adapt_datetimefield_value(now)])
     return last

@@ -22,7 +22,7 @@ from privacy.crypto import blind_index
 from privacy.crypto.blind_index import NotAnAddressError
 from privacy.fields import with_tags
 from privacy.sealed import keys
-from profiles import registering, row_changes
+from profiles import identifiers, registering, row_changes
 from profiles.models import Customer, Upload
 
 SEALED = ("full_name", "email", "phone", "birth_date")
@@ -174,7 +174,7 @@ def _birth_date(text: str, *, today: dt.date) -> dt.date | None:
 def look(rows: Sequence[CustomerRow]) -> Inserted:
     """Say what would become of each row, and change nothing."""
     wanted = {row.external_id: row for row in rows}
-    done = Inserted(rejected=_taken(list(wanted.values())))
+    done = Inserted(rejected=_refused(list(wanted.values())))
     for external_id in done.rejected:
         del wanted[external_id]
     there = Customer.objects.filter(external_id__in=wanted)
@@ -196,11 +196,12 @@ def insert(
     """Add or change customers in a few statements; say what became of each row.
 
     An e-mail address belongs to one customer: the row that brings it a second time is
-    rejected (`email_taken`), and so are its other cells. Changes by an `upload` are noted, so
+    rejected (`email_taken`), and so are its other cells; so is one of a customer whose record
+    was merged into another's (`customer_merged`). Changes by an `upload` are noted, so
     that it can be taken back.
     """
     wanted = {row.external_id: row for row in rows}
-    done = Inserted(rejected=_taken(list(wanted.values())))
+    done = Inserted(rejected=_refused(list(wanted.values())))
     for external_id in done.rejected:
         del wanted[external_id]
     known = _known(wanted) if upload else set()
@@ -252,6 +253,13 @@ def _fill(customer: Customer, row: CustomerRow) -> None:
 def _digest(row: CustomerRow) -> bytes:
     text = json.dumps(asdict(row), sort_keys=True, default=str)
     return blind_index.tag(keys().index_key("other", "customer.imported_digest"), text)
+
+
+def _refused(rows: Sequence[CustomerRow]) -> dict[str, str]:
+    """Return a code for each row that may not come in; one of a merged record says so."""
+    former = identifiers.owners({row.external_id for row in rows}, *identifiers.SHOP_IDS)
+    merged = former.keys() - _known(former)
+    return _taken(rows) | dict.fromkeys(merged, "customer_merged")
 
 
 def _taken(rows: Sequence[CustomerRow]) -> dict[str, str]:

@@ -8,6 +8,7 @@ from datetime import datetime
 from django.db import transaction
 
 from privacy.models import Subject
+from profiles import identifiers
 from profiles.models import Customer
 
 
@@ -15,12 +16,17 @@ from profiles.models import Customer
 def register(external_ids: Iterable[str], *, now: datetime) -> tuple[dict[str, int], int]:
     """Return the primary key of every id and how many customers were added for it.
 
+    Another id of a known customer, such as one from before a merge, leads to that customer.
     A new customer holds no personal data yet, so its subject needs no key. Who registers an
     id at the same moment as another waits for that one and gets the same customer.
     """
     wanted = set(external_ids)
     keys = _keys(wanted)
     missing = sorted(wanted - keys.keys())
+    if missing:
+        known = identifiers.owners(missing, *identifiers.SHOP_IDS)
+        keys |= {external_id: customer.pk for external_id, customer in known.items()}
+        missing = sorted(wanted - keys.keys())
     if not missing:
         return keys, 0
     subjects = Subject.objects.bulk_create([Subject() for _ in missing])

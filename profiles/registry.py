@@ -80,3 +80,27 @@ def product_facts_from(facts: ProductFacts) -> None:
 def product_facts() -> list[ProductFact]:
     """What the registered catalogue says of its products; nothing where there is none."""
     return [fact for facts in _product_facts for fact in facts()]
+
+
+# Rows of customers who are made one ----------------------------------------------------------
+
+OnMerge = Callable[[int, int], dict[str, list[int]]]
+
+_on_merge: dict[str, OnMerge] = {}
+
+
+def on_merge(name: str, step: OnMerge) -> None:
+    """Have `step(survivor, absorbed)` move rows from one customer to the other, by their keys.
+
+    It returns the keys of what it moved by model label; what it leaves is deleted with the
+    absorbed customer. It runs in the merge's transaction.
+    """
+    _on_merge[name] = step
+
+
+def run_on_merge(survivor: int, absorbed: int) -> dict[str, list[int]]:
+    """Run every registered step in the order of its name and return what was moved."""
+    moved: dict[str, list[int]] = {}
+    for name in sorted(_on_merge):
+        moved |= _on_merge[name](survivor, absorbed)
+    return moved

@@ -11,7 +11,7 @@ from django.db import transaction
 from privacy.crypto import blind_index
 from privacy.fields import SealedField
 from privacy.sealed import keys
-from profiles import registering, wire
+from profiles import identifiers, registering, wire
 from profiles.bulk import again_if_overtaken
 from profiles.models import Customer
 from profiles.wire import Concern, Message
@@ -72,9 +72,14 @@ def _take_over(
 ) -> list[tuple[Message, str]]:
     """Seal the messages' traits in their customers; return what of them was not kept, and why."""
     wanted = {message.user_id for message in telling}
-    known = set(
-        Customer.objects.filter(external_id__in=wanted).values_list("external_id", flat=True)
-    )
+    found = Customer.objects.filter(external_id__in=wanted)
+    known = set(found.values_list("external_id", flat=True))
+    former = identifiers.owners(wanted - known, *identifiers.SHOP_IDS)
+    for message in telling:
+        if (customer := former.get(message.user_id)) is not None:
+            message.user_id = customer.external_id
+            known.add(customer.external_id)
+    wanted = {message.user_id for message in telling}
     registering.register(wanted, now=now)
     there = Customer.objects.filter(external_id__in=wanted, subject__erased_at__isnull=True)
     rows = there.select_for_update(of=("self",)).order_by("pk")
@@ -115,7 +120,10 @@ def _external_ids(emails: set[str]) -> dict[bytes, str]:
         return {}
     found = Customer.objects.filter(email__in=emails).values_list("email_tag", "external_id")
     written = _email_field().written_tags(emails)
-    return {written[bytes(tag)]: external_id for tag, external_id in found if tag}
+    also = identifiers.owners(emails, identifiers.Kind.EMAIL)
+    return {_email_tag(email): customer.external_id for email, customer in also.items()} | {
+        written[bytes(tag)]: external_id for tag, external_id in found if tag
+    }
 
 
 def _email_tag(text: str) -> bytes:

@@ -14,8 +14,10 @@ from profiles import personas, segmentation
 from profiles.models import (
     CartLine,
     Customer,
+    CustomerMerge,
     CustomerTraits,
     Event,
+    Identifier,
     Identity,
     Order,
     OrderLine,
@@ -43,6 +45,8 @@ def declare() -> None:
     registry.export_section("events", _events)
     registry.export_section("devices", _devices)
     registry.export_section("owned_devices", _owned_devices)
+    registry.export_section("identifiers", _identifiers)
+    registry.export_section("merges", _merges)
     registry.export_section("traits", _traits)
     registry.export_section("segments", _segments)
     registry.export_section("segment_stays", _stays)
@@ -109,6 +113,17 @@ def _owned_devices(subject: UUID, _now: datetime) -> Iterator[Row]:
     columns = ("product_id", "title", "category", "brand", "quantity", "bought_at")
     devices = OwnedDevice.objects.filter(customer__subject__uuid=subject)
     yield from devices.order_by("bought_at", "pk").values(*columns, "warranty_ends_at")
+
+
+def _identifiers(subject: UUID, _now: datetime) -> Iterator[Row]:
+    """Further ids as far as we know them: of each its kind, since only a keyed tag is kept."""
+    mine = Identifier.objects.filter(customer__subject__uuid=subject)
+    yield from mine.order_by("pk").values("kind", "added_at")
+
+
+def _merges(subject: UUID, _now: datetime) -> Iterator[Row]:
+    mine = CustomerMerge.objects.filter(survivor__subject__uuid=subject)
+    yield from mine.order_by("pk").values("absorbed_id", "merged_at", "undone_at", "taken")
 
 
 def _traits(subject: UUID, _now: datetime) -> Iterator[Row]:

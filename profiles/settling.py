@@ -9,9 +9,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django.db import connection
+from django.db.models import Exists, OuterRef
 from django.utils.translation import gettext as _
 
-from profiles import bulk, ordering, registering, told_refunds
+from profiles import bulk, identifiers, ordering, registering, told_refunds
 from profiles.models import Customer, Order, OrderLine, StagedLine, Upload
 from profiles.rejects import RejectsFile
 from profiles.statements import OrderState, Strength
@@ -157,6 +158,7 @@ TAKEN = """
 
 def settle(upload: Upload, source_id: int, work: Work) -> None:
     """Turn all staged sales of the upload into orders, customers and lines."""
+    _follow_merges(upload, work)
     n_total = StagedLine.objects.filter(upload=upload, kind=StagedLine.Kind.SALE).count()
     n_done = n_known = 0
     while n_done < n_total:
@@ -167,6 +169,21 @@ def settle(upload: Upload, source_id: int, work: Work) -> None:
         with work.step() as cursor:
             n_done += _settle_range(upload, source_id, cursor, now=work.now, learn=has_doubled)
         work.progress(n_done, n_total, _("Writing orders"))
+
+
+def _follow_merges(upload: Upload, work: Work) -> None:
+    """Let the file's ids from before a merge of customers name the one they are now."""
+    if work.cursor.get("merges_followed"):
+        return
+    staged = StagedLine.objects.filter(upload=upload).exclude(customer="")
+    nobodys = staged.filter(~Exists(Customer.objects.filter(external_id=OuterRef("customer"))))
+    with work.step() as state:
+        known = identifiers.owners(
+            set(nobodys.values_list("customer", flat=True)), *identifiers.SHOP_IDS
+        )
+        for name, customer in known.items():
+            staged.filter(customer=name).update(customer=customer.external_id)
+        state["merges_followed"] = True
 
 
 def _settle_range(

@@ -21,6 +21,7 @@ from profiles import (
     cleaning,
     importing,
     importing_people,
+    joining,
     membership,
     merging,
     partitions,
@@ -60,6 +61,7 @@ def keep_events_in_order() -> None:
     """Make the partitions ahead, forget old message ids and uploaded files; runs every hour."""
     partitions.ensure(timezone.now())
     merging.forget(timezone.now())
+    joining.destroy_keys(timezone.now())
     uploads.discard_old(timezone.now())
 
 

@@ -1,3 +1,3 @@
-from profiles.admin import carts, customers, personas, quality, rates, segments, uploads
+from profiles.admin import carts, customers, merges, personas, quality, rates, segments, uploads
 
-__all__ = ["carts", "customers", "personas", "quality", "rates", "segments", "uploads"]
+__all__ = ["carts", "customers", "merges", "personas", "quality", "rates", "segments", "uploads"]

@@ -21,6 +21,7 @@ class CartLineInline(TabularInline):
     model = CartLine
     fields = readonly_fields = ("product_id", "title", "category", "quantity", "price")
     extra = 0
+    hide_title = True
     can_delete = False
 
     @admin.display(description=gettext_lazy("unit price"))

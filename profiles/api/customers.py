@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Any, Final
 from uuid import UUID
 
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
@@ -23,7 +23,7 @@ from privacy import erasure, subject_export
 from privacy.api.authentication import key_of, require_scope
 from privacy.api.fields import Text
 from privacy.models import Channel, Consent, ConsentEntry, SubjectExport
-from profiles import enrolling, revealing
+from profiles import enrolling, identifiers, revealing
 from profiles.api.identifiers import CustomerId, checked, in_path, refuse_personal
 from profiles.models import Customer
 
@@ -145,6 +145,13 @@ class ConsentsSerializer(serializers.Serializer[Any]):
     consents = ConsentSerializer(many=True, read_only=True)
 
 
+def known(external_id: str) -> Customer:
+    """The customer of an id in the address, also of one from before a merge; else Http404."""
+    if (customer := identifiers.find(checked(external_id))) is None:
+        raise Http404
+    return customer
+
+
 class CustomerView(APIView):
     required_scope = "customers"
 
@@ -160,7 +167,7 @@ class CustomerView(APIView):
         With the header `Purpose` and the scope `pii:read` those that the purpose covers come in
         plain, if it reaches the person and a use rule lets the key; each such answer is audited.
         """
-        customer = _asked(external_id)
+        customer = known(external_id)
         told = dict(CustomerSerializer(customer).data)
         if name := request.headers.get("Purpose", ""):
             key = key_of(request)
@@ -184,7 +191,7 @@ class CustomerView(APIView):
         """
         key = key_of(request)
         require_scope(key, "customers:erase")
-        subject = _asked(external_id).subject
+        subject = known(external_id).subject
         begun = erasure.begin(subject, actor=f"key:{key.prefix}", now=timezone.now())
         return _started(begun.job_uuid)
 
@@ -234,7 +241,7 @@ class ExportView(APIView):
         """The copy is a ZIP of JSON and CSV, kept for 30 days."""
         # A service makes it, as for staff: a person's right waits for no use rule of a key.
         actor, now = f"api:{key_of(request).prefix}", timezone.now()
-        export = subject_export.ask(_asked(external_id).subject, actor=actor, now=now)
+        export = subject_export.ask(known(external_id).subject, actor=actor, now=now)
         job = Job.objects.get(kind=subject_export.JOB, payload__export=export.pk)
         return _started(job.uuid, export=export.uuid)
 
@@ -250,7 +257,7 @@ class ExportFileView(APIView):
     )
     def get(self, request: Request, external_id: str, uuid: UUID) -> HttpResponse:
         """Audited. While it is being made: 409 `not_ready`; when it has expired: 410 `not_there`."""
-        copies = SubjectExport.objects.filter(subject=_asked(external_id).subject)
+        copies = SubjectExport.objects.filter(subject=known(external_id).subject)
         actor = f"key:{key_of(request).prefix}"
         data = subject_export.download(
             get_object_or_404(copies, uuid=uuid), actor=actor, now=timezone.now()
@@ -271,7 +278,7 @@ class ConsentsView(APIView):
     def put(self, request: Request, external_id: str) -> Response:
         """Entries are added to a ledger; what happened last is in force."""
         now = timezone.now()
-        customer = get_object_or_404(Customer, external_id=checked(external_id))
+        customer = known(external_id)
         facts = DeclarationsSerializer(data=request.data)
         facts.is_valid(raise_exception=True)
         enrolling.declare(
@@ -281,11 +288,6 @@ class ConsentsView(APIView):
         return Response(
             ConsentsSerializer({"consents": in_force.order_by("purpose", "channel")}).data
         )
-
-
-def _asked(external_id: str) -> Customer:
-    customers = Customer.objects.select_related("subject")
-    return get_object_or_404(customers, external_id=checked(external_id))
 
 
 def _started(job: UUID | None, **facts: UUID) -> Response:

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from profiles.api import carts, customers, events, orders, segments
+from profiles.api import carts, customers, events, merges, orders, segments
 
 CALLS = {
     "track": "t",
@@ -23,6 +23,17 @@ urlpatterns = [
     path("carts/<str:cart_id>/restore-token", carts.TokenView.as_view(), name="cart-token"),
     path("customers/batch", customers.CustomerBatchView.as_view(), name="customers-batch"),
     path("customers/<str:external_id>", customers.CustomerView.as_view(), name="customer"),
+    path(
+        "customers/<str:external_id>/identifiers",
+        merges.IdentifiersView.as_view(),
+        name="identifiers",
+    ),
+    path("customers/<str:external_id>/merges", merges.MergesView.as_view(), name="merges"),
+    path(
+        "customers/<str:external_id>/merges/<uuid:uuid>/undo",
+        merges.UndoView.as_view(),
+        name="undo-merge",
+    ),
     path("customers/<str:external_id>/consents", customers.ConsentsView.as_view(), name="consents"),
     path(
         "customers/<str:external_id>/export",

@@ -2,6 +2,7 @@ from profiles.models.cart import Cart, CartLine, CartToken
 from profiles.models.customer import Customer, CustomerQuerySet
 from profiles.models.device import OwnedDevice
 from profiles.models.event import Event, EventKey, EventStaging, EventVerdict
+from profiles.models.identifier import CustomerMerge, Identifier
 from profiles.models.identity import Identity
 from profiles.models.norm import CategoryNorm, CustomerChange, ProductFact, TraitBuild
 from profiles.models.order import Order, OrderLine, Refund, ToldRefund
@@ -23,12 +24,14 @@ __all__ = [
     "ClusteringRun",
     "Customer",
     "CustomerChange",
+    "CustomerMerge",
     "CustomerQuerySet",
     "CustomerTraits",
     "Event",
     "EventKey",
     "EventStaging",
     "EventVerdict",
+    "Identifier",
     "Identity",
     "Order",
     "OrderLine",

@@ -29,6 +29,7 @@ OPENING = {
     "privacy/letters.py",  # where a letter goes
     "privacy/requests.py",
     "profiles/admin/reveal.py",  # the reveal of one customer
+    "profiles/joining.py",  # what a merge seals anew for the survivor
     "profiles/revealing.py",  # one customer, for a key with the scope pii:read
     "profiles/sections.py",  # a person's own copy
 }

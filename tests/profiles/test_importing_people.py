@@ -371,7 +371,7 @@ def test_unchanged_rows_cost_the_same_queries_however_many(
     rows = [CustomerRow(external_id=f"{n}", email=f"{n}@example.com") for n in range(n)]
     importing_customers.insert(rows, now=NOW)
 
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(8):
         assert importing_customers.insert(rows, now=NOW).n_same == n
 
 
