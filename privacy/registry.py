@@ -361,7 +361,8 @@ class Schedule:
     """How long rows of a kind are kept: `old(before)` gives those last needed before then.
 
     `days` is the default, None for "as long as the shop is"; the shop may say another. `of` are
-    the models it speaks of, where that is not the one model of `old`.
+    the models it speaks of, where that is not the one model of `old`. `drop` takes
+    away what lies in whole parts of a table at once and returns how many rows that were.
     """
 
     name: str
@@ -370,6 +371,7 @@ class Schedule:
     old: Callable[[datetime], QuerySet[Any]] | None
     reason: StrOrPromise = ""
     of: tuple[type[Model], ...] = ()
+    drop: Callable[[datetime], int] | None = None
 
     def models(self, now: datetime) -> tuple[type[Model], ...]:
         return self.of or ((self.old(now).model,) if self.old else ())
@@ -389,9 +391,10 @@ def retain(
     old: Callable[[datetime], QuerySet[Any]] | None = None,
     reason: StrOrPromise = "",
     of: tuple[type[Model], ...] = (),
+    drop: Callable[[datetime], int] | None = None,
 ) -> None:
     """Delete what `old(before)` gives after `days`; without `old` the schedule only tells."""
-    _schedules[name] = Schedule(name, title, days, old, reason, of)
+    _schedules[name] = Schedule(name, title, days, old, reason, of, drop)
 
 
 def schedules() -> list[Schedule]:

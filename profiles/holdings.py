@@ -16,7 +16,7 @@ from privacy.crypto.blind_index import NotAnAddressError
 from privacy.fields import sealed_field
 from privacy.models import Channel
 from privacy.problems import DomainError
-from profiles import enrolling
+from profiles import enrolling, partitions
 from profiles.models import (
     Cart,
     CartLine,
@@ -29,7 +29,9 @@ from profiles.models import (
     CustomerMerge,
     CustomerTraits,
     Event,
+    EventDay,
     EventKey,
+    EventName,
     EventStaging,
     EventVerdict,
     Identifier,
@@ -41,6 +43,7 @@ from profiles.models import (
     ProductFact,
     Rate,
     Refund,
+    RejectedEvent,
     Segment,
     SegmentMember,
     SegmentSize,
@@ -98,18 +101,13 @@ def declare() -> None:
         OrderLine, "order__customer__subject", reason=_("A part of what became a guest order.")
     )
     registry.keep(ToldRefund, reason=_("What was said of a refund, by the order's number."))
-    week = _("seven days")
-    registry.keep(EventKey, reason=_("Ids of messages, against repeats."), until=week)
-    registry.keep(EventVerdict, reason=_("Ids of messages and what was wrong."), until=week)
-    registry.keep(
-        Upload,
-        reason=_("A file brought in; our copy is deleted after its import."),
-        until=_("one day"),
-    )
+    _keep_a_week()
     registry.delete(UploadChange, PERSON, also=_changed)
     registry.nobody(CleaningState, Rate, reason=_("Figures of no customer."))
     registry.nobody(
         ClusteringRun,
+        EventDay,
+        EventName,
         Persona,
         Segment,
         SegmentSize,
@@ -129,6 +127,25 @@ def declare() -> None:
     registry.correct_with("profiles", CORRECTABLE, _correct)
 
 
+def _keep_a_week() -> None:
+    """Rows about what came in, in which nobody can be found; gone soon by themselves."""
+    week = _("seven days")
+    registry.keep(EventKey, reason=_("Ids of messages, against repeats."), until=week)
+    registry.keep(EventVerdict, reason=_("Ids of messages and what was wrong."), until=week)
+    registry.keep(
+        RejectedEvent,
+        reason=_(
+            "Events that could not be read, sealed as they came; nobody can be found in them."
+        ),
+        until=week,
+    )
+    registry.keep(
+        Upload,
+        reason=_("A file brought in; our copy is deleted after its import."),
+        until=_("one day"),
+    )
+
+
 def _retain() -> None:
     """How long the rows of this app are kept; each default may be changed in the admin."""
     registry.retain(
@@ -136,7 +153,14 @@ def _retain() -> None:
         _("Events of customers and visitors"),
         days=25 * 30,
         old=lambda before: Event.objects.filter(happened_at__lt=before),
+        drop=partitions.drop_before,
         reason=_("Two seasons and a month, to compare a year with the one before."),
+    )
+    registry.retain(
+        "event_days",
+        _("Counts of events by day"),
+        days=3 * 365,
+        old=lambda before: EventDay.objects.filter(day__lt=before.date()),
     )
     registry.retain(
         "uploads",

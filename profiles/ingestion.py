@@ -8,8 +8,9 @@ from datetime import datetime
 from typing import Final
 
 from privacy.models import ApiKey, Source
-from profiles import asking, sealing, staging, wire
+from profiles import ingesting, rejected_events, wire
 from profiles.models import Event, EventStaging, EventVerdict
+from profiles.rejected_events import Refused
 
 Verdict = EventVerdict.Verdict
 TAKEN: Final = "accepted"
@@ -48,17 +49,19 @@ def take_in(
     """Check and stage the events of one request; `kind` is given where the address names it.
 
     Personal traits are sealed before anything is staged. Events of test keys are judged and
-    shown, never staged.
+    shown, never staged; what is rejected is kept sealed for a week.
     """
     receipt = Receipt()
     accepted: dict[str, wire.Message] = {}
     verdicts: list[EventVerdict] = []
+    refused: list[Refused] = []
     for index, raw in enumerate(raws):
         try:
             message = wire.read(raw, kind=kind, sent_at=sent_at, received_at=now, ip=ip)
         except wire.RejectedError as error:
             remark = Remark(index, wire.message_id(raw), error.code, str(error))
             receipt.rejected.append(remark)
+            refused.append(Refused(raw, error.code))
             verdicts.append(_rejection(remark, key, now))
             continue
         message.index = index
@@ -70,7 +73,10 @@ def take_in(
     if key.is_test:
         verdicts += [_verdict(message, Verdict.TEST, "", key, now) for message in messages]
     elif messages:
-        _keep(messages, key=key, now=now)
+        is_confirmed = key.kind == ApiKey.Kind.SECRET
+        ingesting.keep(
+            messages, source_id=key.source_id, is_confirmed=is_confirmed, received_at=now, now=now
+        )
     for message in messages:
         receipt.warnings += [_remark(message, concern) for concern in message.concerns]
         verdicts += [
@@ -78,14 +84,8 @@ def take_in(
             for concern in message.concerns
         ]
     EventVerdict.objects.bulk_create(verdicts)
+    rejected_events.keep(refused, key=key, kind=kind, sent_at=sent_at, ip=ip, now=now)
     return receipt
-
-
-def _keep(messages: list[wire.Message], *, key: ApiKey, now: datetime) -> None:
-    is_confirmed = key.kind == ApiKey.Kind.SECRET
-    sealing.seal(messages, is_confirmed=is_confirmed, now=now)
-    staging.write(messages, source_id=key.source_id, is_confirmed=is_confirmed, received_at=now)
-    asking.ask_for_merge(now)
 
 
 def _remark(message: wire.Message, concern: wire.Concern) -> Remark:
@@ -102,6 +102,7 @@ def _verdict(
         name=message.name,
         verdict=verdict,
         code=code,
+        is_test=key.is_test,
         received_at=now,
     )
 
@@ -112,6 +113,7 @@ def _rejection(remark: Remark, key: ApiKey, now: datetime) -> EventVerdict:
         message_id=remark.message_id,
         verdict=Verdict.REJECTED,
         code=remark.code,
+        is_test=key.is_test,
         received_at=now,
     )
 

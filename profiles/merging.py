@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from django.db import connection, transaction
 
-from profiles import asking, cart_events, identities, order_events
-from profiles.models import EventKey, EventStaging, EventVerdict
+from profiles import asking, cart_events, event_names, identities, order_events, rollups
+from profiles.models import EventKey, EventStaging, EventVerdict, RejectedEvent
 from profiles.models.event import ORDER_EVENTS
 
 if TYPE_CHECKING:
@@ -76,8 +76,8 @@ EXISTS (
 """
 NOTE_REPEATED = f"""
 INSERT INTO profiles_eventverdict
-    (source_id, message_id, kind, name, verdict, code, received_at)
-SELECT source_id, message_id, kind, name, 'duplicate', 'duplicate', received_at
+    (source_id, message_id, kind, name, verdict, code, is_test, received_at)
+SELECT source_id, message_id, kind, name, 'duplicate', 'duplicate', false, received_at
 FROM profiles_merging WHERE {REPEATED}
 """  # noqa: S608 -- constants  # nosec B608
 DROP_REPEATED = f"DELETE FROM profiles_merging WHERE {REPEATED}"  # noqa: S608  # nosec B608
@@ -136,6 +136,8 @@ def merge(now: datetime, *, limit: int = BATCH) -> int:
             cursor.execute(DROP_REPEATED)
         last_identity = identities.join(cursor, now=now)
         cursor.execute(INSERT)
+        event_names.note(cursor)
+        rollups.add(cursor)
         order_events.adopt_orders(cursor, last_identity=last_identity, now=now)
         cursor.execute(ADOPT, [last_identity])
         identities.learn(cursor, today=now.date())
@@ -158,6 +160,7 @@ def forget(now: datetime) -> int:
     n_keys, _models = EventKey.objects.filter(seen_at__lt=now - REMEMBERED).delete()
     n_old, _models = EventVerdict.objects.filter(received_at__lt=now - REMEMBERED).delete()
     n_tests, _models = EventVerdict.objects.filter(
-        verdict=EventVerdict.Verdict.TEST, received_at__lt=now - TEST_REMEMBERED
+        is_test=True, received_at__lt=now - TEST_REMEMBERED
     ).delete()
-    return n_keys + n_old + n_tests
+    n_rejected, _models = RejectedEvent.objects.filter(received_at__lt=now - REMEMBERED).delete()
+    return n_keys + n_old + n_tests + n_rejected

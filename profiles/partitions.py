@@ -12,6 +12,7 @@ from typing import Final
 from django.db import connection, transaction
 
 MONTHS_AHEAD: Final = 2
+DEFAULT: Final = "profiles_event_default"
 
 STRAY_MONTHS = """
 SELECT DISTINCT date_trunc('month', happened_at AT TIME ZONE 'UTC') FROM profiles_event_default
@@ -57,6 +58,25 @@ def names() -> list[str]:
             " WHERE inhparent = 'profiles_event'::regclass ORDER BY 1"
         )
         return [name for (name,) in cursor.fetchall()]
+
+
+def drop_before(before: datetime) -> int:
+    """Drop the partitions of months that ended by then; returns how many events they held.
+
+    A month goes in one statement, however many events lie in it. Nothing on SQLite.
+    """
+    if connection.vendor != "postgresql":
+        return 0
+    first_kept = f"profiles_event_{before.astimezone(UTC):%Y_%m}"
+    n_events = 0
+    for name in names():
+        if name == DEFAULT or name >= first_kept:
+            continue
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(f"SELECT count(*) FROM {name}")  # noqa: S608 -- a name of our own making  # nosec B608
+            n_events += int(cursor.fetchone()[0])
+            cursor.execute(f"DROP TABLE {name}")
+    return n_events
 
 
 @transaction.atomic

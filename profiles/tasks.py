@@ -26,6 +26,7 @@ from profiles import (
     merging,
     partitions,
     registry,
+    rejected_events,
     segmentation,
     undoing,
     uploads,
@@ -48,6 +49,11 @@ def merge_events(work: Work) -> dict[str, Any]:
             cursor["n_merged"] = n_merged
         work.progress(n_merged, n_merged + n_taken)
     return {"n_merged": n_merged}
+
+
+@job(rejected_events.REPLAY, title=_("Replay of rejected events"), queue=Job.Queue.DEFAULT)
+def replay_events(work: Work) -> dict[str, Any]:
+    return rejected_events.replay(work)
 
 
 @shared_task

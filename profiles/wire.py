@@ -20,6 +20,7 @@ from uuid import uuid4
 import msgspec
 
 from privacy import finder
+from profiles import name_mapping
 
 MAX_BODY_BYTES: Final = 512 * 1024
 MAX_EVENT_BYTES: Final = 32 * 1024
@@ -236,6 +237,11 @@ def _clean(
         dropped += [name for name in SEALED_TRAITS & traits.keys() if not _is_usable(traits[name])]
     else:
         properties = _strip((traits if kind == "group" else call.properties) or {}, dropped, "")
+    name, context = _name(call, kind), _context(call.context or {}, ip)
+    if kind == "track":
+        told, (name, properties) = name, name_mapping.known(name, properties)
+        if told != name:
+            context["mapped_from"] = told
     if kind == "group":
         group_id = _identifier(call.group_id, "groupId")
         if tells_personal(group_id):
@@ -245,13 +251,13 @@ def _clean(
     return Message(
         kind=kind,
         message_id=_message_id(call) or f"auto-{uuid4()}",
-        name=_name(call, kind),
+        name=name,
         user_id=_identifier(call.user_id, "userId"),
         anonymous_id=_known(call),
         previous_id=_identifier(call.previous_id, "previousId"),
         product_id=_product(properties),
         properties=properties,
-        context=_context(call.context or {}, ip),
+        context=context,
         happened_at=_moment(call.timestamp, sent_at, received_at),
         sealed=_sealed(traits) if kind == "identify" else {},
         concerns=[_dropped(dropped)] if dropped else [],

@@ -1,3 +1,23 @@
-from profiles.admin import carts, customers, merges, personas, quality, rates, segments, uploads
+from profiles.admin import (
+    carts,
+    customers,
+    event_names,
+    merges,
+    personas,
+    quality,
+    rates,
+    segments,
+    uploads,
+)
 
-__all__ = ["carts", "customers", "merges", "personas", "quality", "rates", "segments", "uploads"]
+__all__ = [
+    "carts",
+    "customers",
+    "event_names",
+    "merges",
+    "personas",
+    "quality",
+    "rates",
+    "segments",
+    "uploads",
+]

@@ -2,6 +2,7 @@ from profiles.models.cart import Cart, CartLine, CartToken
 from profiles.models.customer import Customer, CustomerQuerySet
 from profiles.models.device import OwnedDevice
 from profiles.models.event import Event, EventKey, EventStaging, EventVerdict
+from profiles.models.event_record import EventDay, EventName, RejectedEvent
 from profiles.models.identifier import CustomerMerge, Identifier
 from profiles.models.identity import Identity
 from profiles.models.norm import CategoryNorm, CustomerChange, ProductFact, TraitBuild
@@ -28,7 +29,9 @@ __all__ = [
     "CustomerQuerySet",
     "CustomerTraits",
     "Event",
+    "EventDay",
     "EventKey",
+    "EventName",
     "EventStaging",
     "EventVerdict",
     "Identifier",
@@ -41,6 +44,7 @@ __all__ = [
     "Quality",
     "Rate",
     "Refund",
+    "RejectedEvent",
     "Segment",
     "SegmentMember",
     "SegmentSize",

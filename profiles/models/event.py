@@ -149,6 +149,7 @@ class EventVerdict(models.Model):
     name = models.CharField(_("name"), max_length=200, blank=True)
     verdict = models.CharField(_("verdict"), max_length=9, choices=Verdict.choices)
     code = models.CharField(_("code"), max_length=40, blank=True)
+    is_test = models.BooleanField(_("of a test key"), default=False)
     received_at = models.DateTimeField(_("received at"))
 
     class Meta:
