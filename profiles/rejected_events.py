@@ -166,7 +166,7 @@ def replay(work: Work) -> dict[str, Any]:
     """
     source_id, code = int(work.payload["source"]), str(work.payload["code"])
     total = _waiting(source_id, code).count()
-    while page := list(_page(work, source_id, code)):
+    while page := _page(work, source_id, code):
         with purpose(PURPOSE, actor=f"job:{REPLAY}", now=work.now):
             opened = files.plain(
                 {one.uuid: bytes(one.body) for one in page}, label=f"rejected_event.{code}"
@@ -181,9 +181,9 @@ def replay(work: Work) -> dict[str, Any]:
     return {name: work.cursor.get(name, 0) for name in ("n_taken", "n_refused")}
 
 
-def _page(work: Work, source_id: int, code: str) -> Sequence[RejectedEvent]:
+def _page(work: Work, source_id: int, code: str) -> list[RejectedEvent]:
     after = int(work.cursor.get("after", 0))
-    return _waiting(source_id, code).filter(pk__gt=after).order_by("pk")[:BATCH]
+    return list(_waiting(source_id, code).filter(pk__gt=after).order_by("pk")[:BATCH])
 
 
 def _read_again(page: Sequence[RejectedEvent], opened: dict[Any, bytes], now: datetime) -> int:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
+from decimal import Decimal
+from uuid import uuid4
 
 import pytest
 from django.contrib import admin
@@ -11,20 +14,29 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from jobs.models import Job
-from privacy import audit
+from privacy import audit, second_factor
 from privacy.models import (
     ConsentEntry,
+    Erasure,
     PrivacyRequest,
+    PurposeRecord,
+    Recipient,
+    RetentionPeriod,
+    RootKey,
     Suppression,
+    UseRule,
     WebhookDelivery,
     WebhookMessage,
 )
-from profiles import featuring
+from profiles import featuring, rates
 from profiles.models import (
     ClusteringRun,
     Customer,
+    CustomerMerge,
     CustomerTraits,
+    EventName,
     Persona,
+    RejectedEvent,
     Segment,
     Upload,
 )
@@ -37,7 +49,7 @@ SMALL, LARGE = 3, 100
 
 
 # What every row of traits must have.
-TRAITS = {"recency_days": 3, "tenure_days": 3, "n_orders": 1, "n_items": 1, "n_units": 1,
+TRAITS = {"first_order_at": make.NOW, "last_order_at": make.NOW, "n_orders": 1, "n_items": 1, "n_units": 1,
           "revenue_minor": 9, "average_order_minor": 9, "average_item_minor": 9, "top_hour": 9,
           "top_weekday": 0}  # fmt: skip
 
@@ -100,17 +112,142 @@ def suppressions(n: int) -> None:
         )
 
 
+def customers_of_a_persona(n: int) -> None:
+    customers(n)
+    persona = Persona.objects.first() or personas_of(1)[0]
+    CustomerTraits.objects.bulk_create(
+        CustomerTraits(customer=one, persona=persona, as_of=make.NOW, **TRAITS)
+        for one in Customer.objects.filter(traits=None)
+    )
+
+
+def personas_of(n: int) -> list[Persona]:
+    run = ClusteringRun.objects.filter(is_current=True).first() or ClusteringRun.objects.create(
+        as_of=make.NOW, created_at=make.NOW, currency="EUR", n_customers=9, n_clusters=n,
+        is_current=True,
+    )  # fmt: skip
+    first = run.personas.count() + 1
+    return [
+        Persona.objects.create(
+            run=run, number=first + number, n_customers=9, share=0.5, revenue_share=0.5
+        )
+        for number in range(n)
+    ]
+
+
+def personas(n: int) -> None:
+    personas_of(n)
+
+
+def training_runs(n: int) -> None:
+    for _ in range(n):
+        TrainingRun.objects.create(
+            engine="item_based", as_of=make.NOW, n_customers=2, n_products=2, n_interactions=2,
+            cpu_seconds=0, peak_rss_mb=0, verdict=TrainingRun.Verdict.BEATS_POPULAR,
+            created_at=make.NOW,
+        )  # fmt: skip
+
+
+def erasures(n: int) -> None:
+    for number in range(n):
+        Erasure.objects.create(
+            subject=make.subject(), subject_tag=f"{n:03}{number:013}".encode(), actor="ann",
+            started_at=make.NOW,
+        )  # fmt: skip
+
+
+def recipients(n: int) -> None:
+    for number in range(n):
+        Recipient.objects.create(name=f"Carrier {number} of {n}", since=make.NOW)
+
+
+def retention_periods(n: int) -> None:
+    for number in range(n):
+        RetentionPeriod.objects.create(schedule=f"s{number}-{n}", days=30)
+
+
+def requests_of_persons(n: int) -> None:
+    officer = make.staff(username=f"officer-{n}")
+    for number in range(n):
+        PrivacyRequest.objects.create(
+            subject=make.subject(), kind="erase", law="gdpr", language="en", state="open",
+            email=f"p{number}.{n}@example.com", details="Mine", created_at=make.NOW,
+            confirmed_at=make.NOW, due_at=make.NOW, handled_by=officer,
+        )  # fmt: skip
+
+
+def use_rules_of(n: int) -> None:
+    for number in range(n):
+        UseRule.objects.create(
+            kind="service", who=f"who-{number}-{n}", purpose="support", data_class="email"
+        )
+
+
+def purposes(n: int) -> None:
+    """Leave so many of the purposes that code declares in use, or all where it has fewer."""
+    kept = PurposeRecord.objects.order_by("name").values("pk")[:n]
+    PurposeRecord.objects.update(is_known=False)
+    PurposeRecord.objects.filter(pk__in=list(kept.values_list("pk", flat=True))).update(
+        is_known=True
+    )
+    assert PurposeRecord.objects.filter(is_known=True).count() >= SMALL
+
+
+def root_keys(n: int) -> None:
+    for number in range(n):
+        RootKey.objects.create(use="index", version=n + number, wrapped=b"0", created_at=make.NOW)
+
+
+def staff_members(n: int) -> None:
+    for number in range(n):
+        second_factor.begin(make.staff(username=f"s{number}-{n}"))
+
+
+def sources(n: int) -> None:
+    for number in range(n):
+        make.source(f"Source {number} of {n}")
+
+
+def keys(n: int) -> None:
+    for number in range(n):
+        make.key_of(make.source(f"Source {number} of {n}"))
+
+
 def carts(n: int) -> None:
     for number in range(n):
         make.cart(make.customer(f"b{number}-{n}"), f"cart-{number}-{n}", ("tv", 1, 49_900))
 
 
-def requests(n: int) -> None:
-    for _ in range(n):
-        PrivacyRequest.objects.create(
-            subject=make.subject(), kind="erase", law="gdpr", language="en", state="open",
-            created_at=make.NOW, confirmed_at=make.NOW, due_at=make.NOW,
+def webhooks(n: int) -> None:
+    for number in range(n):
+        webhook = make.webhook(f"Webhook {number} of {n}")
+        message = WebhookMessage.objects.create(type="job.finished", occurred_at=make.NOW)
+        WebhookDelivery.objects.create(message=message, webhook=webhook, due_at=make.NOW)
+
+
+def merges(n: int) -> None:
+    for number in range(n):
+        CustomerMerge.objects.create(
+            survivor=make.customer(f"m{number}-{n}"), absorbed_id=f"a{number}-{n}",
+            absorbed_subject=uuid4(), actor="staff:1", reason="Same", merged_at=make.NOW,
         )  # fmt: skip
+
+
+def events(n: int) -> None:
+    for number in range(n):
+        EventName.objects.create(
+            kind="track", name=f"Event {number} of {n}", first_at=make.NOW, last_at=make.NOW
+        )
+        RejectedEvent.objects.create(
+            source=make.source(f"Source {number} of {n}"), code="too_large", kind="track",
+            body=b"", is_confirmed=True, received_at=make.NOW,
+        )  # fmt: skip
+
+
+def exchange_rates(n: int) -> None:
+    for number in range(n):
+        day = make.NOW.date() - timedelta(days=1000 * n + number)
+        rates.put([rates.rate("USD", "EUR", day, Decimal("0.9"))])
 
 
 def openings(n: int) -> None:
@@ -123,30 +260,41 @@ def openings(n: int) -> None:
         )  # fmt: skip
 
 
-def webhooks(n: int) -> None:
-    for number in range(n):
-        webhook = make.webhook(f"Webhook {number} of {n}")
-        message = WebhookMessage.objects.create(type="job.finished", occurred_at=make.NOW)
-        WebhookDelivery.objects.create(message=message, webhook=webhook, due_at=make.NOW)
-
-
+# Every list of the admin, by its model; a new one fails until its rows are made here.
 LISTS: dict[str, Callable[[int], None]] = {
-    "/admin/profiles/customer/": customers,
-    "/admin/campaigns/campaign/": campaigns,
-    "/admin/profiles/segment/": segments,
-    "/admin/profiles/cart/": carts,
-    "/admin/recommendations/product/": products,
-    "/admin/profiles/upload/": uploads,
-    "/admin/profiles/cleaningstate/": uploads,
-    "/admin/jobs/job/": jobs,
-    "/admin/privacy/consententry/": consents,
-    "/admin/privacy/suppression/": suppressions,
-    "/admin/privacy/": requests,
-    "/admin/privacy/privacyrequest/": requests,
-    "/admin/privacy/auditentry/": openings,
-    "/admin/privacy/record/": customers,
-    "/admin/privacy/webhook/": webhooks,
-    "/admin/": campaigns,
+    "campaigns.campaign": campaigns,
+    "jobs.job": jobs,
+    "privacy.apikey": keys,
+    "privacy.auditentry": openings,
+    "privacy.consententry": consents,
+    "privacy.erasure": erasures,
+    "privacy.privacyrequest": requests_of_persons,
+    "privacy.purposerecord": purposes,
+    "privacy.recipient": recipients,
+    "privacy.retentionperiod": retention_periods,
+    "privacy.rootkey": root_keys,
+    "privacy.source": sources,
+    "privacy.staff": staff_members,
+    "privacy.suppression": suppressions,
+    "privacy.userule": use_rules_of,
+    "privacy.webhook": webhooks,
+    "profiles.cart": carts,
+    "profiles.cleaningstate": uploads,
+    "profiles.customer": customers_of_a_persona,
+    "profiles.customermerge": merges,
+    "profiles.eventname": events,
+    "profiles.persona": personas,
+    "profiles.rate": exchange_rates,
+    "profiles.segment": segments,
+    "profiles.upload": uploads,
+    "recommendations.product": products,
+    "recommendations.trainingrun": training_runs,
+}
+# Pages that show rows of several models.
+PAGES: dict[str, Callable[[int], None]] = {
+    "": campaigns,
+    "privacy/": requests_of_persons,
+    "privacy/record/": customers,
 }
 # Of the shop there is one, whose list leads to its form.
 SINGLE = {"privacy.shop"}
@@ -166,12 +314,12 @@ def counted(act: Callable[[], object]) -> int:
     return len(data) + len(keys)
 
 
-@pytest.mark.parametrize("label", [*LISTS, "home"])
-def test_a_list_asks_no_more_for_a_hundred_rows_than_for_three(client: Client, label: str) -> None:
+@pytest.mark.parametrize("page", [*LISTS, *PAGES])
+def test_a_list_asks_no_more_for_a_hundred_rows_than_for_three(client: Client, page: str) -> None:
     make.shop()
     client.force_login(make.staff(), backend="privacy.roles.RoleBackend")
-    build = LISTS.get(label, campaigns)
-    url = f"/admin/{label.replace('.', '/')}/" if label in LISTS else "/admin/"
+    build = (LISTS | PAGES)[page]
+    url = f"/admin/{page.replace('.', '/') + '/' if page in LISTS else page}"
 
     def load() -> None:
         assert client.get(url).status_code == 200

@@ -13,6 +13,7 @@ from django.utils import timezone
 from jobs import running
 from jobs.models import Job
 from privacy import files
+from privacy.crypto.stream import AlteredStreamError
 from privacy.purposes import PurposeDeniedError, purpose
 from profiles import merging, rejected_events
 from profiles.models import Customer, Event, EventDay, EventName, EventVerdict, RejectedEvent
@@ -63,7 +64,7 @@ def test_a_sealed_body_does_not_open_as_another_rows() -> None:
 
     with purpose("import", actor="test", now=timezone.now()):
         assert files.plain({one: sealed}, label="x") == {one: b"{}"}
-        with pytest.raises(files.AlteredStreamError):
+        with pytest.raises(AlteredStreamError):
             files.plain({other: sealed}, label="x")
 
 
