@@ -7,7 +7,7 @@ from typing import Any
 
 from campaigns import gate
 from campaigns.models import Delivery, Hit
-from profiles import joining
+from profiles.identity import joining
 from profiles.models import Customer
 
 N_LATEST = 10

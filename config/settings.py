@@ -212,7 +212,7 @@ SMTP_URL = env.text("SMTP_URL", embedded="")
 OUTBOX_DIR = VAR_DIR / "outbox"
 
 # Files of forms: sealed as they arrive, never in a temporary folder -------------------------
-FILE_UPLOAD_HANDLERS = ["profiles.receiving.SealingHandler"]
+FILE_UPLOAD_HANDLERS = ["profiles.importing.receiving.SealingHandler"]
 
 # Static files -----------------------------------------------------------------------------
 STATIC_URL = "/static/"

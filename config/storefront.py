@@ -25,7 +25,8 @@ from config.demo.catalogue import CATEGORIES
 from privacy import doors
 from privacy.models import ApiKey, Shop, Source
 from privacy.problems import DomainError
-from profiles import figures, ingestion
+from profiles import figures
+from profiles.events import ingestion
 from profiles.money import from_minor
 from recommendations import serving
 from recommendations.models import Product

@@ -8,16 +8,10 @@ class ProfilesConfig(AppConfig):
 
     def ready(self) -> None:
         from privacy import purposes
-        from profiles import (
-            auditing,
-            devices,
-            event_catalogue,
-            holdings,
-            joining,
-            ordering,
-            registry,
-            sections,
-        )
+        from profiles import auditing, event_catalogue, holdings, registry, sections
+        from profiles.identity import joining
+        from profiles.orders import ordering
+        from profiles.traits import devices
 
         panel = "profiles/identity_panel.html"
         registry.customer_panel("profiles.identity", panel, joining.of_customer)

@@ -16,7 +16,8 @@ from privacy.crypto.blind_index import NotAnAddressError
 from privacy.fields import sealed_field
 from privacy.models import Channel
 from privacy.problems import DomainError
-from profiles import enrolling, partitions
+from profiles.events import partitions
+from profiles.identity import enrolling
 from profiles.models import (
     Cart,
     CartLine,

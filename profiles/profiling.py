@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 
 from jobs.running import JobFailedError
 from privacy.models import Shop
-from profiles import featuring, segmentation
+from profiles import segmentation
 from profiles.clustering import choosing, fitting
 from profiles.clustering.choosing import Evidence
 from profiles.clustering.scaling import Column, Floats, scale
@@ -25,6 +25,7 @@ from profiles.features import attributes as said
 from profiles.features.facts import Fact, titles
 from profiles.features.vocabulary import TRAITS
 from profiles.models import ClusteringRun, Customer, CustomerTraits, Order, Persona, Segment
+from profiles.traits import featuring
 
 if TYPE_CHECKING:
     from jobs.work import Work

@@ -12,8 +12,8 @@ from django.utils.translation import gettext as _
 
 from privacy.problems import DomainError
 from profiles import changes, money
+from profiles.files.reading import BadRow, Table
 from profiles.models import Order, Rate
-from profiles.reading import BadRow, Table
 
 BILLION: Final = 10**9
 DAY_NAMES: Final = ("date", "day", "valid_from", "日期")

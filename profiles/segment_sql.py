@@ -14,7 +14,6 @@ from django.db.models.fields.json import KeyTransform
 from privacy.models import Consent, ConsentEntry
 from profiles import registry, trait_conditions
 from profiles.features.vocabulary import AGE_BANDS, Kind
-from profiles.featuring import currency_in_use
 from profiles.models import Event, Order, OrderLine, StaticListMember
 from profiles.models.customer import ADDRESS_TAGS
 from profiles.models.event import Kind as EventKind
@@ -24,6 +23,7 @@ from profiles.segments.evaluate import COMPARE
 from profiles.segments.measures import LITERALS, ORDERED, moments, spans, start_of
 from profiles.segments.rules import Condition, Rule, Scalar
 from profiles.segments.vocabulary import WHOLE_KINDS, Source
+from profiles.traits.featuring import currency_in_use
 
 LOOKUPS = {
     "=": "",

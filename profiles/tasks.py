@@ -15,23 +15,12 @@ from jobs.models import Job
 from jobs.registry import job
 from jobs.work import Work
 from privacy import consent
-from profiles import (
-    asking,
-    carts,
-    cleaning,
-    importing,
-    importing_people,
-    joining,
-    membership,
-    merging,
-    partitions,
-    registry,
-    rejected_events,
-    segmentation,
-    undoing,
-    uploads,
-)
+from profiles import asking, cleaning, membership, registry, segmentation
+from profiles.events import merging, partitions, rejected_events
+from profiles.identity import joining
+from profiles.importing import order_files, people_files, undoing, uploads
 from profiles.models import Segment, Upload
+from profiles.orders import carts
 
 MERGE_FOR: Final = timedelta(seconds=60)
 
@@ -80,7 +69,7 @@ def sweep_carts() -> None:
 @job(asking.IMPORTS["orders"], title=_("Import of orders"), queue=Job.Queue.BATCH)
 def import_orders(work: Work) -> dict[str, Any]:
     upload = Upload.objects.get(pk=work.payload["upload"])
-    summary = importing.import_orders(upload, work)
+    summary = order_files.import_orders(upload, work)
     if not upload.options.get("preview"):
         uploads.discard(upload)
     return summary
@@ -88,29 +77,29 @@ def import_orders(work: Work) -> dict[str, Any]:
 
 @job(asking.IMPORTS["customers"], title=_("Import of customers"), queue=Job.Queue.BATCH)
 def import_customers(work: Work) -> dict[str, Any]:
-    return _import(work, importing_people.customers)
+    return _import(work, people_files.customers)
 
 
 @job(asking.IMPORTS["consents"], title=_("Import of consents"), queue=Job.Queue.BATCH)
 def import_consents(work: Work) -> dict[str, Any]:
-    importing_people.refuse_before_suppressions()
-    return _import(work, importing_people.consents)
+    people_files.refuse_before_suppressions()
+    return _import(work, people_files.consents)
 
 
 @job(asking.IMPORTS["suppressions"], title=_("Import of suppressions"), queue=Job.Queue.BATCH)
 def import_suppressions(work: Work) -> dict[str, Any]:
-    return _import(work, importing_people.suppressions)
+    return _import(work, people_files.suppressions)
 
 
 @job(asking.IMPORTS["events"], title=_("Import of events"), queue=Job.Queue.BATCH)
 def import_events(work: Work) -> dict[str, Any]:
-    return _import(work, importing_people.events)
+    return _import(work, people_files.events)
 
 
-def _import(work: Work, form: Callable[[Upload], importing_people.Form[Any]]) -> dict[str, Any]:
+def _import(work: Work, form: Callable[[Upload], people_files.Form[Any]]) -> dict[str, Any]:
     """Bring the rows in or, of a preview, say what would come of them and keep the file."""
     upload = Upload.objects.get(pk=work.payload["upload"])
-    summary = importing_people.run(form(upload), upload, work)
+    summary = people_files.run(form(upload), upload, work)
     if not upload.options.get("preview"):
         uploads.discard(upload)
     return summary

@@ -11,9 +11,9 @@ from campaigns import approvals
 from campaigns.models import Campaign, Delivery, Template, Variant
 from privacy import doors
 from privacy.models import ApiKey, Consent, Shop, Source, Staff, Subject, Webhook
-from profiles import carts
+from profiles.importing.uploads import Incoming
 from profiles.models import Cart, Customer, Order, OrderLine, Refund, Segment
-from profiles.uploads import Incoming
+from profiles.orders import carts
 from recommendations.models import Product
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)

@@ -174,9 +174,9 @@ def test_the_tables_of_a_reference_are_whole_and_say_nothing_twice(name: str) ->
 
 
 def test_every_code_of_an_event_is_documented() -> None:
-    from profiles.sealing import CONCERNS
+    from profiles.events.sealing import CONCERNS
 
-    text = (ROOT / "profiles" / "wire.py").read_text(encoding="utf-8")
+    text = (ROOT / "profiles" / "events" / "wire.py").read_text(encoding="utf-8")
     codes = set(re.findall(r"(?:RejectedError|Concern)\(\s*\"([a-z_]+)\"", text)) | set(CONCERNS)
     assert codes
     assert [code for code in sorted(codes) if f"`{code}`" not in page("events.md")] == []

@@ -28,7 +28,7 @@ from privacy.models import (
     WebhookDelivery,
     WebhookMessage,
 )
-from profiles import featuring, rates
+from profiles import rates
 from profiles.models import (
     ClusteringRun,
     Customer,
@@ -40,6 +40,7 @@ from profiles.models import (
     Segment,
     Upload,
 )
+from profiles.traits import featuring
 from recommendations import serving
 from recommendations.models import TrainingRun
 from tests import make

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST
 
 from privacy.admin.viewing import ViewOnlyAdmin
 from privacy.models import Source
-from profiles import event_names, rejected_events
+from profiles.events import event_names, rejected_events
 from profiles.models import EventName
 
 REPLAY = "profiles.change_upload"

@@ -17,7 +17,7 @@ from privacy.admin.confirming import confirmed
 from privacy.admin.viewing import ViewOnlyAdmin
 from privacy.problems import DomainError
 from privacy.purposes import PurposeDeniedError
-from profiles import joining
+from profiles.identity import joining
 from profiles.models import Customer, CustomerMerge, Order
 
 # Merging ends one of two records, which erasing does, too.

@@ -22,11 +22,13 @@ from jobs.models import Job
 from privacy.admin.viewing import ViewOnlyAdmin
 from privacy.models import Shop, Staff
 from privacy.problems import DomainError
-from profiles import asking, rejects, tallies, undoing, uploads
-from profiles.formats import CSV, ONLINE_RETAIL
+from profiles import asking
+from profiles.files import rejects
+from profiles.importing import tallies, undoing, uploads
+from profiles.importing.receiving import SealedUpload
+from profiles.importing.uploads import Preview
 from profiles.models import Upload
-from profiles.receiving import SealedUpload
-from profiles.uploads import Preview
+from profiles.orders.formats import CSV, ONLINE_RETAIL
 
 HELD = "held-"
 FORMAT_NAMES = {

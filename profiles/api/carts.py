@@ -17,13 +17,13 @@ from rest_framework.views import APIView
 
 from privacy.api.authentication import key_of
 from privacy.api.fields import Text
-from profiles import carts
 from profiles.api.identifiers import CustomerId, checked, in_path
 from profiles.api.orders import Amount, Currency
-from profiles.carts import CartState, Item
 from profiles.models import Cart, CartLine
 from profiles.money import to_minor
-from profiles.parsing import MAX_QUANTITY
+from profiles.orders import carts
+from profiles.orders.carts import CartState, Item
+from profiles.orders.parsing import MAX_QUANTITY
 
 CART = in_path("cart_id", "cart-77")
 

@@ -23,8 +23,8 @@ from privacy import erasure, subject_export
 from privacy.api.authentication import key_of, require_scope
 from privacy.api.fields import Text
 from privacy.models import Channel, Consent, ConsentEntry, SubjectExport
-from profiles import enrolling, identifiers, revealing
 from profiles.api.identifiers import CustomerId, checked, in_path, refuse_personal
+from profiles.identity import enrolling, identifiers, revealing
 from profiles.models import Customer
 
 MAX_BATCH: Final = 1000

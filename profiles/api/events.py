@@ -19,7 +19,7 @@ from privacy.api.addresses import address_of
 from privacy.api.authentication import admit, cors_headers, key_in_header, require_scope
 from privacy.models import ApiKey
 from privacy.problems import DomainError, Fault
-from profiles import ingestion, wire
+from profiles.events import ingestion, wire
 
 MEDIA_TYPES: Final = frozenset({"application/json", "text/plain"})  # text/plain: sendBeacon
 View = Callable[..., HttpResponse]

@@ -8,7 +8,7 @@ from rest_framework import serializers
 
 from privacy.api.fields import Text
 from privacy.problems import DomainError
-from profiles import wire
+from profiles.events import wire
 
 PRINTABLE = r"^[^\u0000-\u001f\u007f-\u009f]+$"
 

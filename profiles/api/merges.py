@@ -14,9 +14,9 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from privacy.api.authentication import key_of
-from profiles import identifiers, joining
 from profiles.api.customers import known
 from profiles.api.identifiers import CustomerId, checked
+from profiles.identity import identifiers, joining
 from profiles.models import CustomerMerge, Identifier
 
 FIELDS = {"email": "email", "phone": "phone", "fullName": "full_name", "birthDate": "birth_date"}

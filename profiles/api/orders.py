@@ -20,12 +20,12 @@ from rest_framework.views import APIView
 from privacy.api.authentication import key_of
 from privacy.api.fields import Text
 from privacy.problems import DomainError
-from profiles import ordering
 from profiles.api.identifiers import CustomerId, checked, in_path
 from profiles.models import Order, OrderLine
 from profiles.money import EXPONENTS, UnknownCurrencyError, exponent, from_minor, to_minor
-from profiles.ordering import LineState, OrderState, RefundState
-from profiles.parsing import MAX_PRICE, MAX_QUANTITY
+from profiles.orders import ordering
+from profiles.orders.ordering import LineState, OrderState, RefundState
+from profiles.orders.parsing import MAX_PRICE, MAX_QUANTITY
 
 MAX_BATCH = 1_000
 MAX_LINES = 1_000

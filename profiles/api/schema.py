@@ -7,9 +7,9 @@ from typing import Annotated, Any, Final
 import msgspec
 
 from privacy.api.schema import SCHEMES
-from profiles import wire
 from profiles.api.events import Receipt
 from profiles.api.urls import CALLS
+from profiles.events import wire
 
 SUMMARIES: Final = {
     "track": "Something a customer did",

@@ -10,11 +10,13 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from jobs import console
-from profiles import asking, importing_people, presets, uploads
-from profiles.columns import Names
+from profiles import asking
+from profiles.files import presets
+from profiles.files.columns import Names
+from profiles.files.reading import UnreadableFileError
+from profiles.importing import people_files, uploads
 from profiles.management.mapping import add_map, columns
 from profiles.models import Upload
-from profiles.reading import UnreadableFileError
 
 
 class ImportCommand(BaseCommand):
@@ -51,7 +53,7 @@ class ImportCommand(BaseCommand):
 
     def _report(self, upload: Upload) -> None:
         summary = upload.summary
-        for line in importing_people.text(summary.get("counts", {})) if summary else ():
+        for line in people_files.text(summary.get("counts", {})) if summary else ():
             self.stdout.write(line)
         if summary.get("rejects"):
             self.stdout.write(_("Rejected rows: %(path)s") % {"path": summary["rejects"]})

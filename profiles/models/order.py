@@ -11,7 +11,7 @@ class Order(models.Model):
 
     Money is in minor units of `currency`, net of tax, shipping and discount. `refunded_minor`
     is the part given back later; net revenue = `total_minor` - `refunded_minor`. `source` is the
-    one whose lines hold. `stamps` says how each field was stated (`profiles/statements.py`);
+    one whose lines hold. `stamps` says how each field was stated (`profiles/orders/statements.py`);
     while `is_partial`, a file may know better.
     """
 

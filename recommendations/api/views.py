@@ -20,8 +20,8 @@ from privacy.api.browsers import BrowserReachable
 from privacy.api.fields import Text
 from privacy.models import ApiKey, Shop
 from privacy.problems import DomainError
-from profiles import visitors
 from profiles.api.identifiers import checked, in_path
+from profiles.events import visitors
 from profiles.money import exponent, from_minor
 from recommendations import serving
 from recommendations.serving import Recommended, Served

@@ -15,7 +15,7 @@ from campaigns.composing import click_url
 from campaigns.models import Campaign, Delivery, Hit, Link
 from privacy import consent, suppression
 from privacy.models import ConsentEntry
-from profiles import merging
+from profiles.events import merging
 from profiles.models import Customer, Event, EventStaging
 from tests import make
 from tests.make import NOW

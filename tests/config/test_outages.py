@@ -23,7 +23,7 @@ from config.outages import outage_of
 from config.probes import Level
 from privacy.keystore import keystore
 from privacy.providers import FileProvider
-from profiles import uploads
+from profiles.importing import uploads
 from profiles.models import Customer, EventStaging
 from tests import make
 from tests.faults.installation import installation

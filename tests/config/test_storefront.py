@@ -14,7 +14,7 @@ from django.test import Client
 from config import storefront
 from privacy import doors
 from privacy.models import ApiKey
-from profiles import merging
+from profiles.events import merging
 from profiles.models import Event
 from tests import make
 from tests.make import NOW

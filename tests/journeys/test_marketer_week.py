@@ -19,7 +19,7 @@ from config import first_run
 from config.demo import catalogue, people, year
 from jobs import running
 from jobs.models import Job
-from profiles import samples
+from profiles.importing import samples
 from profiles.models import Customer, Order, Segment
 from recommendations.models import Product
 from tests.journeys.conftest import Visit

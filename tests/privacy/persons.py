@@ -15,7 +15,6 @@ from jobs import running
 from jobs.models import Job
 from privacy import erasure, subject_export
 from privacy.models import Erasure, SubjectExport
-from profiles import carts
 from profiles.models import (
     ClusteringRun,
     Customer,
@@ -28,6 +27,7 @@ from profiles.models import (
     StagedLine,
     Upload,
 )
+from profiles.orders import carts
 from recommendations.models import CustomerListing, TrainingRun
 from tests import make
 from tests.make import NOW

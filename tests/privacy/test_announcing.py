@@ -20,8 +20,8 @@ from privacy.models import (
     WebhookMessage,
 )
 from privacy.suppression import Entry
+from profiles.importing.uploads import finish
 from profiles.models import Customer, Upload
-from profiles.uploads import finish
 from tests import make
 from tests.jobs import kinds as _kinds  # noqa: F401 -- registers the kinds
 from tests.make import NOW

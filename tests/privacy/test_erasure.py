@@ -29,7 +29,7 @@ from privacy.models import (
     Suppression,
 )
 from privacy.problems import DomainError
-from profiles import enrolling
+from profiles.identity import enrolling
 from profiles.models import Customer, Order, OrderLine, Refund, StagedLine
 from tests import make
 from tests.make import NOW

@@ -17,7 +17,7 @@ OPENERS = {"reveal", "reveal_columns"}
 # What opens without asking anybody, and who may call it: for masks, and to tell values apart.
 UNGUARDED = {
     "plain_of": {"privacy/sealed.py", "privacy/fields/base.py"},
-    "holds": {"profiles/enrolling.py", "profiles/holdings.py"},
+    "holds": {"profiles/identity/enrolling.py", "profiles/holdings.py"},
     "open_many": {"privacy/fields/columns.py"},
 }
 # What opens values without a purpose of its own: the field's own machinery.
@@ -29,8 +29,8 @@ OPENING = {
     "privacy/letters.py",  # where a letter goes
     "privacy/requests.py",
     "profiles/admin/reveal.py",  # the reveal of one customer
-    "profiles/joining.py",  # what a merge seals anew for the survivor
-    "profiles/revealing.py",  # one customer, for a key with the scope pii:read
+    "profiles/identity/joining.py",  # what a merge seals anew for the survivor
+    "profiles/identity/revealing.py",  # one customer, for a key with the scope pii:read
     "profiles/sections.py",  # a person's own copy
 }
 # Who is called inside the purpose of `privacy/subject_export.py`.
@@ -39,14 +39,14 @@ CALLED_INSIDE = {"profiles/sections.py"}
 # `row_changes` and `undoing` carry ciphertexts of a row into its record of change and back into
 # the same row, unopened; all others read ids only.
 SQL_ON_SEALED_TABLES = {
-    "profiles/cart_events.py",
-    "profiles/identities.py",
-    "profiles/merging.py",
-    "profiles/order_events.py",
-    "profiles/refunds.py",
-    "profiles/row_changes.py",
-    "profiles/settling.py",
-    "profiles/undoing.py",
+    "profiles/events/cart_events.py",
+    "profiles/identity/identities.py",
+    "profiles/events/merging.py",
+    "profiles/events/order_events.py",
+    "profiles/importing/refunds.py",
+    "profiles/importing/row_changes.py",
+    "profiles/importing/settling.py",
+    "profiles/importing/undoing.py",
 }
 RAW_SQL = {"raw", "extra", "RawSQL"}
 

@@ -11,8 +11,8 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from profiles import carts
 from profiles.models import Cart, CartLine, CartToken, Customer, Event
+from profiles.orders import carts
 from tests import make
 from tests.profiles.calls import merge, order_event, post, track
 from tests.profiles.test_orders_api import call

@@ -9,8 +9,9 @@ import pytest
 
 from jobs import running
 from jobs.models import Job
-from profiles import asking, cleaning, featuring
+from profiles import asking, cleaning
 from profiles.models import CleaningState, CustomerTraits, Event, Order
+from profiles.traits import featuring
 from tests import make
 from tests.make import NOW
 

@@ -18,7 +18,7 @@ from jobs import running
 from jobs.models import Job
 from privacy import doors
 from privacy.models import ApiKey, AuditEntry, ConsentEntry, Erasure, UseRule
-from profiles import enrolling
+from profiles.identity import enrolling
 from profiles.models import Customer
 from tests import make
 from tests.profiles.test_orders_api import call

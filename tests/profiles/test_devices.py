@@ -3,8 +3,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.test import Client
 
-from profiles import devices, featuring
 from profiles.models import CategoryNorm, Customer, CustomerTraits, OwnedDevice
+from profiles.traits import devices, featuring
 from tests import make
 from tests.make import NOW
 

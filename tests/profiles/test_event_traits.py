@@ -3,9 +3,10 @@ from typing import Any
 
 import pytest
 
-from profiles import featuring, segmentation, trait_words
+from profiles import segmentation, trait_words
 from profiles.features.vocabulary import TRAITS
 from profiles.models import CategoryNorm, Customer, CustomerTraits, Event, ProductFact, TraitBuild
+from profiles.traits import featuring
 from tests import make
 from tests.make import NOW
 

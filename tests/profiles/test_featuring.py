@@ -3,8 +3,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from profiles import featuring
 from profiles.models import CustomerTraits
+from profiles.traits import featuring
 from tests import make
 from tests.make import NOW
 

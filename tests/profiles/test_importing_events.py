@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 
-from profiles import merging
+from profiles.events import merging
+from profiles.files.rejects import path_of
 from profiles.models import Customer, Event, EventKey, Upload
-from profiles.rejects import path_of
 from tests import make
 from tests.make import NOW
 

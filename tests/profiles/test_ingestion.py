@@ -13,7 +13,8 @@ from django.utils import timezone
 
 from jobs import running
 from jobs.models import Job
-from profiles import asking, ingestion, merging
+from profiles import asking
+from profiles.events import ingestion, merging
 from profiles.models import Customer, Event, EventStaging, EventVerdict
 from tests import make
 from tests.profiles.calls import merge, post, track

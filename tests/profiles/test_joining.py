@@ -15,8 +15,8 @@ from privacy import consent, doors
 from privacy.models import ApiKey, AuditEntry, Consent, SubjectKey
 from privacy.problems import DomainError
 from privacy.purposes import purpose
-from profiles import carts, identifiers, joining
-from profiles.importing_customers import CustomerRow, insert
+from profiles.identity import identifiers, joining
+from profiles.importing.customer_rows import CustomerRow, insert
 from profiles.models import (
     Cart,
     Customer,
@@ -28,6 +28,7 @@ from profiles.models import (
     Order,
     Refund,
 )
+from profiles.orders import carts
 from tests import make
 from tests.make import NOW
 from tests.profiles.calls import identify, merge, post, stored_text, track

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from profiles.events.name_mapping import known
 from profiles.models import Event, Order
-from profiles.name_mapping import known
 from tests import make
 from tests.profiles.calls import merge, post, track
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from django.db import connection
 
-from profiles import partitions
+from profiles.events import partitions
 from profiles.models import Event
 from tests import make
 from tests.make import NOW

@@ -10,7 +10,8 @@ import pytest
 from django.core.management import call_command
 
 from privacy.purposes import purpose
-from profiles import presets, tables, uploads
+from profiles.files import presets, tables
+from profiles.importing import uploads
 from profiles.models import Customer, Order, OrderLine, Upload
 from tests.make import NOW
 

@@ -11,8 +11,9 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
 
-from profiles import featuring, rates
+from profiles import rates
 from profiles.models import CustomerTraits, Rate
+from profiles.traits import featuring
 from tests import make
 from tests.make import NOW
 

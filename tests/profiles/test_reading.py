@@ -9,9 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from profiles import tables
-from profiles.reading import MAX_LINE_BYTES, BadRow, DamagedFileError, Table, UnreadableFileError
-from profiles.tables import open_table
+from profiles.files import tables
+from profiles.files.reading import (
+    MAX_LINE_BYTES,
+    BadRow,
+    DamagedFileError,
+    Table,
+    UnreadableFileError,
+)
+from profiles.files.tables import open_table
 
 HEAD = b"order,product,quantity\n"
 Rows = list[tuple[int, "list[str] | BadRow"]]

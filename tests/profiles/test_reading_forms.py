@@ -14,9 +14,9 @@ import openpyxl
 import pytest
 from django.core.management import CommandError, call_command
 
-from profiles import reading_excel, tables
+from profiles.files import reading_excel, tables
+from profiles.files.reading import BadRow, DamagedFileError, Table, UnreadableFileError
 from profiles.models import Customer, Order, Upload
-from profiles.reading import BadRow, DamagedFileError, Table, UnreadableFileError
 
 Rows = list[tuple[int, "list[str] | BadRow"]]
 

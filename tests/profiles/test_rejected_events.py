@@ -15,9 +15,9 @@ from jobs.models import Job
 from privacy import files
 from privacy.crypto.stream import AlteredStreamError
 from privacy.purposes import PurposeDeniedError, purpose
-from profiles import merging, rejected_events
+from profiles.events import merging, rejected_events
+from profiles.events.rejected_events import Refused
 from profiles.models import Customer, Event, EventDay, EventName, EventVerdict, RejectedEvent
-from profiles.rejected_events import Refused
 from tests import make
 from tests.profiles.calls import identify, merge, post, track
 

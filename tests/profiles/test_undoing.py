@@ -13,7 +13,8 @@ from django.db import models
 
 from privacy.models import Subject, Suppression
 from privacy.purposes import purpose
-from profiles import changes, featuring, merging
+from profiles import changes
+from profiles.events import merging
 from profiles.models import (
     Customer,
     CustomerTraits,
@@ -25,6 +26,7 @@ from profiles.models import (
     Upload,
     UploadChange,
 )
+from profiles.traits import featuring
 from tests import make
 from tests.make import NOW
 from tests.privacy.persons import erase

@@ -14,10 +14,10 @@ from django.utils.datastructures import MultiValueDict
 from jobs import running
 from jobs.models import Job
 from privacy.problems import DomainError
-from profiles import uploads
 from profiles.admin.uploads import FileForm
+from profiles.importing import uploads
+from profiles.importing.receiving import SealedUpload
 from profiles.models import Customer
-from profiles.receiving import SealedUpload
 from tests import make
 
 pytestmark = pytest.mark.django_db

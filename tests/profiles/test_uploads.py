@@ -14,10 +14,10 @@ from django.utils import timezone
 from jobs import queue, running
 from jobs.models import Job
 from privacy.problems import DomainError
-from profiles import uploads
-from profiles.formats import OrderOptions
+from profiles.importing import uploads
+from profiles.importing.uploads import Preview
 from profiles.models import Order, Upload
-from profiles.uploads import Preview
+from profiles.orders.formats import OrderOptions
 from tests import make
 from tests.make import NOW
 from tests.profiles.orders import HEAD, SAMPLE

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from profiles import wire
+from profiles.events import wire
 from tests.make import NOW
 
 VALUES = st.recursive(

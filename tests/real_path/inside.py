@@ -29,7 +29,8 @@ from campaigns.models import Campaign, Conversion, Variant  # noqa: E402
 from jobs import queue  # noqa: E402
 from jobs.models import Job  # noqa: E402
 from privacy.models import ConsentEntry, Shop, Staff  # noqa: E402
-from profiles import personas, segmentation, uploads  # noqa: E402
+from profiles import personas, segmentation  # noqa: E402
+from profiles.importing import uploads  # noqa: E402
 from profiles.models import (  # noqa: E402
     ClusteringRun,
     Customer,

@@ -5,7 +5,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from privacy.models import Suppression
-from profiles.columns import CONSENT_NAMES
+from profiles.files.columns import CONSENT_NAMES
 from profiles.management.people import ImportCommand
 from profiles.models import Upload
 

@@ -9,10 +9,11 @@ from django.utils.translation import gettext as _
 
 from jobs import console
 from privacy.problems import DomainError
-from profiles import asking, tallies, uploads
-from profiles.formats import CSV, FIELDS, FORMATS, OrderOptions
+from profiles import asking
+from profiles.importing import tallies, uploads
 from profiles.management.mapping import add_map, columns
 from profiles.models import Upload
+from profiles.orders.formats import CSV, FIELDS, FORMATS, OrderOptions
 
 
 class Command(BaseCommand):

@@ -8,7 +8,8 @@ from django.utils.translation import gettext as _
 
 from privacy.models import Shop
 from privacy.problems import DomainError
-from profiles import rates, tables
+from profiles import rates
+from profiles.files import tables
 
 
 class Command(BaseCommand):

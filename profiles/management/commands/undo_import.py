@@ -8,7 +8,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from jobs import console
-from profiles import asking, undoing
+from profiles import asking
+from profiles.importing import undoing
 from profiles.models import Upload
 
 
