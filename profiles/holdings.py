@@ -149,6 +149,11 @@ def _keep_a_week() -> None:
 
 def _retain() -> None:
     """How long the rows of this app are kept; each default may be changed in the admin."""
+    _retain_what_was_told()
+    _retain_customers_and_orders()
+
+
+def _retain_what_was_told() -> None:
     registry.retain(
         "events",
         _("Events of customers and visitors"),
@@ -188,6 +193,9 @@ def _retain() -> None:
         reason=_("Until the shop deletes the list."),
         of=(StaticList, StaticListMember),
     )
+
+
+def _retain_customers_and_orders() -> None:
     registry.retain(
         "customers",
         _("Customers and what follows from them"),
