@@ -13,8 +13,9 @@ from django.db import transaction
 
 from recommendations import interactions
 from recommendations.engines.base import NOTHING, Items
-from recommendations.engines.item_based import ItemBased, ItemBasedModel
+from recommendations.engines.item_based import ItemBased
 from recommendations.engines.popular import Popular
+from recommendations.engines.ranking import LinearModel
 from recommendations.evaluation import metrics, splits, tuning
 from recommendations.explaining import Reason
 from recommendations.models import CustomerListing, ProductListing, TrainingRun
@@ -225,7 +226,7 @@ def _write_lists(run: TrainingRun, reading: Reading, work: Work) -> None:
 
 
 def _customer_lists(
-    run: TrainingRun, reading: Reading, model: ItemBasedModel, rows: range
+    run: TrainingRun, reading: Reading, model: LinearModel, rows: range
 ) -> Iterator[CustomerListing]:
     ids = reading.items.ids
     ranked = model.recommend(np.arange(rows.start, rows.stop), N_FOR_CUSTOMER)
@@ -242,7 +243,7 @@ def _customer_lists(
 
 
 def _product_lists(
-    run: TrainingRun, items: Items, model: ItemBasedModel, rows: range
+    run: TrainingRun, items: Items, model: LinearModel, rows: range
 ) -> Iterator[ProductListing]:
     ranked = model.similar(np.arange(rows.start, rows.stop), N_SIMILAR)
     for row, entries in zip(rows, _entries(ranked, items.ids), strict=True):

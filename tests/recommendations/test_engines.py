@@ -211,7 +211,7 @@ def test_a_weight_is_the_degree_weighted_cosine() -> None:
     )
     engine = ItemBased(as_of=AS_OF, degree_power=0.5, target_power=0.4, min_people=2)
 
-    weights = engine.fit(events, items(4)).neighbours.toarray()
+    weights = engine.fit(events, items(4)).weights.toarray()
 
     gram_00 = gram_01 = 2 / 2 + 2 / 3  # each row divided by the square root of its degree
     gram_22, gram_02 = 2 / 3 + 1 + 1 / 2, 2 / 3
@@ -236,8 +236,8 @@ def test_no_neighbours_come_from_fewer_than_three_known_people() -> None:
     fewer = interactions([*two, *anonymous], n_people=3, n_baskets=3, n_items=2)
     enough = interactions([*two, *anonymous, *third], n_people=3, n_baskets=3, n_items=2)
 
-    assert engine.fit(fewer, items(2)).neighbours.nnz == 0
-    assert engine.fit(enough, items(2)).neighbours.nnz == 2
+    assert engine.fit(fewer, items(2)).weights.nnz == 0
+    assert engine.fit(enough, items(2)).weights.nnz == 2
 
 
 def test_guest_baskets_strengthen_what_is_bought_together() -> None:
