@@ -10,6 +10,7 @@ from django.utils import timezone
 from django_otp.oath import TOTP
 from playwright.sync_api import Page, expect
 
+from jobs.models import Job
 from privacy import second_factor
 from privacy.models import Staff
 from tests import make
@@ -120,3 +121,14 @@ def test_what_is_revealed_is_masked_again_by_itself(page: Page) -> None:
 
     expect(page.get_by_text("a***@s***.example")).to_be_visible(timeout=5_000)
     assert "ann.secret" not in page.content()
+
+
+def test_the_list_of_jobs_renews_itself(page: Page) -> None:
+    Job.objects.create(
+        kind="profiles.build", queue="batch", not_before=make.NOW, created_at=make.NOW
+    )
+    with page.expect_response(lambda got: "hx-request" in got.request.headers) as renewed:
+        page.goto("/admin/jobs/job/")
+    assert renewed.value.ok
+    page.wait_for_timeout(300)  # what the browser has against the answer comes after it
+    expect(page.locator("#changelist-form")).to_be_visible()
