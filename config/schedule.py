@@ -29,6 +29,7 @@ def recurring(queues: Iterable[str]) -> dict[str, dict[str, Any]]:
         "apply-retention": at(crontab(hour=1, minute=30), "privacy.tasks.retain_nightly"),
         "refresh-segments": at(crontab(minute=40), "profiles.tasks.refresh_segments_hourly"),
         "build-profiles": at(crontab(hour=2, minute=0), "profiles.tasks.build_nightly"),
+        "train-scores": at(crontab(hour=2, minute=15), "profiles.tasks.train_scores_nightly"),
         "train-recommendations": at(
             crontab(hour=2, minute=30), "recommendations.tasks.train_nightly"
         ),

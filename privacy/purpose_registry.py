@@ -150,6 +150,15 @@ REGISTRY = {
             known=frozenset({Known.ATTRIBUTES, Known.BEHAVIOUR}),
         ),
         Purpose(
+            "profile.score",
+            _("Churn and value scores"),
+            _INTEREST,
+            _WITH_CUSTOMER,
+            is_profiling=True,
+            is_automated=True,
+            known=frozenset({Known.BEHAVIOUR}),
+        ),
+        Purpose(
             "recommend",
             _("Product recommendations"),
             _INTEREST,

@@ -11,11 +11,13 @@ class ProfilesConfig(AppConfig):
         from profiles import auditing, event_catalogue, holdings, registry, sections
         from profiles.identity import joining
         from profiles.orders import ordering
+        from profiles.scoring import showing
         from profiles.traits import devices
 
         panel = "profiles/identity_panel.html"
         registry.customer_panel("profiles.identity", panel, joining.of_customer)
         registry.customer_panel("profiles.devices", "profiles/devices_panel.html", devices.panel)
+        registry.customer_panel("profiles.scores", "profiles/scores_panel.html", showing.panel)
         auditing.declare()
         event_catalogue.declare()
         holdings.declare()

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 MERGE, BUILD = "profiles.merge_events", "profiles.build"
 CLEAN = "profiles.clean"
+SCORE = "profiles.score"
 UNDO_CONSENTS, UNDO = "profiles.undo_consents", "profiles.undo_import"
 REFRESH = "profiles.refresh_segments"
 IMPORTS = {kind.value: f"profiles.import_{kind.value}" for kind in Upload.Kind}
@@ -56,6 +57,13 @@ def ask_for_cleaning(now: datetime, *, way: Way = queue.enqueue) -> Job:
 def ask_for_build(now: datetime, *, as_of: datetime | None = None, way: Way = queue.enqueue) -> Job:
     """Ask for traits, clusters and personas as of a moment or now, unless that is under way."""
     return way(BUILD, {"as_of": (as_of or now).isoformat()}, now=now, unique_key=BUILD)
+
+
+def ask_for_scores(
+    now: datetime, *, as_of: datetime | None = None, way: Way = queue.enqueue
+) -> Job:
+    """Ask for churn and value scores as of a moment or now, unless that is under way."""
+    return way(SCORE, {"as_of": (as_of or now).isoformat()}, now=now, unique_key=SCORE)
 
 
 def ask_for_refresh(segment: int | None, now: datetime, *, way: Way = queue.enqueue) -> Job:

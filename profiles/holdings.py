@@ -45,6 +45,7 @@ from profiles.models import (
     Rate,
     Refund,
     RejectedEvent,
+    ScoreRun,
     Segment,
     SegmentMember,
     SegmentSize,
@@ -110,6 +111,7 @@ def declare() -> None:
         EventDay,
         EventName,
         Persona,
+        ScoreRun,
         Segment,
         SegmentSize,
         SegmentVersion,
@@ -179,6 +181,12 @@ def _retain_what_was_told() -> None:
         _("Clusterings no longer in use"),
         days=365,
         old=lambda before: ClusteringRun.objects.filter(is_current=False, created_at__lt=before),
+    )
+    registry.retain(
+        "scores",
+        _("Trainings of scores no longer in use"),
+        days=365,
+        old=lambda before: ScoreRun.objects.filter(is_active=False, created_at__lt=before),
     )
     registry.retain(
         "segment_stays",

@@ -163,6 +163,20 @@ def build_nightly() -> None:
     asking.ask_for_build(timezone.now())
 
 
+@job(asking.SCORE, title=_("Training of churn and value scores"), queue=Job.Queue.BATCH)
+def train_scores(work: Work) -> dict[str, Any]:
+    """Train, judge and write the scores as of `payload["as_of"]` (ISO 8601)."""
+    from profiles.scoring import training
+
+    return training.train(work)
+
+
+@shared_task
+def train_scores_nightly() -> None:
+    """Ask for scores as of now, unless a training is waiting or running."""
+    asking.ask_for_scores(timezone.now())
+
+
 @job(asking.REFRESH, title=_("Refresh of who is in segments"), queue=Job.Queue.BATCH)
 def refresh_segments(work: Work) -> dict[str, Any]:
     """Bring the stays up to date, one segment a step; `payload["segment"]` names one alone."""

@@ -167,5 +167,17 @@ WORDS: dict[str, TraitWords] = {
             "The newest device of a category plus what is usual there until one is replaced; below 0 it is overdue."
         ),
     ),
+    "churn_risk": TraitWords(
+        _("churn risk"),
+        _(
+            "Chance that nothing is bought in the 90 days after the score was made, learnt anew every night."
+        ),
+    ),
+    "expected_value_minor": TraitWords(
+        _("expected value"),
+        _(
+            "Money expected to be spent on goods in the 90 days after the score was made, learnt anew every night."
+        ),
+    ),
 }
 LABELS = {name: words.label for name, words in WORDS.items()}

@@ -6,6 +6,7 @@ from profiles.admin import (
     personas,
     quality,
     rates,
+    scores,
     segments,
     uploads,
 )
@@ -18,6 +19,7 @@ __all__ = [
     "personas",
     "quality",
     "rates",
+    "scores",
     "segments",
     "uploads",
 ]

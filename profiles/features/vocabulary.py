@@ -50,6 +50,7 @@ class DataClass(StrEnum):
     BROWSING = "browsing"
     CONTACT = "contact"
     POSSESSIONS = "possessions"
+    FORETOLD = "foretold"
 
 
 class MadeFrom(StrEnum):
@@ -58,6 +59,7 @@ class MadeFrom(StrEnum):
     ORDERS = "orders"
     EVENTS = "events"
     DEVICES = "devices"
+    SCORES = "scores"
 
 
 EVENT_DAYS = 90
@@ -112,6 +114,10 @@ def _owned(name: str, kind: Kind, **more: Any) -> Trait:
     return Trait(name, kind, MadeFrom.DEVICES, DataClass.POSSESSIONS, **more)
 
 
+def _foretold(name: str, kind: Kind) -> Trait:
+    return Trait(name, kind, MadeFrom.SCORES, DataClass.FORETOLD)
+
+
 TRAITS = (
     _bought("recency_days", Kind.DAYS, moment="last_order_at"),
     _bought("tenure_days", Kind.DAYS, moment="first_order_at"),
@@ -164,6 +170,8 @@ TRAITS = (
     _owned("n_devices", Kind.COUNT),
     _owned("warranty_days", Kind.DAYS, moment="next_warranty_end_at", is_ahead=True),
     _owned("upgrade_days", Kind.DAYS, moment="upgrade_due_at", is_ahead=True),
+    _foretold("churn_risk", Kind.SHARE),
+    _foretold("expected_value_minor", Kind.MONEY),
 )
 BY_NAME = {trait.name: trait for trait in TRAITS}
 

@@ -10,6 +10,7 @@ from profiles.models.order import Order, OrderLine, Refund, ToldRefund
 from profiles.models.persona import ClusteringRun, Persona
 from profiles.models.quality import CleaningState, Quality
 from profiles.models.rate import Rate
+from profiles.models.score import Score, ScoreRun
 from profiles.models.segment import Segment, SegmentMember, SegmentSize, SegmentVersion
 from profiles.models.static_list import StaticList, StaticListMember
 from profiles.models.trait import CustomerTraits
@@ -45,6 +46,8 @@ __all__ = [
     "Rate",
     "Refund",
     "RejectedEvent",
+    "Score",
+    "ScoreRun",
     "Segment",
     "SegmentMember",
     "SegmentSize",

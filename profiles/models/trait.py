@@ -139,6 +139,16 @@ class CustomerTraits(models.Model):
     n_email_clicks = models.PositiveIntegerField(LABELS["n_email_clicks"], default=0)
     email_click_share = models.FloatField(LABELS["email_click_share"], null=True, blank=True)
     n_devices = models.PositiveIntegerField(LABELS["n_devices"], default=0)
+    churn_risk = models.FloatField(LABELS["churn_risk"], null=True, blank=True)
+    expected_value_minor = models.BigIntegerField(
+        LABELS["expected_value_minor"], null=True, blank=True
+    )
+    churn_run = models.ForeignKey(
+        "profiles.ScoreRun", models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    value_run = models.ForeignKey(
+        "profiles.ScoreRun", models.SET_NULL, null=True, blank=True, related_name="+"
+    )
     category_shares = models.JSONField(_("share of money by category"), default=dict)
     item_shares = models.JSONField(
         _("share of money by product"),

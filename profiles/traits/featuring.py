@@ -166,9 +166,9 @@ def _build_range(plan: Plan, *, after: int, last: int) -> int:
     allowed = Customer.objects.for_purpose("profile.build").filter(pk__gt=after, pk__lte=last)
     marks = CustomerChange.objects.filter(customer__gt=after, customer__lte=last)
     with connection.cursor() as cursor:
-        _fill(cursor, "profiles_marks", marks.values("pk"))
+        fill(cursor, "profiles_marks", marks.values("pk"))
         CustomerTraits.objects.filter(customer__in=changed).exclude(customer__in=allowed).delete()
-        n_made = _fill(cursor, "profiles_scope", allowed.filter(pk__in=changed).values("pk"))
+        n_made = fill(cursor, "profiles_scope", allowed.filter(pk__in=changed).values("pk"))
         _upsert(cursor, plan)
         cursor.execute(FORGET)
     return n_made
@@ -177,7 +177,7 @@ def _build_range(plan: Plan, *, after: int, last: int) -> int:
 FORGET = "DELETE FROM profiles_customerchange WHERE id IN (SELECT customer_id FROM profiles_marks)"
 
 
-def _fill(cursor: CursorWrapper, table: str, keys: QuerySet[Any, Any]) -> int:
+def fill(cursor: CursorWrapper, table: str, keys: QuerySet[Any, Any]) -> int:
     """Put keys into a table of this connection, so that every statement sees the same ones."""
     cursor.execute(f"CREATE TEMP TABLE IF NOT EXISTS {table} (customer_id bigint PRIMARY KEY)")
     cursor.execute(f"DELETE FROM {table}")  # noqa: S608 -- a name of our own  # nosec B608
@@ -189,11 +189,18 @@ def _fill(cursor: CursorWrapper, table: str, keys: QuerySet[Any, Any]) -> int:
     return n
 
 
-def _upsert(cursor: CursorWrapper, plan: Plan) -> None:
+def plan_by_hashing(cursor: CursorWrapper) -> None:
+    """Keep PostgreSQL from nested loops until the transaction ends.
+
+    Nothing is known of the size of a statement's parts: guessed too small, they are joined by
+    nested loops, which took 438 s where hashing takes one.
+    """
     if connection.vendor == "postgresql":
-        # Nothing is known of the size of the parts: guessed too small, they are joined
-        # by nested loops, which took 438 s where hashing takes one.
         cursor.execute("SET LOCAL enable_nestloop = off; SET LOCAL jit = off")
+
+
+def _upsert(cursor: CursorWrapper, plan: Plan) -> None:
+    plan_by_hashing(cursor)
 
     def stored(moment: datetime) -> Any:
         return connection.ops.adapt_datetimefield_value(moment)
