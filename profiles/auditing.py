@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import Case, CharField, Count, Expression, F, Q, Value, When
+from django.db.models import Case, CharField, Count, Expression, F, Max, Q, Value, When
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -16,7 +16,7 @@ from privacy.fairness.selection import Chosen, selection_rates
 from privacy.fairness_audits import Audit, Audited
 from profiles import segmentation
 from profiles.features.vocabulary import AGE_BANDS
-from profiles.models import Customer, Persona, Score, ScoreRun, Segment
+from profiles.models import Customer, Persona, ScoreRun, Segment
 from profiles.scores import groups
 from profiles.scores.groups import Counts
 
@@ -98,14 +98,14 @@ def of_those_found(attribute: str, _as_of: datetime) -> list[Audited]:
 def _of_runs(
     attribute: str, compared: Callable[[Mapping[str, Counts]], list[Finding]]
 ) -> list[Audited]:
-    newest = [ScoreRun.objects.filter(score=score).newest_first().first() for score in Score]
+    newest = ScoreRun.objects.order_by().values("score").annotate(newest=Max("pk"))
     return [
         Audited(
             run.get_score_display(),
             compared({key: Counts.from_json(one) for key, one in run.fairness[attribute].items()}),
         )
-        for run in newest
-        if run is not None and attribute in run.fairness
+        for run in ScoreRun.objects.filter(pk__in=newest.values("newest")).order_by("score")
+        if attribute in run.fairness
     ]
 
 

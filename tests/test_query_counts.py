@@ -37,6 +37,7 @@ from profiles.models import (
     EventName,
     Persona,
     RejectedEvent,
+    ScoreRun,
     Segment,
     Upload,
 )
@@ -146,6 +147,14 @@ def training_runs(n: int) -> None:
             engine="item_based", as_of=make.NOW, n_customers=2, n_products=2, n_interactions=2,
             cpu_seconds=0, peak_rss_mb=0, verdict=TrainingRun.Verdict.BEATS_POPULAR,
             created_at=make.NOW,
+        )  # fmt: skip
+
+
+def score_runs(n: int) -> None:
+    for _ in range(n):
+        ScoreRun.objects.create(
+            score="churn_risk", as_of=make.NOW, created_at=make.NOW, horizon_days=90,
+            currency="EUR", verdict=ScoreRun.Verdict.NOT_BETTER,
         )  # fmt: skip
 
 
@@ -286,6 +295,7 @@ LISTS: dict[str, Callable[[int], None]] = {
     "profiles.eventname": events,
     "profiles.persona": personas,
     "profiles.rate": exchange_rates,
+    "profiles.scorerun": score_runs,
     "profiles.segment": segments,
     "profiles.upload": uploads,
     "recommendations.product": products,

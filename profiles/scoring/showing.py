@@ -63,6 +63,7 @@ class Point:
     high: float
     label: str
     text: str
+    interval: str
 
     @property
     def value(self) -> float:
@@ -78,7 +79,7 @@ def margins(run: ScoreRun) -> list[Row]:
     names = (
         ("ours", _("This score"), "1"),
         ("rule", _("Recency rule"), "holdout"),
-        ("margin", _("Margin"), "2"),
+        ("margin", _("Margin over the rule"), "2"),
     )
     return [
         _row(metric, label, Estimate(**run.metrics[metric][who]), series)
@@ -103,7 +104,8 @@ def points(run: ScoreRun) -> list[Point]:
             low=part["low"],
             high=part["high"],
             label=amount(run, part["foretold"]),
-            text=f"{amount(run, part['came'])} ({amount(run, part['low'])} – {amount(run, part['high'])})",
+            text=amount(run, part["came"]),
+            interval=f"{amount(run, part['low'])} – {amount(run, part['high'])}",
         )
         for part in run.reliability
     ]  # fmt: skip
@@ -233,7 +235,7 @@ def as_text(run: ScoreRun) -> str:
             "  "
             + _("Foretold and come, by part (mean gap %(gap)s):") % {"gap": calibration_error(run)}
         )
-    lines += [f"    {one.n:6} {one.label:>12} {one.text}" for one in points(run)]
+    lines += [f"    {one.n:6} {one.label:>12} {one.text} ({one.interval})" for one in points(run)]
     uneven = ", ".join(run.uneven) or _("nothing, as far as groups are known")
     if run.metrics:
         lines.append("  " + _("Shown to be uneven: %(what)s") % {"what": uneven})

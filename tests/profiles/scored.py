@@ -19,13 +19,13 @@ DAYS = 500
 GAPS = (25, 60, 160)  # days between a customer's orders; a third of them each
 
 
-def of_habits(*, foretellable: bool = True, **columns: str) -> list[Customer]:
+def of_habits(*, foretellable: bool = True) -> list[Customer]:
     """Customers who each order at a pace of their own; else with a stop that nothing tells of."""
     dice = random.Random(11)
     if not Shop.objects.exists():
         make.shop()
     source = make.source()
-    customers = [make.customer(f"h{n:03}", **columns) for n in range(N_CUSTOMERS)]
+    customers = [make.customer(f"h{n:03}") for n in range(N_CUSTOMERS)]
     orders = []
     for n, customer in enumerate(customers):
         gap = GAPS[n % len(GAPS)] if foretellable else 150

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import product
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,7 +27,7 @@ def window(n: int = 1_200, *, seed: int, season: float = 1.0, told: bool = True)
     rate = dice.choice([0.1, 1.0, 4.0], size=n)
     orders = 1 + dice.poisson(rate * 4)
     recency = dice.integers(0, 180, size=n)
-    facts = dict.fromkeys(FACTS, np.zeros(n))
+    facts: dict[str, Any] = dict.fromkeys(FACTS, np.zeros(n))
     facts |= {
         "recency_days": recency,
         "tenure_days": recency + 200,
