@@ -218,6 +218,7 @@ FILE_UPLOAD_HANDLERS = ["profiles.importing.receiving.SealingHandler"]
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles" if env.production else None
 WHITENOISE_USE_FINDERS = not env.production
+WHITENOISE_IMMUTABLE_FILE_TEST = r"\.[0-9a-f]{12}\.|/snippet/\d+\.\d+\.\d+/"
 if env.production:
     STORAGES = {
         **global_settings.STORAGES,

@@ -1,7 +1,7 @@
 """The demo's storefront: the made-up shop as its visitors see it, telling events as any shop would.
 
-It holds nothing of Candor's inside: it speaks to `/v1/batch` and `/v1/recommendations` with a
-publishable key, as a page on another host would.
+It holds nothing of Candor's inside: it loads the snippet with a publishable key, as a page on
+another host would.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from config.demo.catalogue import CATEGORIES
 from privacy import doors
 from privacy.models import ApiKey, Shop, Source
 from privacy.problems import DomainError
-from profiles import figures
+from profiles import figures, snippet
 from profiles.events import ingestion
 from profiles.money import from_minor
 from recommendations import serving
@@ -57,7 +57,6 @@ def shop_page(request: HttpRequest) -> HttpResponse:
     shelf = _shelf(shop.currency, language)
     popular = serving.for_customer(None, n=N_STRIP, language=language)
     facts = {
-        "writeKey": write_key(timezone.now()),
         "language": language,
         "currency": shop.currency,
         "locale": to_locale(language).replace("_", "-"),
@@ -67,7 +66,14 @@ def shop_page(request: HttpRequest) -> HttpResponse:
         "words": _words(),
     }
     categories = dict.fromkeys((product.picture, product.category) for product in shelf)
-    context = {"shop": shop, "facts": facts, "categories": sorted(categories)}
+    context = {
+        "shop": shop,
+        "facts": facts,
+        "categories": sorted(categories),
+        "key": write_key(timezone.now()),
+        "snippet": snippet.path(),
+        "integrity": snippet.integrity(),
+    }
     return render(request, "candor/storefront.html", context)
 
 
@@ -147,7 +153,6 @@ def _words() -> dict[str, str]:
         "rejected": _("rejected"),
         "duplicate": _("duplicate"),
         "test": _("test"),
-        "failed": _("not sent"),
         "slow": _("still waiting: is a worker running?"),
         "popular": _("What everybody buys"),
         "forYou": _("For you"),
