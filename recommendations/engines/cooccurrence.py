@@ -49,6 +49,13 @@ def by_degree(matrix: sp.csr_array, power: float) -> sp.csr_array:
     )
 
 
+def empty(n_rows: int, n_columns: int) -> sp.csr_array:
+    """Return a matrix without any entry."""
+    nowhere = np.zeros(0, dtype=np.int64)
+    values = np.zeros(0, dtype=np.float32)
+    return sp.csr_array((values, (nowhere, nowhere)), shape=(n_rows, n_columns))
+
+
 def sparse(ranked: Ranked, n_items: int) -> sp.csr_array:
     """Return rankings as a sparse matrix whose rows are in the order of the items."""
     there = ranked.ids != NOTHING

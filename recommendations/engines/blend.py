@@ -1,0 +1,100 @@
+"""Blend: the scores of several engines added, each scaled to a person's best and weighted.
+
+The weights are chosen on the last window of time (`evaluation.tuning`), where what is popular
+now, what goes together and what is alike each know something that the others do not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from recommendations.engines.base import (
+    BLOCK_BYTES,
+    Contribution,
+    Engine,
+    Interactions,
+    Items,
+    Model,
+    no_tick,
+)
+from recommendations.engines.ranking import ScoringModel
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from recommendations.engines.base import Floats, Integers
+
+
+@dataclass(frozen=True)
+class Blend:
+    """`parts` are engines and their weights; one of weight 0 is not even fitted."""
+
+    parts: tuple[tuple[Engine, float], ...]
+    block_bytes: int = BLOCK_BYTES
+
+    @property
+    def name(self) -> str:
+        return "blend"
+
+    def fit(
+        self,
+        interactions: Interactions,
+        items: Items,
+        tick: Callable[[], None] = no_tick,
+    ) -> BlendModel:
+        fitted = tuple(
+            (engine.fit(interactions, items, tick), weight)
+            for engine, weight in self.parts
+            if weight
+        )
+        owned = interactions.of_people().matrix()[: interactions.n_people]
+        return BlendModel(owned, items, self.block_bytes, fitted)
+
+
+@dataclass(frozen=True)
+class BlendModel(ScoringModel):
+    parts: tuple[tuple[Model, float], ...]
+
+    def scores(self, users: Integers) -> Floats:
+        total = np.zeros((len(users), len(self.items.ids)), dtype=np.float32)
+        for model, weight in self.parts:
+            found = np.maximum(model.scores(users), 0)
+            found *= np.float32(weight) * _scale(found)
+            total += found
+        return total
+
+    def closeness(self, items: Integers) -> Floats:
+        total = np.zeros((len(items), len(self.items.ids)), dtype=np.float32)
+        for model, weight in self.parts:
+            found = np.maximum(model.closeness(items), 0)
+            found *= np.float32(weight) * _scale(found)
+            total += found
+        return total
+
+    def explain_many(self, user: int, items: Integers) -> list[list[Contribution]]:
+        """Add up what an item of the person's own adds in each part; popularity adds none."""
+        sums: list[dict[int, float]] = [{} for _ in items]
+        for model, weight in self.parts:
+            found = np.maximum(model.scores(np.array([user])), 0)
+            scale = weight * float(_scale(found)[0, 0])
+            for place, shares in enumerate(model.explain_many(user, items)):
+                for share in shares:
+                    total = sums[place]
+                    total[share.item] = total.get(share.item, 0) + share.value * scale
+        return [
+            sorted(
+                (Contribution(item, value) for item, value in total.items()),
+                key=lambda one: (-one.value, one.item),
+            )
+            for total in sums
+        ]
+
+
+def _scale(found: Floats) -> Floats:
+    """Return what makes each row's best 1, or 0 for a row without any."""
+    best = found.max(axis=1, initial=0, keepdims=True)
+    scale: Floats = np.divide(1, best, out=np.zeros_like(best), where=best > 0)
+    return scale
