@@ -46,10 +46,13 @@ BEYOND_SCHEMAS = {
     "blank": "white space alone says nothing",
     "discount_absurd": "what a discount is taken off stands beside it",
     "in_future": "a schema has no clock",
+    "invalid_cursor": "only what `next` gave is a cursor",
     "invalid_email": "an address is more than a pattern",
     "invalid_full_name": "a mask in place of a name",
     "invalid_id": "which characters can be printed changes with Unicode",
     "invalid_phone": "a telephone number is known by the numbering plan of its country",
+    "invalid_rule": "which fields there are, and what each takes, is data",
+    "list_empty": "white space alone is no id",
     "max_value": "an amount is text, and text has no maximum",
     "missing_id": "white space alone is no id",
     "missing_event_name": "events of a batch are judged one by one, a single one is enough",
@@ -57,10 +60,12 @@ BEYOND_SCHEMAS = {
     "null_characters_not_allowed": "PostgreSQL keeps no U+0000",
     "personal_id": "an e-mail address or phone number that stands where an id belongs",
     "personal_name": "an e-mail address or phone number that stands where a name belongs",
+    "repeated_id": "a schema does not compare the members of an array by one of theirs",
     "total_absurd": "a schema does not add up",
     "timestamp_in_future": "a schema has no clock",
     "timestamp_out_of_range": "a schema does not compare two members",
     "timestamp_too_old": "a schema has no clock",
+    "unique": "which names are taken is data",
     "unknown_channel": "which channels a purpose uses is data",
     "unknown_purpose": "which purposes there are is data",
     "unknown_type": "events of a batch are judged one by one, a single one is enough",
@@ -128,4 +133,4 @@ def findings(event: events.ScenarioFinished) -> Iterator[str]:
         for check in checks:
             if check.failure_info is not None:
                 failure = check.failure_info
-                yield f"{check.name}: {failure.failure}\n{failure.code_sample[:2_000]}"
+                yield f"{check.name}: {failure.failure}\n{failure.code_sample[:2_000]}\n{getattr(failure.failure, 'message', '')}"

@@ -21,7 +21,11 @@ MOST: Final = 200
 HIGHEST: Final = 2**63 - 1
 
 PARAMETERS: Final = [
-    OpenApiParameter("limit", int, description=f"Rows a page, 1 to {MOST}; {LIMIT} without it."),
+    OpenApiParameter(
+        "limit",
+        {"type": "integer", "minimum": 1, "maximum": MOST},
+        description=f"Rows a page, 1 to {MOST}; {LIMIT} without it.",
+    ),
     OpenApiParameter("cursor", str, description="`next` of the page before."),
 ]
 

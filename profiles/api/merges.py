@@ -14,6 +14,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from privacy.api.authentication import key_of
+from privacy.api.fields import Text
 from profiles.api.customers import known
 from profiles.api.identifiers import CustomerId, checked
 from profiles.identity import identifiers, joining
@@ -25,7 +26,7 @@ NAMES = {field: name for name, field in FIELDS.items()}
 
 class IdentifierSerializer(serializers.Serializer[Any]):
     kind = serializers.ChoiceField(choices=Identifier.Kind.choices)
-    value = serializers.CharField(
+    value = Text(
         max_length=254, write_only=True, help_text="Kept as a keyed tag only; never read back."
     )
     addedAt = serializers.DateTimeField(source="added_at", read_only=True)
@@ -40,17 +41,17 @@ class MergeSerializer(serializers.Serializer[Any]):
     absorb = CustomerId(
         source="absorbed_id", help_text="The customer whose record is taken up by this one."
     )
-    take = serializers.MultipleChoiceField(
-        choices=list(FIELDS),
+    take = serializers.ListField(
+        child=serializers.ChoiceField(choices=list(FIELDS)),
         write_only=True,
         required=False,
-        default=set,
+        default=list,
         help_text="Personal fields that go over, where this customer has none.",
     )
     taken = serializers.SerializerMethodField()
-    reason = serializers.CharField(max_length=200)
+    reason = Text(max_length=200)
     mergedAt = serializers.DateTimeField(source="merged_at", read_only=True)
-    undoneAt = serializers.DateTimeField(source="undone_at", read_only=True)
+    undoneAt = serializers.DateTimeField(source="undone_at", read_only=True, allow_null=True)
 
     def get_taken(self, merged: CustomerMerge) -> list[str]:
         return [NAMES[field] for field in merged.taken]
@@ -61,7 +62,7 @@ class MergesSerializer(serializers.Serializer[Any]):
 
 
 class UndoSerializer(serializers.Serializer[Any]):
-    reason = serializers.CharField(max_length=200)
+    reason = Text(max_length=200)
 
 
 class IdentifiersView(APIView):
@@ -114,7 +115,7 @@ class MergesView(APIView):
         merged = joining.merge(
             checked(external_id),
             facts.validated_data["absorbed_id"],
-            take=[FIELDS[name] for name in sorted(facts.validated_data["take"])],
+            take=[FIELDS[name] for name in sorted(set(facts.validated_data["take"]))],
             reason=facts.validated_data["reason"],
             actor=_actor(request),
             now=timezone.now(),

@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -17,19 +17,38 @@ from rest_framework.views import APIView
 
 from privacy.api import paging
 from privacy.api.authentication import key_of
+from privacy.api.fields import Text
 from privacy.models import Shop
 from profiles import asking, counting, listing, segment_rules, segmentation
 from profiles.models import Customer, Segment, SegmentMember
+from profiles.segments.rules import MAX_CONDITIONS
 
 LANGUAGES = ("en", "zh-hans")
 
 
+@extend_schema_field(
+    {
+        "type": "object",
+        "required": ["rules"],
+        "properties": {
+            "id": {},
+            "path": {},
+            "valueSource": {},
+            "combinator": {"enum": ["and", "or"], "default": "and"},
+            "not": {"type": "boolean", "default": False},
+            "rules": {"type": "array", "items": {"type": "object"}, "maxItems": MAX_CONDITIONS},
+        },
+        "additionalProperties": False,
+    }
+)
+class RuleField(serializers.DictField):
+    """A tree of conditions; which fields and operators there are, says the vocabulary."""
+
+
 class SegmentSerializer(serializers.Serializer[Any]):
     id = serializers.UUIDField(source="uuid", read_only=True)
-    name = serializers.CharField(
-        max_length=100, validators=[UniqueValidator(Segment.objects.all(), lookup="exact")]
-    )
-    rule = serializers.DictField(
+    name = Text(max_length=100, validators=[UniqueValidator(Segment.objects.all(), lookup="exact")])
+    rule = RuleField(
         help_text="A tree of conditions; of e-mail and phone it comes back with tags, not values."
     )
     words = serializers.DictField(
@@ -50,7 +69,7 @@ class SegmentPageSerializer(serializers.Serializer[Any]):
 
 
 class RuleSerializer(serializers.Serializer[Any]):
-    rule = serializers.DictField()
+    rule = RuleField()
 
 
 class SampleSerializer(serializers.Serializer[Any]):
@@ -87,9 +106,11 @@ class MemberPageSerializer(serializers.Serializer[Any]):
 
 
 class ListSerializer(serializers.Serializer[Any]):
-    name = serializers.CharField(max_length=100)
+    name = Text(max_length=100)
     customerIds: serializers.ListField = serializers.ListField(
-        child=serializers.CharField(max_length=100, allow_blank=True), max_length=listing.MAX_IDS
+        child=Text(max_length=100, allow_blank=True),
+        min_length=1,
+        max_length=listing.MAX_IDS,
     )
 
 

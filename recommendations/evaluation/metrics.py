@@ -96,13 +96,14 @@ def reciprocal_rank(found: NDArray[np.bool_], k: int) -> Doubles:
     """Return 1 / the place of the first hit among the first k, or 0 without one."""
     first = found[:, :k]
     places = first.argmax(axis=1) + 1
-    ranks: Doubles = first.any(axis=1).astype(np.float64) / places
+    ranks: Doubles = np.divide(first.any(axis=1), places, dtype=np.float64)
     return ranks
 
 
 def hit_rate(found: NDArray[np.bool_], k: int) -> Doubles:
     """Return 1 for each person with a hit among the first k, else 0."""
-    return found[:, :k].any(axis=1).astype(np.float64)
+    hit = np.asarray(found[:, :k].any(axis=1))
+    return hit.astype(np.float64)
 
 
 def gini(ranked: Integers, k: int, n_items: int) -> float:

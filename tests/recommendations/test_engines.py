@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from recommendations.engines.base import DAY, NOTHING, Engine, Interactions, Items, top_k
 from recommendations.engines.blend import Blend
-from recommendations.engines.content import Content
-from recommendations.engines.ease import Ease, TooLargeError
+from recommendations.engines.ease import Ease
 from recommendations.engines.item_based import ItemBased
 from recommendations.engines.local_ridge import LocalRidge
 from recommendations.engines.next_item import NextItem
