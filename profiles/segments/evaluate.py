@@ -135,9 +135,16 @@ class Truth:
                 return not self.person.lists.isdisjoint(map(str, values))
             case Source.SEGMENT:
                 return any(fold(self.rules[str(uuid)], self) for uuid in values)
+        return bool(self.moments(condition))
+
+    def moments(self, condition: Condition) -> list[datetime]:
+        """Return when the person bought what is meant, or did the first of two events."""
+        if condition.field.source == Source.SEQUENCE:
+            return [event.at for event in self._happened(condition)]
         kind = condition.field.kind
         key = {Kind.PRODUCT: "product_id", Kind.BRAND: "brand"}.get(kind, "category")
-        return any(getattr(line, key) == condition.value for line in self._bought(condition))
+        bought = self._bought(condition)
+        return [line.placed_at for line in bought if getattr(line, key) == condition.value]
 
     def _bought(self, condition: Condition) -> list[Purchase]:
         start, scope = start_of(condition, self.as_of), condition.scope
@@ -185,7 +192,7 @@ class Truth:
         second = [one.at for one in self.person.events if one.name == condition.value]
         if condition.value == ORDERED:
             second += [line.placed_at for line in self.person.purchases]
-        firsts = [event.at for event in self._happened(condition)]
+        firsts = self.moments(condition)
         answered = [
             at for at in firsts if any(at < b <= at + wait and b < self.as_of for b in second)
         ]
