@@ -79,6 +79,7 @@ NAVIGATION = [
             _item(_("Carts"), "shopping_cart", "profiles.cart"),
             _item(_("Segments"), "filter_alt", "profiles.segment"),
             _item(_("Personas"), "face", "profiles.persona"),
+            _item(_("Traits"), "sell", "profiles.customtrait"),
             _item(_("Scores"), "online_prediction", "profiles.scorerun"),
             _item(_("Events"), "bolt", "profiles.eventname"),
             _item(_("Uploads"), "upload_file", "profiles.upload"),

@@ -42,6 +42,7 @@ GRANTS: dict[str, tuple[str, ...]] = {
         "profiles.*_segment",
         "profiles.*_upload",
         "profiles.change_scorerun",
+        "profiles.*_customtrait",
         "recommendations.change_*",
         RETRY,
     ),

@@ -8,7 +8,7 @@ class ProfilesConfig(AppConfig):
 
     def ready(self) -> None:
         from privacy import purposes
-        from profiles import auditing, event_catalogue, holdings, registry, sections
+        from profiles import auditing, custom_traits, event_catalogue, holdings, registry, sections
         from profiles.identity import joining
         from profiles.orders import ordering
         from profiles.scoring import showing
@@ -17,6 +17,8 @@ class ProfilesConfig(AppConfig):
         panel = "profiles/identity_panel.html"
         registry.customer_panel("profiles.identity", panel, joining.of_customer)
         registry.customer_panel("profiles.devices", "profiles/devices_panel.html", devices.panel)
+        own = "profiles/own_traits_panel.html"
+        registry.customer_panel("profiles.own_traits", own, custom_traits.panel)
         registry.customer_panel("profiles.scores", "profiles/scores_panel.html", showing.panel)
         auditing.declare()
         event_catalogue.declare()

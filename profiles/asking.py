@@ -12,10 +12,11 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from jobs.queue import Way
+    from profiles.models import CustomTrait
 
 MERGE, BUILD = "profiles.merge_events", "profiles.build"
 CLEAN = "profiles.clean"
-SCORE = "profiles.score"
+SCORE, TRAIT = "profiles.score", "profiles.fill_trait"
 UNDO_CONSENTS, UNDO = "profiles.undo_consents", "profiles.undo_import"
 REFRESH = "profiles.refresh_segments"
 IMPORTS = {kind.value: f"profiles.import_{kind.value}" for kind in Upload.Kind}
@@ -57,6 +58,12 @@ def ask_for_cleaning(now: datetime, *, way: Way = queue.enqueue) -> Job:
 def ask_for_build(now: datetime, *, as_of: datetime | None = None, way: Way = queue.enqueue) -> Job:
     """Ask for traits, clusters and personas as of a moment or now, unless that is under way."""
     return way(BUILD, {"as_of": (as_of or now).isoformat()}, now=now, unique_key=BUILD)
+
+
+def ask_for_trait(trait: CustomTrait, now: datetime, *, way: Way = queue.enqueue) -> Job:
+    """Ask that every customer be given the value of an own trait as it stands now."""
+    payload = {"trait": trait.pk, "version": trait.version}
+    return way(TRAIT, payload, now=now, unique_key=f"{TRAIT}:{trait.pk}:{trait.version}")
 
 
 def ask_for_scores(

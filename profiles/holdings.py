@@ -29,6 +29,9 @@ from profiles.models import (
     CustomerChange,
     CustomerMerge,
     CustomerTraits,
+    CustomTrait,
+    CustomTraitValue,
+    CustomTraitVersion,
     Event,
     EventDay,
     EventKey,
@@ -74,6 +77,7 @@ def declare() -> None:
     registry.delete(Customer, "subject", is_anchor=True)
     registry.delete(Identity, PERSON, is_anchor=True)
     registry.delete(CustomerTraits, PERSON)
+    registry.delete(CustomTraitValue, PERSON)
     registry.delete(StaticListMember, PERSON)
     registry.delete(CustomerChange, PERSON)
     registry.delete(Identifier, PERSON)
@@ -108,6 +112,8 @@ def declare() -> None:
     registry.nobody(CleaningState, Rate, reason=_("Figures of no customer."))
     registry.nobody(
         ClusteringRun,
+        CustomTrait,
+        CustomTraitVersion,
         EventDay,
         EventName,
         Persona,
@@ -209,7 +215,7 @@ def _retain_customers_and_orders() -> None:
         _("Customers and what follows from them"),
         days=None,
         reason=_("Until they ask for erasure, or the shop closes."),
-        of=(Customer, Identity, CustomerTraits),
+        of=(Customer, Identity, CustomerTraits, CustomTraitValue),
     )
     registry.retain(
         "carts",

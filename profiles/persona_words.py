@@ -15,7 +15,7 @@ class Words:
     `%(value)s` is the fact's own value. An empty `title` never names a persona.
     """
 
-    label: Promise
+    label: Promise | str
     phrase: Promise | str = ""
     title: Promise | str = ""
 
@@ -82,5 +82,7 @@ WORDS: dict[str, Words] = {
     "gender:other": Words(_("Other gender")),
     "country": Words(_("From %(value)s"), _("from %(value)s")),
     "city": Words(_("From %(value)s"), _("from %(value)s")),
+    "own_high": Words(_("Top fifth by “%(value)s”")),
+    "own_value": Words("%(value)s"),
     "occupation": Words(_("Occupation: %(value)s"), _("many work as %(value)s")),
 }

@@ -24,7 +24,16 @@ from profiles.clustering.scaling import Column, Floats, scale
 from profiles.features import attributes as said
 from profiles.features.facts import Fact, titles
 from profiles.features.vocabulary import TRAITS
-from profiles.models import ClusteringRun, Customer, CustomerTraits, Order, Persona, Segment
+from profiles.models import (
+    ClusteringRun,
+    Customer,
+    CustomerTraits,
+    CustomTrait,
+    CustomTraitValue,
+    Order,
+    Persona,
+    Segment,
+)
 from profiles.traits import featuring
 
 if TYPE_CHECKING:
@@ -90,6 +99,11 @@ def load(as_of: datetime) -> pd.DataFrame:
         list(rows.iterator(chunk_size=WRITTEN_AT_ONCE)),
         columns=["customer_id", "external_id", *columns, *PEOPLE],
     )
+    for trait in CustomTrait.objects.order_by("name"):
+        column = "number" if trait.kind == CustomTrait.Kind.NUMBER else "text"
+        kept = CustomTraitValue.objects.filter(trait=trait).values_list("customer", column)
+        told = frame["customer_id"].map(dict(kept))
+        frame[f"{said.OWN}{trait.label}"] = told if column == "number" else told.fillna("")
     key = frame["external_id"].map(str.encode)
     return frame.iloc[np.argsort(key.to_numpy(dtype=object), kind="stable")].reset_index(drop=True)
 

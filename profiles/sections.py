@@ -16,6 +16,7 @@ from profiles.models import (
     Customer,
     CustomerMerge,
     CustomerTraits,
+    CustomTraitValue,
     Event,
     Identifier,
     Identity,
@@ -48,6 +49,7 @@ def declare() -> None:
     registry.export_section("identifiers", _identifiers)
     registry.export_section("merges", _merges)
     registry.export_section("traits", _traits)
+    registry.export_section("own_traits", _own_traits)
     registry.export_section("segments", _segments)
     registry.export_section("segment_stays", _stays)
     registry.export_section("lists", _lists)
@@ -136,6 +138,13 @@ def _traits(subject: UUID, _now: datetime) -> Iterator[Row]:
             row["persona_en"] = personas.sentence(traits.persona, "en")
             row["persona_zh"] = personas.sentence(traits.persona, "zh-hans")
         yield row
+
+
+def _own_traits(subject: UUID, _now: datetime) -> Iterator[Row]:
+    """The values of the shop's own traits, with what they are made of."""
+    mine = CustomTraitValue.objects.filter(customer__subject__uuid=subject).order_by("trait__name")
+    columns = ("trait__name", "trait__label", "trait__unit", "trait__event", "number", "text")
+    yield from mine.values(*columns)
 
 
 def _segments(subject: UUID, now: datetime) -> Iterator[Row]:

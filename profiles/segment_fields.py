@@ -12,7 +12,7 @@ from django.utils import translation
 
 from profiles import segment_words
 from profiles.features.vocabulary import Kind
-from profiles.models import Customer, OrderLine, Segment, StaticList
+from profiles.models import Customer, CustomTrait, CustomTraitValue, OrderLine, Segment, StaticList
 from profiles.segments.vocabulary import FIELDS, Field, Source
 
 
@@ -74,6 +74,8 @@ def _choices(field: Field) -> Sequence[str]:
 
 def known_values(name: str, *, limit: int = 50) -> list[str]:
     """Return the most frequent values of a free-text field, to offer while a rule is written."""
+    if name == "trait":
+        return list(CustomTrait.objects.order_by("name").values_list("name", flat=True)[:limit])
     column, rows = _column(name)
     if rows is None:
         return list(FIELDS[name].choices) if name in FIELDS else []
@@ -92,4 +94,6 @@ def _column(name: str) -> tuple[str, QuerySet[Any] | None]:
     if field is None or field.kind != Kind.TEXT:
         return name, None
     customers: QuerySet[Any] = Customer.objects.for_purpose("profile.build")
+    if field.source == Source.CUSTOM:
+        return "text", CustomTraitValue.objects.all()
     return f"traits__{name}" if field.source == Source.TRAIT else name, customers

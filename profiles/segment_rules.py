@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from privacy.crypto.blind_index import NotAnAddressError
 from privacy.problems import DomainError
 from privacy.sealed import keys
-from profiles.models import Customer, Segment, StaticList
+from profiles.models import Customer, CustomTrait, Segment, StaticList
 from profiles.segments import cycles
 from profiles.segments.rules import MAX_DEPTH, TAG, Rule, RuleError, parse
 from profiles.segments.vocabulary import FIELDS, PRESENCE, Source
@@ -107,16 +107,24 @@ def _tag(name: str, value: object, pointer: str) -> str:
 
 
 def names(trees: Iterable[Rule | Tree]) -> dict[str, str]:
-    """Return by uuid the names of the segments and lists that rules name, in two queries."""
+    """Return the names of segments and lists by uuid, and labels of own traits, in three queries.
+
+    Own traits stand under `trait:` and their name.
+    """
     rules = [rule for tree in trees if (rule := _readable(tree)) is not None]
     segments = {uuid for rule in rules for uuid in cycles.named(rule)}
     lists = {uuid for rule in rules for uuid in cycles.named(rule, Source.LIST)}
     found: list[tuple[UUID, str]] = []
+    labels: dict[str, str] = {}
     if segments:
         found += Segment.objects.filter(uuid__in=segments).values_list("uuid", "name")
+    traits = {name for rule in rules for name in cycles.traits_of(rule)}
+    if traits:
+        own = CustomTrait.objects.filter(name__in=traits).values_list("name", "label")
+        labels = {f"trait:{name}": label for name, label in own}
     if lists:
         found += StaticList.objects.filter(uuid__in=lists).values_list("uuid", "name")
-    return {str(uuid): name for uuid, name in found}
+    return labels | {str(uuid): name for uuid, name in found}
 
 
 def _readable(tree: Rule | Tree) -> Rule | None:
@@ -141,12 +149,30 @@ def _named(rule: Rule, of: str) -> dict[str, Rule]:
 
 
 def _refuse_missing(rule: Rule, rules: Mapping[str, Rule]) -> None:
+    _refuse_missing_traits(rule, rules)
     wanted = {uuid for one in rules.values() for uuid in cycles.named(one, Source.LIST)}
     if not wanted:
         return
     there = StaticList.objects.filter(uuid__in=wanted).values_list("uuid", flat=True)
     for uuid in wanted - {str(uuid) for uuid in there}:
         raise _missing(rule, uuid)
+
+
+def _refuse_missing_traits(rule: Rule, rules: Mapping[str, Rule]) -> None:
+    """Raise DomainError if a rule compares an own trait that is not there, or of another kind."""
+    wanted = {name for one in rules.values() for name in cycles.traits_of(one)}
+    if not wanted:
+        return
+    there = dict(CustomTrait.objects.filter(name__in=wanted).values_list("name", "kind"))
+    for name, fields in cycles.traits_of_all(rules.values()).items():
+        if name not in there:
+            detail = _("There is no own trait %(name)s; declare it first, or choose another.")
+        elif fields != {f"custom_{there[name]}"}:
+            detail = _("%(name)s is a %(kind)s; compare it as custom_%(kind)s.")
+        else:
+            continue
+        told = detail % {"name": name, "kind": there.get(name, "")}
+        raise DomainError("invalid_rule", told, pointer=f"/rule{cycles.place_of_trait(rule, name)}")
 
 
 def _missing(rule: Rule, uuid: str) -> DomainError:

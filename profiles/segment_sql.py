@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,7 +14,7 @@ from django.db.models.fields.json import KeyTransform
 from privacy.models import Consent, ConsentEntry
 from profiles import registry, trait_conditions
 from profiles.features.vocabulary import AGE_BANDS, Kind
-from profiles.models import Event, Order, OrderLine, StaticListMember
+from profiles.models import CustomTraitValue, Event, Order, OrderLine, StaticListMember
 from profiles.models.customer import ADDRESS_TAGS
 from profiles.models.event import Kind as EventKind
 from profiles.segment_rules import Checked
@@ -22,7 +22,7 @@ from profiles.segments.compile import fold
 from profiles.segments.evaluate import COMPARE
 from profiles.segments.measures import LITERALS, ORDERED, moments, spans, start_of
 from profiles.segments.rules import Condition, Rule, Scalar
-from profiles.segments.vocabulary import WHOLE_KINDS, Source
+from profiles.segments.vocabulary import PRESENCE, WHOLE_KINDS, Source
 from profiles.traits.featuring import currency_in_use
 
 LOOKUPS = {
@@ -93,6 +93,7 @@ class Sql:
             Source.SEQUENCE: self._followed,
             Source.SEALED: _tagged,
             Source.TRAIT: self._trait,
+            Source.CUSTOM: _own,
         }
         if source in made:
             return made[source](condition)
@@ -278,6 +279,17 @@ def _tagged(condition: Condition) -> Q:
     tags = [bytes.fromhex(str(value).removeprefix("tag:")) for value in values]
     found = Q(**{f"{column}__in": tags})
     return known & (found if condition.operator in {"=", "in"} else ~found)
+
+
+def _own(condition: Condition) -> Q:
+    """A trait of the shop's own: its values are rows, and whoever has none has no value."""
+    column = "text" if condition.field.kind == Kind.TEXT else "number"
+    values = CustomTraitValue.objects.filter(trait__name=condition.scope.trait)
+    known = values.filter(_compared(column, replace(condition, operator="notNull")))
+    if condition.operator in PRESENCE:
+        found = Q(pk__in=known.values("customer"))
+        return found if condition.operator == "notNull" else ~found
+    return Q(pk__in=values.filter(_compared(column, condition)).values("customer"))
 
 
 def _compared(column: str, condition: Condition) -> Q:

@@ -18,6 +18,8 @@ from profiles.segments.vocabulary import Field, Source
 
 LABELS: dict[str, Promise] = {
     **trait_words.LABELS,
+    "custom_number": gettext_lazy("own trait (number)"),
+    "custom_text": gettext_lazy("own trait (text)"),
     "bought_product": gettext_lazy("bought product"),
     "bought_category": gettext_lazy("bought from category"),
     "bought_brand": gettext_lazy("bought from brand"),
@@ -44,6 +46,7 @@ LABELS: dict[str, Promise] = {
     "list": gettext_lazy("list of customers"),
 }
 KEYS: dict[str, Promise] = {
+    "trait": gettext_lazy("own trait"),
     "product": gettext_lazy("product id"),
     "category": gettext_lazy("category"),
     "brand": gettext_lazy("brand"),
@@ -54,6 +57,7 @@ KEYS: dict[str, Promise] = {
 }
 GROUPS: dict[Source, Promise] = {
     Source.TRAIT: gettext_lazy("Behaviour"),
+    Source.CUSTOM: gettext_lazy("Behaviour"),
     Source.PURCHASE: gettext_lazy("Purchases"),
     Source.ORDERS: gettext_lazy("Purchases"),
     Source.EVENTS: gettext_lazy("Events"),
@@ -172,6 +176,8 @@ class Words:
 
     def subject(self, condition: Condition) -> str:
         """Return what is compared, such as "number of orders of category “Audio”"."""
+        if trait := condition.scope.trait:
+            return _("“%(name)s”") % {"name": self.names.get(f"trait:{trait}", trait)}
         text = label(condition.field.name)
         if what := _scope(condition):
             text = _("%(field)s of %(what)s") % {"field": text, "what": what}

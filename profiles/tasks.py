@@ -19,8 +19,9 @@ from profiles import asking, cleaning, membership, registry, segmentation
 from profiles.events import merging, partitions, rejected_events
 from profiles.identity import joining
 from profiles.importing import order_files, people_files, undoing, uploads
-from profiles.models import Segment, Upload
+from profiles.models import CustomTrait, Segment, Upload
 from profiles.orders import carts
+from profiles.traits import featuring
 
 MERGE_FOR: Final = timedelta(seconds=60)
 
@@ -161,6 +162,14 @@ def build_profiles(work: Work) -> dict[str, Any]:
 def build_nightly() -> None:
     """Ask for profiles as of now, unless a build is waiting or running."""
     asking.ask_for_build(timezone.now())
+
+
+@job(asking.TRAIT, title=_("Values of an own trait"), queue=Job.Queue.BATCH)
+def fill_trait(work: Work) -> dict[str, Any]:
+    """Give every customer the trait's value, unless it was changed again or given up since."""
+    found = {"pk": work.payload["trait"], "version": work.payload["version"]}
+    trait = CustomTrait.objects.filter(**found).first()
+    return {"n_values": featuring.fill_trait(trait, work) if trait else 0}
 
 
 @job(asking.SCORE, title=_("Training of churn and value scores"), queue=Job.Queue.BATCH)

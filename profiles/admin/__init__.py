@@ -1,5 +1,6 @@
 from profiles.admin import (
     carts,
+    custom_traits,
     customers,
     event_names,
     merges,
@@ -13,6 +14,7 @@ from profiles.admin import (
 
 __all__ = [
     "carts",
+    "custom_traits",
     "customers",
     "event_names",
     "merges",

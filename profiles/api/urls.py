@@ -1,6 +1,6 @@
 from django.urls import path
 
-from profiles.api import carts, customers, events, merges, orders, segments
+from profiles.api import carts, customers, events, merges, orders, segments, traits
 
 CALLS = {
     "track": "t",
@@ -49,5 +49,8 @@ urlpatterns = [
     path("segments/preview", segments.PreviewView.as_view(), name="segment-preview"),
     path("segments/<uuid:uuid>", segments.SegmentView.as_view(), name="segment"),
     path("segments/<uuid:uuid>/members", segments.MembersView.as_view(), name="segment-members"),
+    path("traits", traits.TraitsView.as_view(), name="traits"),
+    path("traits/preview", traits.PreviewView.as_view(), name="trait-preview"),
+    path("traits/<slug:name>", traits.TraitView.as_view(), name="trait"),
     path("lists", segments.ListsView.as_view(), name="lists"),
 ]

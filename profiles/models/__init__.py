@@ -1,4 +1,5 @@
 from profiles.models.cart import Cart, CartLine, CartToken
+from profiles.models.custom_trait import CustomTrait, CustomTraitValue, CustomTraitVersion
 from profiles.models.customer import Customer, CustomerQuerySet
 from profiles.models.device import OwnedDevice
 from profiles.models.event import Event, EventKey, EventStaging, EventVerdict
@@ -24,6 +25,9 @@ __all__ = [
     "CategoryNorm",
     "CleaningState",
     "ClusteringRun",
+    "CustomTrait",
+    "CustomTraitValue",
+    "CustomTraitVersion",
     "Customer",
     "CustomerChange",
     "CustomerMerge",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from profiles.segments.rules import Condition, Group, Rule, conditions_of, count_conditions
 from profiles.segments.vocabulary import Source
@@ -24,6 +24,20 @@ def named(rule: Rule, source: Source = Source.SEGMENT) -> list[str]:
         if condition.field.source == source
         for one in (condition.value if isinstance(condition.value, tuple) else (condition.value,))
     ]
+
+
+def traits_of(rule: Rule) -> set[str]:
+    """Return the names of the shop's own traits that the rule compares."""
+    return {one.scope.trait for one in conditions_of(rule) if one.field.source == Source.CUSTOM}
+
+
+def traits_of_all(rules: Iterable[Rule]) -> dict[str, set[str]]:
+    """Return for each own trait by which fields the rules compare it."""
+    found: dict[str, set[str]] = {}
+    for condition in (one for rule in rules for one in conditions_of(rule)):
+        if condition.field.source == Source.CUSTOM:
+            found.setdefault(condition.scope.trait, set()).add(condition.field.name)
+    return found
 
 
 def refuse_circles(start: str, rules: Mapping[str, Rule]) -> None:
@@ -61,4 +75,12 @@ def place_of(part: Group | Condition, uuid: str, pointer: str = "") -> str:
         values = part.value if isinstance(part.value, tuple) else (part.value,)
         return pointer if uuid in values else ""
     places = (place_of(one, uuid, f"{pointer}/rules/{n}") for n, one in enumerate(part.parts))
+    return next(filter(None, places), "")
+
+
+def place_of_trait(part: Group | Condition, name: str, pointer: str = "") -> str:
+    """Return the JSON pointer of the first condition on the own trait; empty if none is."""
+    if isinstance(part, Condition):
+        return pointer if part.scope.trait == name else ""
+    places = (place_of_trait(one, name, f"{pointer}/rules/{n}") for n, one in enumerate(part.parts))
     return next(filter(None, places), "")

@@ -55,7 +55,8 @@ class Happening:
 class Person:
     """What a rule may know of one customer; a missing, None or empty value is not known.
 
-    `tags` are those of sealed fields, `lists` the uuids of the lists the person is on.
+    `tags` are those of sealed fields, `lists` the uuids of the lists the person is on, `custom`
+    the values of the shop's own traits.
     """
 
     values: Mapping[str, Scalar | None]
@@ -65,6 +66,7 @@ class Person:
     events: Sequence[Happening] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
     lists: frozenset[str] = field(default_factory=frozenset)
+    custom: Mapping[str, float | str] = field(default_factory=dict)
 
 
 def matches(
@@ -122,6 +124,9 @@ class Truth:
                 return self.person.tags.get(condition.field.name)
             case Source.ORDERS | Source.EVENTS:
                 return self._measured(condition)
+            case Source.CUSTOM:
+                own = self.person.custom.get(condition.scope.trait)
+                return own if isinstance(own, str) == (condition.field.kind == Kind.TEXT) else None
             case _:
                 value = self.person.values.get(condition.field.name)
                 return None if value == "" else value

@@ -22,6 +22,7 @@ from profiles.features.vocabulary import Kind
 from profiles.segments.vocabulary import (
     FIELDS,
     FRACTION_KINDS,
+    OF_CUSTOM,
     OF_PURCHASES,
     OF_SEQUENCES,
     PRESENCE,
@@ -41,7 +42,7 @@ MAX_NUMBER = 2**53
 TAG = re.compile(r"tag:[0-9a-f]{32}")
 GROUP_KEYS = frozenset({"combinator", "not", "rules"})
 CONDITION_KEYS = frozenset(
-    {"field", "operator", "value", "within_days", *OF_PURCHASES, *OF_SEQUENCES}
+    {"field", "operator", "value", "within_days", *OF_CUSTOM, *OF_PURCHASES, *OF_SEQUENCES}
 )
 # What the builder adds for itself; none of it changes the meaning.
 EDITOR_KEYS = frozenset({"id", "path", "valueSource"})
@@ -67,8 +68,12 @@ class RuleError(ValueError):
 
 @dataclass(frozen=True)
 class Scope:
-    """Which purchases or events a condition looks at; what is empty does not narrow."""
+    """Which purchases or events a condition looks at; what is empty does not narrow.
 
+    `trait` names the shop's own trait that is compared.
+    """
+
+    trait: str = ""
     product: str = ""
     category: str = ""
     brand: str = ""
@@ -216,7 +221,9 @@ def _delay(field: Field, hours: object, pointer: str) -> int | None:
 
 def _scope(field: Field, node: Mapping[str, Any], pointer: str) -> Scope:
     given = {
-        key: node[key] for key in (*OF_PURCHASES, *OF_SEQUENCES) if node.get(key) not in (None, "")
+        key: node[key]
+        for key in (*OF_CUSTOM, *OF_PURCHASES, *OF_SEQUENCES)
+        if node.get(key) not in (None, "")
     }
     if strange := sorted(given.keys() - set(field.keys)):
         taken = f"takes {', '.join(field.keys)}" if field.keys else "takes none of these"
@@ -224,6 +231,8 @@ def _scope(field: Field, node: Mapping[str, Any], pointer: str) -> Scope:
     given.pop("within_hours", None)
     if "event" in field.keys and "event" not in given:
         raise RuleError(f"{pointer}/event", "the name of an event is expected")
+    if "trait" in field.keys and "trait" not in given:
+        raise RuleError(f"{pointer}/trait", "the name of an own trait is expected")
     if ("property" in given) != ("equals" in given):
         raise RuleError(f"{pointer}/equals", "property and equals go together, or neither stands")
     readers = {"property": _property, "equals": _equals}

@@ -22,6 +22,7 @@ class Source(StrEnum):
     """Where the value of a field comes from."""
 
     TRAIT = "trait"
+    CUSTOM = "custom"
     CUSTOMER = "customer"
     AGE = "age"
     PERSONA = "persona"
@@ -43,9 +44,11 @@ COUNTING = ("=", "!=", "<", "<=", ">", ">=", "between", "notBetween")
 FOLLOWING = ("then", "thenNot")
 GROUPING = ("=", "!=", "in", "notIn")
 
-# What narrows the purchases or events a condition looks at, beside its window of days.
+# What narrows the purchases or events a condition looks at, beside its window of days, and
+# the name of the shop's own trait that it compares.
 OF_PURCHASES = ("product", "category", "brand")
 OF_EVENTS = ("event", "property", "equals")
+OF_CUSTOM = ("trait",)
 OF_SEQUENCES = ("event", "property", "equals", "within_hours")
 
 WHOLE_KINDS = frozenset({Kind.COUNT, Kind.DAYS, Kind.HOUR, Kind.WEEKDAY, Kind.MONEY, Kind.PERSONA})
@@ -95,6 +98,7 @@ _OPERATORS = {
     Source.LIST: GROUPING,
 }
 _KEYS = {
+    Source.CUSTOM: OF_CUSTOM,
     Source.ORDERS: OF_PURCHASES,
     Source.EVENTS: OF_EVENTS,
     Source.SEQUENCE: OF_SEQUENCES,
@@ -104,6 +108,8 @@ FIELDS: dict[str, Field] = {
     field.name: field
     for field in (
         *(Field(trait.name, trait.kind, Source.TRAIT) for trait in TRAITS),
+        Field("custom_number", Kind.DECIMAL, Source.CUSTOM),
+        Field("custom_text", Kind.TEXT, Source.CUSTOM),
         Field("bought_product", Kind.PRODUCT, Source.PURCHASE),
         Field("bought_category", Kind.CATEGORY, Source.PURCHASE),
         Field("bought_brand", Kind.BRAND, Source.PURCHASE),

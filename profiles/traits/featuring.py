@@ -20,8 +20,16 @@ from django.db.models import Count, Q
 
 from privacy.models import Shop
 from profiles.features.vocabulary import EVENT_DAYS, TRAITS, YEAR_DAYS
-from profiles.models import Customer, CustomerChange, CustomerTraits, Order, TraitBuild
-from profiles.traits import norms
+from profiles.models import (
+    Customer,
+    CustomerChange,
+    CustomerTraits,
+    CustomTrait,
+    CustomTraitValue,
+    Order,
+    TraitBuild,
+)
+from profiles.traits import custom, norms
 from profiles.traits.sources import devices, events, orders
 from profiles.traits.sources.dialect import DIALECTS
 
@@ -77,6 +85,29 @@ def build_traits(
         return _finish(plan, n_refreshed)
 
 
+def fill_trait(trait: CustomTrait, work: Work, *, per_step: int = CUSTOMERS_PER_STEP) -> int:
+    """Give every customer who may be profiled the value of one own trait, as of now.
+
+    Goes on behind the last finished range; returns how many customers have a value.
+    """
+    as_of = work.now
+    done_to, n_values = _cursor(work, "done_to"), _cursor(work, "n_values")
+    allowed = Customer.objects.for_purpose("profile.build").order_by("pk")
+    while keys := list(allowed.filter(pk__gt=done_to).values_list("pk", flat=True)[:per_step]):
+        some = Customer.objects.filter(pk__gt=done_to, pk__lte=keys[-1])
+        with work.step() as kept, connection.cursor() as cursor:
+            scope = some.for_purpose("profile.build").values("pk")
+            fill(cursor, "profiles_scope", scope)
+            CustomTraitValue.objects.filter(trait=trait, customer__in=some.values("pk")).delete()
+            n_values += custom.put(cursor, trait, as_of)
+            kept["done_to"], kept["n_values"] = keys[-1], n_values
+        done_to = keys[-1]
+        work.renew()
+    with work.step():
+        custom.noted(trait)
+    return n_values
+
+
 def currency_in_use() -> str:
     """Return the currency traits add up: the shop's, or before it is set up that of most orders.
 
@@ -111,6 +142,7 @@ def _plan(as_of: datetime, cursor: dict[str, Any], *, everybody: bool) -> Plan:
             or last.digest != _digest(currency, zone)
             or as_of < last.as_of
             or as_of - last.norms_at >= NORMS_KEPT
+            or custom.unfilled().exists()
         )
         norms.refresh_facts()
         if cursor["everybody"]:
@@ -132,6 +164,8 @@ def _finish(plan: Plan, n_refreshed: int) -> int:
         "n_customers": n_customers,
         "digest": _digest(plan.currency, plan.zone),
     }
+    if plan.everybody:
+        custom.filled()
     if not TraitBuild.objects.update(**found):
         TraitBuild.objects.create(norms_at=plan.as_of, **found)
     return n_customers
@@ -146,6 +180,7 @@ def _changed(plan: Plan, *, after: int) -> CustomerQuerySet:
     return customers.filter(
         Q(pk__in=CustomerChange.objects.filter(customer__gt=after).values("customer"))
         | Q(traits__due_at__lt=plan.as_of)
+        | custom.due(plan.as_of)
         | Q(traits__isnull=True, pk__in=allowed)
         | Q(traits__isnull=False) & ~Q(pk__in=allowed)
     )
@@ -167,9 +202,11 @@ def _build_range(plan: Plan, *, after: int, last: int) -> int:
     marks = CustomerChange.objects.filter(customer__gt=after, customer__lte=last)
     with connection.cursor() as cursor:
         fill(cursor, "profiles_marks", marks.values("pk"))
-        CustomerTraits.objects.filter(customer__in=changed).exclude(customer__in=allowed).delete()
+        for model in (CustomTraitValue, CustomerTraits):  # the latter tells who changed
+            model.objects.filter(customer__in=changed).exclude(customer__in=allowed).delete()
         n_made = fill(cursor, "profiles_scope", allowed.filter(pk__in=changed).values("pk"))
         _upsert(cursor, plan)
+        custom.refresh(cursor, plan.as_of)
         cursor.execute(FORGET)
     return n_made
 

@@ -20,6 +20,8 @@ from profiles.models import (
     ClusteringRun,
     Customer,
     CustomerTraits,
+    CustomTrait,
+    CustomTraitValue,
     Event,
     Persona,
     Segment,
@@ -43,6 +45,7 @@ EVENTS = ("Product Viewed", "Product Added", "Order Completed")
 TOLD = ("Audio", "5", "true", "null", 5, 5.0, 0.25, True, False, None, ["Audio"], {"a": 1})
 EMAILS = ("ann@example.com", "bo+shop@example.com", "cy@example.com")
 LISTS = ("11111111-1111-4111-8111-111111111111", "11111111-1111-4111-8111-222222222222")
+OWN = {"custom_number": "points", "custom_text": "plan"}
 PHONES = ("+4366012345678", "+8613800138000")
 
 
@@ -92,6 +95,11 @@ def people() -> People:
         make.product(product_id, brand=brand)
     for uuid in LISTS:
         StaticList.objects.create(uuid=uuid, name=uuid, created_at=NOW)
+    for field, name in OWN.items():
+        CustomTrait.objects.create(
+            name=name, label=name, kind=field.removeprefix("custom_"), event="E",
+            aggregate="last", property_path="p", created_at=NOW,
+        )  # fmt: skip
     for uuid, tree in NAMED.items():
         Segment.objects.create(
             uuid=uuid, name=uuid, rule=segment_rules.stored(tree), created_at=NOW
@@ -136,7 +144,26 @@ def person(dice: random.Random, name: str, personas: list[Persona]) -> tuple[str
         events=[happened(dice, customer, n) for n in range(dice.randrange(5))],
         tags=tags(customer),
         lists=lists,
+        custom=own(dice, customer),
     )
+
+
+def own(dice: random.Random, customer: Customer) -> dict[str, float | str]:
+    """Values of the shop's own traits: one a number, one a text, some of neither."""
+    found: dict[str, float | str] = {}
+    if dice.random() < 0.6:
+        found["points"] = dice.choice([0.0, 0.5, 3.0])
+    if dice.random() < 0.6:
+        found["plan"] = dice.choice(["Audio", "Video", "nurse"])
+    for name, value in found.items():
+        is_text = isinstance(value, str)
+        CustomTraitValue.objects.create(
+            trait=CustomTrait.objects.get(name=name),
+            customer=customer,
+            text=value if is_text else "",
+            number=None if is_text else value,
+        )
+    return found
 
 
 def tags(customer: Customer) -> dict[str, str]:
@@ -266,6 +293,8 @@ def further(field: Field) -> st.SearchStrategy[dict[str, Any]]:
                 "brand": st.sampled_from(["Sonic", "Vista", "None"]),
             },
         )
+    if field.source == Source.CUSTOM:
+        return st.just({"trait": OWN[field.name]})
     if field.source not in {Source.EVENTS, Source.SEQUENCE}:
         return st.just({})
     told = st.sampled_from([value for value in TOLD if type(value) in {str, int, float}])
@@ -336,7 +365,7 @@ def values_for(field: Field, operator: str) -> list[Any]:
 
 def needed(field: Field) -> dict[str, Any]:
     """The keys without which the field says nothing."""
-    keys = {"event": "Product Viewed", "within_hours": 24}
+    keys = {"event": "Product Viewed", "within_hours": 24, "trait": OWN.get(field.name)}
     return {key: keys[key] for key in field.keys if key in keys}
 
 

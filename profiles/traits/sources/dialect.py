@@ -57,6 +57,23 @@ class Sqlite:
             f" THEN substr(json_extract({column}, '{place}'), 1, 100) END"
         )
 
+    def number(self, column: str, *path: str) -> str:
+        """Return a number inside JSON; NULL if it is none."""
+        place = "$." + ".".join(path)
+        return (
+            f"CASE WHEN json_type({column}, '{place}') IN ('integer', 'real')"
+            f" THEN json_extract({column}, '{place}') END"
+        )
+
+    def scalar(self, column: str, *path: str) -> str:
+        """Return a text, number or boolean inside JSON as text; NULL if it is none."""
+        place = "$." + ".".join(path)
+        kinds = "'text', 'integer', 'real', 'true', 'false'"
+        return (
+            f"CASE WHEN json_type({column}, '{place}') IN ({kinds})"
+            f" THEN CAST(json_extract({column}, '{place}') AS text) END"
+        )
+
 
 class Postgresql:
     object_of = "jsonb_object_agg"
@@ -91,6 +108,20 @@ class Postgresql:
         return (
             f"CASE WHEN jsonb_typeof({column} #> '{place}') = 'string'"
             f" THEN left({column} #>> '{place}', 100) END"
+        )
+
+    def number(self, column: str, *path: str) -> str:
+        place = "{" + ",".join(path) + "}"
+        return (
+            f"CASE WHEN jsonb_typeof({column} #> '{place}') = 'number'"
+            f" THEN CAST({column} #>> '{place}' AS double precision) END"
+        )
+
+    def scalar(self, column: str, *path: str) -> str:
+        place = "{" + ",".join(path) + "}"
+        return (
+            f"CASE WHEN jsonb_typeof({column} #> '{place}') IN ('string', 'number', 'boolean')"
+            f" THEN {column} #>> '{place}' END"
         )
 
 
