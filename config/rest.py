@@ -33,7 +33,9 @@ SPECTACULAR_SETTINGS: Final[dict[str, Any]] = {
     "ENUM_NAME_OVERRIDES": {
         "ConsentState": "privacy.models.consent.ConsentEntry.State",
         "JobState": "jobs.models.job.Job.State",
+        "KindEnum": "profiles.models.identifier.Identifier.Kind",
         "OrderStatus": "profiles.models.order.Order.Status",
+        "TraitKind": "profiles.models.custom_trait.CustomTrait.Kind",
         "WebhookDeliveryState": "privacy.models.webhook.WebhookDelivery.State",
         "WebhookState": "privacy.models.webhook.Webhook.State",
     },

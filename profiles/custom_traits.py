@@ -251,7 +251,10 @@ def meaning(trait: CustomTrait) -> str:
         text = _("%(what)s with %(property)s") % {"what": text, "property": trait.property_path}
     if trait.window_days:
         window = ngettext("in the last day", "in the last %(days)s days", trait.window_days)
-        text = f"{text} {window % {'days': trait.window_days}}"
+        text = _("%(phrase)s %(window)s") % {
+            "phrase": text,
+            "window": window % {"days": trait.window_days},
+        }
     return _("%(text)s.") % {"text": text}
 
 

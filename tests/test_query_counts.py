@@ -34,6 +34,7 @@ from profiles.models import (
     Customer,
     CustomerMerge,
     CustomerTraits,
+    CustomTrait,
     EventName,
     Persona,
     RejectedEvent,
@@ -155,6 +156,14 @@ def score_runs(n: int) -> None:
         ScoreRun.objects.create(
             score="churn_risk", as_of=make.NOW, created_at=make.NOW, horizon_days=90,
             currency="EUR", verdict=ScoreRun.Verdict.NOT_BETTER,
+        )  # fmt: skip
+
+
+def own_traits(n: int) -> None:
+    for number in range(n):
+        CustomTrait.objects.create(
+            name=f"t{number}_{n}", label=f"T {number} of {n}", event="E", aggregate="count",
+            created_at=make.NOW,
         )  # fmt: skip
 
 
@@ -290,6 +299,7 @@ LISTS: dict[str, Callable[[int], None]] = {
     "privacy.webhook": webhooks,
     "profiles.cart": carts,
     "profiles.cleaningstate": uploads,
+    "profiles.customtrait": own_traits,
     "profiles.customer": customers_of_a_persona,
     "profiles.customermerge": merges,
     "profiles.eventname": events,

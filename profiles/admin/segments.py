@@ -21,7 +21,7 @@ from privacy.admin.viewing import ThemedAdmin, shop_of
 from privacy.models import Shop
 from privacy.problems import DomainError
 from profiles import asking, segment_fields, segment_rules, segmentation
-from profiles.models import Customer, Segment
+from profiles.models import Customer, CustomTrait, Segment
 from profiles.money import exponent
 
 MAX_NESTING = 40
@@ -77,6 +77,7 @@ def _words() -> dict[str, Any]:
         "value": gettext("Value"),
         "several": gettext("several, with commas"),
         "within": gettext("within the last"),
+        "traits": list(CustomTrait.objects.order_by("label").values_list("name", "label")),
         "units": {
             "days": gettext("days"),
             "money": Shop.current().currency,

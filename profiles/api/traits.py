@@ -8,7 +8,7 @@ from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.encoding import force_str
 from drf_spectacular.utils import extend_schema
-from rest_framework import serializers, status
+from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -99,13 +99,13 @@ class TraitsView(APIView):
         operation_id="declare_trait",
         summary="Declare an own trait",
         request=TraitSerializer,
-        responses={201: OwnTraitSerializer},
+        responses=OwnTraitSerializer,
     )
     def post(self, request: Request) -> Response:
         """Its values are made at once in the background, and by every build from then on."""
         facts = _facts(request)
         trait = custom_traits.declare(facts, now=timezone.now(), actor=str(key_of(request)))
-        return Response(_told(trait), status=status.HTTP_201_CREATED)
+        return Response(_told(trait))
 
 
 class TraitView(APIView):
@@ -129,12 +129,16 @@ class TraitView(APIView):
         return Response(_told(changed))
 
     @extend_schema(
-        operation_id="remove_trait", summary="Give up an own trait", responses={204: None}
+        operation_id="remove_trait",
+        summary="Give up an own trait",
+        responses={200: OwnTraitSerializer},
     )
     def delete(self, _request: Request, name: str) -> Response:
-        """Refused with `trait_in_use` while a segment compares it."""
-        custom_traits.remove(get_object_or_404(CustomTrait, name=name))
-        return Response(status=status.HTTP_204_NO_CONTENT)
+        """With its values; answers with what it was. A segment that compares it keeps it."""
+        trait = get_object_or_404(CustomTrait, name=name)
+        told = _told(trait)
+        custom_traits.remove(trait)
+        return Response(told)
 
 
 class PreviewView(APIView):

@@ -104,10 +104,8 @@ class CustomTraitValue(models.Model):
         ]
         indexes = [
             # Segments ask for a range of numbers or for a text; the customer is in the index.
-            models.Index(
-                fields=["trait", "number"], include=["customer"], name="own_trait_by_number"
-            ),
-            models.Index(fields=["trait", "text"], include=["customer"], name="own_trait_by_text"),
+            models.Index(fields=["trait", "number", "customer"], name="own_trait_by_number"),
+            models.Index(fields=["trait", "text", "customer"], name="own_trait_by_text"),
             models.Index(
                 fields=["due_at"], name="own_trait_due", condition=models.Q(due_at__isnull=False)
             ),

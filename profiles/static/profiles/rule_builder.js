@@ -110,6 +110,11 @@
     }
 
     key(key, label, node) {
+      if (key === "trait" && this.words.traits.length) {
+        const names = choose([["", "…"], ...this.words.traits], node.trait ?? "", label);
+        names.onchange = () => { if (names.value) node.trait = names.value; else delete node.trait; this.keep(); };
+        return [names];
+      }
       const input = make("input", { type: "text", size: key === "within_hours" ? 5 : 14, ariaLabel: label, value: node[key] ?? "" });
       input.oninput = () => {
         if (input.value.trim()) node[key] = input.value.trim(); else delete node[key];

@@ -55,7 +55,11 @@ def _select(vendor: str, aggregate: str, kind: str, path: tuple[str, ...]) -> st
             FROM ({told}) AS told WHERE value IS NOT NULL GROUP BY customer_id
         """
     order = "happened_at DESC, id DESC" if aggregate == "last" else "happened_at, id"
-    columns = "value AS number, '' AS text" if kind == "number" else "NULL AS number, value AS text"
+    columns = (
+        "value AS number, '' AS text"
+        if kind == "number"
+        else "CAST(NULL AS double precision) AS number, value AS text"
+    )
     due = sql.moment(f"{sql.seconds('happened_at')} + %(seconds)s + 1")
     return f"""
         SELECT customer_id, {columns}, {due} AS due_at FROM (
