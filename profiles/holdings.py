@@ -109,6 +109,17 @@ def declare() -> None:
     registry.keep(ToldRefund, reason=_("What was said of a refund, by the order's number."))
     _keep_a_week()
     registry.delete(UploadChange, PERSON, also=_changed)
+    _of_nobody()
+    registry.suppressed_addresses("profiles", _addresses)
+    registry.people_at("profiles", _people_at)
+    registry.people_tagged("profiles", _people_tagged)
+    registry.known_as("profiles", _named)
+    registry.called("profiles", _called)
+    _retain()
+    registry.correct_with("profiles", CORRECTABLE, _correct)
+
+
+def _of_nobody() -> None:
     registry.nobody(CleaningState, Rate, reason=_("Figures of no customer."))
     registry.nobody(
         ClusteringRun,
@@ -127,13 +138,6 @@ def declare() -> None:
     registry.nobody(
         CategoryNorm, ProductFact, TraitBuild, reason=_("Facts of products and categories.")
     )
-    registry.suppressed_addresses("profiles", _addresses)
-    registry.people_at("profiles", _people_at)
-    registry.people_tagged("profiles", _people_tagged)
-    registry.known_as("profiles", _named)
-    registry.called("profiles", _called)
-    _retain()
-    registry.correct_with("profiles", CORRECTABLE, _correct)
 
 
 def _keep_a_week() -> None:
