@@ -75,7 +75,14 @@ NAVIGATION = [
     {
         "title": _("Customers"),
         "items": [
-            _item(_("Customers"), "group", "profiles.customer"),
+            {
+                "title": _("Overview"),
+                "icon": "monitoring",
+                "link": reverse_lazy("admin:profiles_customer_overview"),
+                "permission": _may("profiles.view_customer"),
+            },
+            _item(_("Customers"), "group", "profiles.customer")
+            | {"active": _is_below("/customer/", but_not="/overview/")},
             _item(_("Carts"), "shopping_cart", "profiles.cart"),
             _item(_("Segments"), "filter_alt", "profiles.segment"),
             _item(_("Personas"), "face", "profiles.persona"),

@@ -62,6 +62,12 @@ def customers(n: int) -> None:
         make.customer(f"q{number}-{n}", email=f"q{number}.{n}@example.com", full_name="Ann Lee")
 
 
+def buyers(n: int) -> None:
+    for number in range(n):
+        make.order(make.customer(f"b{number}-{n}"), ("p", "Audio", 1, 100), days_ago=number)
+    featuring.build_traits(make.NOW)
+
+
 def campaigns(n: int) -> None:
     for number in range(n):
         make.campaign(f"Campaign {number} of {n}")
@@ -316,6 +322,7 @@ PAGES: dict[str, Callable[[int], None]] = {
     "": campaigns,
     "privacy/": requests_of_persons,
     "privacy/record/": customers,
+    "profiles/customer/overview/": buyers,
 }
 # Of the shop there is one, whose list leads to its form.
 SINGLE = {"privacy.shop"}

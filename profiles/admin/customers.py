@@ -15,6 +15,7 @@ from django.utils.translation import get_language, gettext_lazy
 from privacy.admin.viewing import ViewOnlyAdmin, shop_of
 from privacy.models import Consent
 from profiles import personas, registry
+from profiles.admin.overview import overview_page
 from profiles.admin.reveal import GROUPS, REASONS, REVEAL, reveal_action
 from profiles.models import Customer, CustomerTraits, Event, Order
 
@@ -64,7 +65,9 @@ class CustomerAdmin(ViewOnlyAdmin[Customer]):
     def get_urls(self) -> list[URLPattern]:
         page = self.admin_site.admin_view(customer_page)
         reveal = self.admin_site.admin_view(reveal_action)
+        overview = self.admin_site.admin_view(overview_page)
         return [
+            path("overview/", overview, name="profiles_customer_overview"),
             path("<int:pk>/change/", page, name="profiles_customer_change"),
             path("<int:pk>/reveal/", reveal, name="profiles_customer_reveal"),
             *super().get_urls(),
