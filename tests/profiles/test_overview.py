@@ -7,6 +7,7 @@ import random
 import re
 from datetime import UTC, datetime, timedelta
 from html import unescape
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from zoneinfo import ZoneInfo
 
@@ -34,7 +35,7 @@ def shop() -> None:
     make.shop()
 
 
-def bought(name: str, *moments: datetime, **columns: object) -> Customer:
+def bought(name: str, *moments: datetime, **columns: Any) -> Customer:
     customer = Customer.objects.filter(external_id=name).first() or make.customer(name)
     for moment in moments:
         make.order(customer, ("p", "Audio", 1, 100), at=moment, **columns)
