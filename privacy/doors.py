@@ -10,12 +10,13 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
+from privacy import audit
 from privacy.models import ApiKey, Source
 from privacy.problems import DomainError
 from privacy.sealed import keys
@@ -47,6 +48,9 @@ GUESSES: Final = Limit("guesses", 60, 60)
 
 SHAPE: Final = re.compile(r"(?:wk|ak|sk)_(?:live|test)_[A-Za-z0-9_-]{43}\Z")
 PREFIX_LENGTH: Final = 16
+HOST: Final = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
+PORTS: Final = {"http": 80, "https": 443}
+OWN_MACHINE: Final = frozenset({"localhost", "127.0.0.1"})
 VOUCHED_FOR: Final = timedelta(hours=24)
 OVERLAP: Final = timedelta(days=7)
 USE_NOTED_EVERY: Final = timedelta(minutes=1)
@@ -160,14 +164,29 @@ def is_known_origin(origin: str, *, now: datetime) -> bool:
 
 
 def exact_origin(text: str) -> str:
-    """`text` if it is an exact web origin; raises DomainError for patterns and paths."""
-    parts = urlsplit(text.strip().rstrip("/"))
-    origin = f"{parts.scheme}://{parts.netloc}".lower()
-    is_exact = parts.scheme in {"http", "https"} and parts.netloc and "*" not in parts.netloc
-    if not is_exact or parts.path or parts.query or parts.fragment or "@" in parts.netloc:
+    """`text` as browsers send it in `Origin`; raises DomainError for what no page can have.
+
+    Whoever sits between page and visitor reads what goes over plain http, so that is for pages
+    on one's own machine.
+    """
+    try:
+        parts = urlsplit(text.strip().rstrip("/"))
+        host, port = (parts.hostname or "").encode("idna").decode(), parts.port
+    except ValueError:  # a port or a name that cannot be; UnicodeError is one
+        host = ""
+    if not HOST.fullmatch(host) or parts.scheme not in PORTS or _has_more_than_a_place(parts):
         detail = _("Write each origin as https://shop.example, without path or wildcard.")
         raise DomainError("invalid_origin", detail, pointer="/origins")
-    return origin
+    if parts.scheme == "http" and host not in OWN_MACHINE:
+        detail = _("Write %(host)s with https; http is only for localhost and 127.0.0.1.")
+        raise DomainError("insecure_origin", detail % {"host": host}, pointer="/origins")
+    return f"{parts.scheme}://{host}" + (
+        f":{port}" if port not in {None, PORTS[parts.scheme]} else ""
+    )
+
+
+def _has_more_than_a_place(parts: SplitResult) -> bool:
+    return bool(parts.path or parts.query or parts.fragment) or "@" in parts.netloc
 
 
 def digest(plaintext: str) -> bytes:
@@ -187,19 +206,42 @@ def _note_use(key: ApiKey, now: datetime) -> None:
 
 
 def identity_secret(source: Source, *, generation: int | None = None) -> str:
-    """The secret with which the shop's server vouches for a user id; derived, never stored.
-
-    `rotate_identity_secret` begins a new generation; the one before it stays valid.
-    """
+    """The secret with which the shop's server vouches for a user id; derived, never stored."""
     number = source.identity_generation if generation is None else generation
     return keys().index_key("identity", f"{source.pk}.{number}").hex()
 
 
-def rotate_identity_secret(source: Source) -> str:
-    """Begin a new identity secret and return it; the last one serves until the next rotation."""
-    Source.objects.filter(pk=source.pk).update(identity_generation=F("identity_generation") + 1)
-    source.refresh_from_db(fields=["identity_generation"])
+@transaction.atomic
+def rotate_identity_secret(
+    source: Source, *, actor: str, now: datetime, overlap: timedelta = OVERLAP
+) -> str:
+    """Begin a new identity secret and return it; the one before vouches too for seven days.
+
+    Raises DomainError `not_rotatable` while an old one still vouches: there are never three.
+    """
+    locked = Source.objects.select_for_update().get(pk=source.pk)
+    if locked.vouches_by_two(now):
+        detail = _("The old secret still vouches; end it before you make another.")
+        raise DomainError("not_rotatable", detail, status=HTTPStatus.CONFLICT)
+    locked.identity_generation += 1
+    locked.identity_rotated_until = now + overlap
+    locked.save(update_fields=["identity_generation", "identity_rotated_until"])
+    audit.append("identity_secret.rotated", actor=actor, at=now, fields=[_named(source)])
+    source.refresh_from_db()
     return identity_secret(source)
+
+
+@transaction.atomic
+def end_old_identity_secret(source: Source, *, actor: str, now: datetime) -> None:
+    """Have the newest secret alone vouch from now on."""
+    rotating = Source.objects.filter(pk=source.pk, identity_rotated_until__gt=now)
+    if rotating.update(identity_rotated_until=now):
+        audit.append("identity_secret.old_ended", actor=actor, at=now, fields=[_named(source)])
+    source.refresh_from_db()
+
+
+def _named(source: Source) -> str:
+    return f"source.{source.pk}"
 
 
 def vouches(source: Source, user_id: str, user_hash: str, expires_at: int, now: datetime) -> bool:
@@ -211,7 +253,8 @@ def vouches(source: Source, user_id: str, user_hash: str, expires_at: int, now: 
     if not today < expires_at <= today + VOUCHED_FOR.total_seconds():
         return False
     said = f"{user_id}.{expires_at}".encode()
-    live = (source.identity_generation, source.identity_generation - 1)
+    newest = source.identity_generation
+    live = (newest, newest - 1) if source.vouches_by_two(now) else (newest,)
     return any(
         hmac.compare_digest(
             hmac.new(
@@ -222,5 +265,4 @@ def vouches(source: Source, user_id: str, user_hash: str, expires_at: int, now: 
             user_hash.encode(),
         )
         for generation in live
-        if generation > 0
     )

@@ -20,6 +20,7 @@ JOB_FINISHED = "job.finished"
 def declare() -> None:
     """Register the types, and hear of jobs that end."""
     _of_customers()
+    _of_addresses()
     event_types.register(
         JOB_FINISHED,
         _("A job has finished"),
@@ -68,6 +69,20 @@ def _of_customers() -> None:
         is_about_customers=True,
     )
     event_types.register(
+        "customer.rights_changed",
+        _("A customer's rights changed"),
+        [
+            CUSTOMER,
+            Member("right", "restricted, objected or no_profiling."),
+            Member("isSet", "Whether it was set, or lifted.", kind="boolean"),
+        ],
+        about="Processing was restricted, advertising or profiling objected to, or that lifted.",
+        is_about_customers=True,
+    )
+
+
+def _of_addresses() -> None:
+    event_types.register(
         "suppression.added",
         _("An address was suppressed"),
         [
@@ -80,14 +95,14 @@ def _of_customers() -> None:
         is_about_customers=True,
     )
     event_types.register(
-        "customer.rights_changed",
-        _("A customer's rights changed"),
+        "suppression.lifted",
+        _("A suppression was lifted"),
         [
             CUSTOMER,
-            Member("right", "restricted, objected or no_profiling."),
-            Member("isSet", "Whether it was set, or lifted.", kind="boolean"),
+            Member("channel", "email or sms."),
+            Member("reason", "Why it had been suppressed, as in suppression.added."),
         ],
-        about="Processing was restricted, advertising or profiling objected to, or that lifted.",
+        about="An address of a customer may be written to again, if its owner agrees to it.",
         is_about_customers=True,
     )
 

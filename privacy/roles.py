@@ -60,6 +60,7 @@ GRANTS: dict[str, tuple[str, ...]] = {
         "privacy.*_retentionperiod",
         "privacy.add_consententry",
         "privacy.add_suppression",
+        "privacy.delete_suppression",
         "privacy.change_purposerecord",
         "privacy.add_userule",
         "privacy.change_userule",

@@ -20,6 +20,7 @@ from schemathesis.engine import events, from_schema
 from schemathesis.openapi.checks import RejectedPositiveData
 
 from jobs.models import Job
+from privacy import doors
 from tests import make
 from tests.make import NOW
 
@@ -52,12 +53,14 @@ BEYOND_SCHEMAS = {
     "invalid_id": "which characters can be printed changes with Unicode",
     "invalid_phone": "a telephone number is known by the numbering plan of its country",
     "invalid_rule": "which fields there are, and what each takes, is data",
+    "invalid_webhook_url": "an address that may be posted to is more than a pattern",
     "list_empty": "white space alone is no id",
     "max_value": "an amount is text, and text has no maximum",
     "missing_id": "white space alone is no id",
     "missing_event_name": "events of a batch are judged one by one, a single one is enough",
     "nul_character": "PostgreSQL keeps no U+0000",
     "null_characters_not_allowed": "PostgreSQL keeps no U+0000",
+    "one_of": "that one of two members stands, and not both, is told in words",
     "personal_id": "an e-mail address or phone number that stands where an id belongs",
     "personal_name": "an e-mail address or phone number that stands where a name belongs",
     "repeated_id": "a schema does not compare the members of an array by one of theirs",
@@ -67,6 +70,7 @@ BEYOND_SCHEMAS = {
     "timestamp_too_old": "a schema has no clock",
     "unique": "which names are taken is data",
     "unknown_channel": "which channels a purpose uses is data",
+    "unknown_event_type": "which events there are is told by the document's webhooks",
     "unknown_purpose": "which purposes there are is data",
     "unknown_type": "events of a batch are judged one by one, a single one is enough",
     "visitor_needed": "what must be said depends on the kind of key",
@@ -74,7 +78,7 @@ BEYOND_SCHEMAS = {
 KEYS: dict[str, Callable[[], str]] = {
     "no key": str,
     "browser key": make.write_key,
-    "secret key": make.secret_key,
+    "secret key": lambda: make.secret_key(doors.SCOPES),
 }
 
 

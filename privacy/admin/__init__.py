@@ -7,7 +7,9 @@ from privacy.admin import (
     requests,
     root_keys,
     shop,
+    sources,
     staff,
+    suppressions,
     webhooks,
 )
 
@@ -20,6 +22,8 @@ __all__ = [
     "requests",
     "root_keys",
     "shop",
+    "sources",
     "staff",
+    "suppressions",
     "webhooks",
 ]

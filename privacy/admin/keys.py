@@ -17,7 +17,7 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 from privacy import doors
 from privacy.admin.confirming import ConfirmedChanges
 from privacy.admin.viewing import ThemedAdmin, shown_once
-from privacy.models import ApiKey, Source
+from privacy.models import ApiKey
 from privacy.problems import DomainError
 
 
@@ -127,16 +127,3 @@ def _show(request: HttpRequest, made: Iterable[tuple[ApiKey, str]]) -> HttpRespo
     shown = [(f"{key.source}, {key.get_kind_display()}", plaintext) for key, plaintext in made]
     back = reverse("admin:privacy_apikey_changelist")
     return shown_once(request, gettext("The new API key"), shown, back=back)
-
-
-@admin.register(Source)
-class SourceAdmin(ThemedAdmin[Source]):
-    list_display = ["name", "kind", "is_test", "created_at"]
-    list_filter = ["kind", "is_test"]
-    fields = ["name", "kind", "is_test"]
-    ordering = ["name"]
-
-    def save_model(self, request: HttpRequest, obj: Source, form: Any, change: bool) -> None:  # noqa: FBT001
-        if not change:
-            obj.created_at = timezone.now()
-        super().save_model(request, obj, form, change)

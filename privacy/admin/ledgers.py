@@ -1,4 +1,4 @@
-"""What people agreed to, and the ledgers behind it, for reading: consents and suppressions."""
+"""What people agreed to, and the ledger behind it, for reading."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from unfold.views import ChangeList
 
 from privacy import registry
 from privacy.admin.viewing import ViewOnlyAdmin
-from privacy.models import Channel, Consent, ConsentEntry, OptIn, Subject, Suppression
+from privacy.models import Channel, Consent, ConsentEntry, OptIn, Subject
 from privacy.purpose_registry import REGISTRY, Purpose
 from privacy.rights import Right
 
@@ -126,11 +126,3 @@ def switched_off() -> dict[str, int]:
     """How many people refused a use as a whole, whatever they agreed to before."""
     counts = {right.value: Count("pk", filter=Q(**{right.value: True})) for right in Right}
     return Subject.objects.filter(erased_at__isnull=True).aggregate(**counts)
-
-
-@admin.register(Suppression)
-class SuppressionAdmin(ViewOnlyAdmin[Suppression]):
-    list_display = ["created_at", "channel", "reason"]
-    list_filter = ["channel", "reason"]
-    fields = ["created_at", "channel", "reason"]
-    ordering = ["-created_at", "-pk"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any, Final, TypeVar
@@ -19,6 +20,7 @@ M = TypeVar("M", bound=Model)
 LIMIT: Final = 50
 MOST: Final = 200
 HIGHEST: Final = 2**63 - 1
+NUMBER: Final = re.compile(r"[0-9]{1,9}")
 
 PARAMETERS: Final = [
     OpenApiParameter(
@@ -46,7 +48,7 @@ def page(
 
 
 def _limit(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MOST):
+    if not (NUMBER.fullmatch(text) and 1 <= int(text) <= MOST):
         detail = _("limit is a number from 1 to %(most)d.") % {"most": MOST}
         raise DomainError("invalid_limit", detail)
     return int(text)

@@ -8,6 +8,7 @@ from uuid import UUID
 from django.db.models import Prefetch
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
+from django.utils.translation import gettext
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -17,6 +18,7 @@ from rest_framework.views import APIView
 from privacy import posting, webhooks
 from privacy.api import paging
 from privacy.api.authentication import key_of
+from privacy.api.fields import Text
 from privacy.api.gate import keep_as
 from privacy.models import Webhook, WebhookAttempt, WebhookDelivery
 
@@ -25,11 +27,12 @@ STATES = WebhookDelivery.State.choices
 
 class WebhookSerializer(serializers.Serializer[Any]):
     id = serializers.UUIDField(source="uuid", read_only=True)
-    name = serializers.CharField(max_length=100)
-    url = serializers.CharField(max_length=1000, help_text="https, port 443.")
+    name = Text(max_length=100)
+    url = Text(max_length=1000, help_text="https, port 443.")
     eventTypes = serializers.ListField(
         source="event_types",
-        child=serializers.CharField(max_length=64),
+        child=Text(max_length=64),
+        min_length=1,
         max_length=100,
         help_text="Who hears of customers hears of `customer.erased` too.",
     )
@@ -97,7 +100,9 @@ class WebhookReplaySerializer(serializers.Serializer[Any]):
 
     def validate(self, facts: dict[str, Any]) -> dict[str, Any]:
         if len(facts) != 1:
-            raise serializers.ValidationError("Give deliveryId or since, one of them.", "one_of")
+            raise serializers.ValidationError(
+                gettext("Give deliveryId or since, one of them."), "one_of"
+            )
         return facts
 
 

@@ -15,7 +15,7 @@ from django.db import connection
 from django.db.models import Count, OuterRef, Q, Subquery, Sum
 from django.db.models.functions import Coalesce
 
-from privacy import rotation
+from privacy import rotation, suppression
 from privacy.models import Subject, Suppression
 from profiles import changes
 from profiles.importing import event_rows
@@ -62,7 +62,7 @@ def step(upload: Upload, *, now: datetime) -> Counter[str]:
             open_ones.filter(kind=kind).select_related("upload").order_by("-pk")[:ROWS_A_STEP]
         )
         if rows:
-            undone = UNDO[kind](rows)
+            undone = UNDO[kind](rows, now)
             UploadChange.objects.filter(pk__in=undone).update(undone_at=now)
             kept = [row.pk for row in rows if row.pk not in undone]
             UploadChange.objects.filter(pk__in=kept).update(is_kept=True)
@@ -80,7 +80,7 @@ def _changed_later(rows: Changes, kinds: Collection[str]) -> set[str]:
     return set(later.values_list("key", flat=True))
 
 
-def _events(rows: Changes) -> set[int]:
+def _events(rows: Changes, _now: datetime) -> set[int]:
     ids = [row.key for row in rows]
     file_events = {"source__name": event_rows.SOURCE, "message_id__in": ids}
     found = Event.objects.filter(**file_events)
@@ -90,7 +90,7 @@ def _events(rows: Changes) -> set[int]:
     return {row.pk for row in rows}
 
 
-def _refunds(rows: Changes) -> set[int]:
+def _refunds(rows: Changes, _now: datetime) -> set[int]:
     """Delete the refunds and give their lines the quantity back."""
     source = {"source__name": ORDER_FILES}
     refunds = Refund.objects.filter(refund_key__in=[row.key for row in rows], **source)
@@ -112,7 +112,7 @@ def _refunds(rows: Changes) -> set[int]:
     return {row.pk for row in rows}
 
 
-def _lines(rows: Changes) -> set[int]:
+def _lines(rows: Changes, _now: datetime) -> set[int]:
     """Delete lines added to orders that were there, unless something was given back of them."""
     wanted = {row.key: row.pk for row in rows}
     numbers = {key.partition("|")[0] for key in wanted}
@@ -150,7 +150,7 @@ def _mark_buyers(which: Q) -> None:
     changes.mark(set(orders.values_list("customer", flat=True)))
 
 
-def _orders(rows: Changes) -> set[int]:
+def _orders(rows: Changes, _now: datetime) -> set[int]:
     """Delete the orders that no other source told of since."""
     numbers = {row.key for row in rows}
     later = _changed_later(rows, [Kind.ORDER])
@@ -172,7 +172,7 @@ def _orders(rows: Changes) -> set[int]:
     return {row.pk for row in rows if row.key not in left}
 
 
-def _customers(rows: Changes) -> set[int]:
+def _customers(rows: Changes, _now: datetime) -> set[int]:
     """Delete those who were added and of whom nothing else is held; give the others back."""
     later = _changed_later(rows, [Kind.CUSTOMER])
     mine = [row for row in rows if row.key not in later]
@@ -273,7 +273,7 @@ def _write(by_columns: Mapping[tuple[str, ...], list[list[Any]]]) -> None:
             cursor.executemany(sql, values)
 
 
-def _suppressions(rows: Changes) -> set[int]:
+def _suppressions(rows: Changes, now: datetime) -> set[int]:
     """Let the addresses go that are suppressed since this import and for no other reason."""
     wanted = {row.key: row for row in rows}
     tags = [bytes.fromhex(key.partition(":")[2]) for key in wanted]
@@ -283,11 +283,11 @@ def _suppressions(rows: Changes) -> set[int]:
         for pk, channel, tag, reason in found.values_list("pk", "channel", "address_tag", "reason")
         if (row := wanted.get(f"{channel}:{bytes(tag).hex()}")) and row.after["reason"] == reason
     ]
-    Suppression.objects.filter(pk__in=gone).delete()
+    suppression.lift_all(Suppression.objects.filter(pk__in=gone), now=now)
     return {row.pk for row in rows}
 
 
-UNDO: Final[dict[Kind, Callable[[Changes], set[int]]]] = {
+UNDO: Final[dict[Kind, Callable[[Changes, datetime], set[int]]]] = {
     Kind.EVENT: _events,
     Kind.REFUND: _refunds,
     Kind.LINE: _lines,
