@@ -26,7 +26,8 @@ from privacy import doors
 from privacy.models import ApiKey, Shop, Source
 from privacy.problems import DomainError
 from profiles import figures, snippet
-from profiles.events import ingestion
+from profiles.events import debugging
+from profiles.events.debugging import Wanted
 from profiles.money import from_minor
 from recommendations import serving
 from recommendations.models import Product
@@ -81,7 +82,8 @@ def log_page(_request: HttpRequest) -> JsonResponse:
     """What the storefront sent last and what became of it, newest first."""
     _demo()
     source = Source.objects.filter(name=SOURCE).first()
-    lines = ingestion.recent(source, N_LOG) if source else []
+    wanted = Wanted(source_id=source.pk) if source else None
+    lines = debugging.lines(wanted, now=timezone.now(), limit=N_LOG) if wanted else []
     answer = JsonResponse({"events": [asdict(line) for line in lines]})
     answer["Cache-Control"] = "no-store"
     return answer

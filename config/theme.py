@@ -89,6 +89,12 @@ NAVIGATION = [
             _item(_("Traits"), "sell", "profiles.customtrait"),
             _item(_("Scores"), "online_prediction", "profiles.scorerun"),
             _item(_("Events"), "bolt", "profiles.eventname"),
+            {
+                "title": _("Event debugger"),
+                "icon": "bug_report",
+                "link": reverse_lazy("event-debugger"),
+                "permission": _may("profiles.view_event"),
+            },
             _item(_("Uploads"), "upload_file", "profiles.upload"),
             _item(_("Data quality"), "fact_check", "profiles.cleaningstate"),
             _item(_("Exchange rates"), "currency_exchange", "profiles.rate"),
@@ -138,6 +144,12 @@ NAVIGATION = [
     {
         "title": _("System"),
         "items": [
+            {
+                "title": _("Connect your shop"),
+                "icon": "cable",
+                "link": reverse_lazy("connect"),
+                "permission": _may("privacy.view_source"),
+            },
             _item(_("Jobs"), "work_history", "jobs.job"),
             _item(_("API keys"), "key", "privacy.apikey"),
             _item(_("Webhooks"), "webhook", "privacy.webhook"),

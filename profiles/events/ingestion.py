@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
 
-from privacy.models import ApiKey, Source
+from privacy.models import ApiKey
 from profiles.events import ingesting, rejected_events, wire
 from profiles.events.rejected_events import Refused
-from profiles.models import Event, EventStaging, EventVerdict
+from profiles.models import EventVerdict
 
 Verdict = EventVerdict.Verdict
-TAKEN: Final = "accepted"
-WAITING: Final = "waiting"
 
 
 @dataclass(frozen=True)
@@ -116,36 +113,3 @@ def _rejection(remark: Remark, key: ApiKey, now: datetime) -> EventVerdict:
         is_test=key.is_test,
         received_at=now,
     )
-
-
-@dataclass(frozen=True)
-class Received:
-    """A line of the event log. `verdict`: accepted, waiting, or a value of EventVerdict."""
-
-    message_id: str
-    kind: str
-    name: str
-    product_id: str
-    verdict: str
-    code: str
-    received_at: datetime
-
-
-def recent(source: Source, limit: int = 50) -> list[Received]:
-    """The last events of a source with what became of each, newest first."""
-    columns = ("message_id", "kind", "name", "product_id", "received_at")
-    lines = [
-        Received(**row, verdict=verdict, code="")
-        for model, verdict in ((EventStaging, WAITING), (Event, TAKEN))
-        for row in model._default_manager.filter(source=source)
-        .order_by("-pk")
-        .values(*columns)[:limit]
-    ]
-    verdicts = EventVerdict.objects.filter(source=source).order_by("-received_at", "-pk")
-    lines += [
-        Received(**row, product_id="")
-        for row in verdicts.values("message_id", "kind", "name", "verdict", "code", "received_at")[
-            :limit
-        ]
-    ]
-    return sorted(lines, key=lambda line: line.received_at, reverse=True)[:limit]

@@ -79,7 +79,7 @@ let polling = false;
 function tell(type, name, properties = {}) {
   if (!may()) return;
   const id = candor[type](name, properties);
-  told.unshift({ message_id: id, name, product_id: properties.product_id ?? "", verdict: "sending", code: "", received_at: new Date().toISOString() });
+  told.unshift({ message_id: id, name, product_id: properties.product_id ?? "", verdict: "sending", codes: [], received_at: new Date().toISOString() });
   showLog();
   poll();
 }
@@ -98,7 +98,7 @@ async function poll() {
     if (!told.every(settled)) await new Promise((done) => setTimeout(done, POLL_MS));
   }
   polling = false;
-  for (const line of told) if (!settled(line)) line.code = words.slow;
+  for (const line of told) if (!settled(line)) line.codes = [words.slow];
   showLog();
 }
 
@@ -110,7 +110,7 @@ function showLog() {
     const row = make("li");
     row.dataset.verdict = line.verdict;
     row.append(make("span", "c-strong", line.name || line.kind || "–"), make("span", `c-chip${tones[line.verdict] ?? ""}`, words[line.verdict] ?? line.verdict));
-    const details = [new Date(line.received_at).toLocaleTimeString(facts.locale), products.get(line.product_id)?.title ?? line.product_id, line.code];
+    const details = [new Date(line.received_at).toLocaleTimeString(facts.locale), products.get(line.product_id)?.title ?? line.product_id, ...line.codes];
     row.append(make("small", "", details.filter(Boolean).join(" · ")));
     return row;
   });
