@@ -8,7 +8,15 @@ class ProfilesConfig(AppConfig):
 
     def ready(self) -> None:
         from privacy import purposes
-        from profiles import auditing, custom_traits, event_catalogue, holdings, registry, sections
+        from profiles import (
+            asking,
+            auditing,
+            custom_traits,
+            event_catalogue,
+            holdings,
+            registry,
+            sections,
+        )
         from profiles.identity import joining
         from profiles.orders import ordering
         from profiles.scoring import showing
@@ -20,6 +28,7 @@ class ProfilesConfig(AppConfig):
         own = "profiles/own_traits_panel.html"
         registry.customer_panel("profiles.own_traits", own, custom_traits.panel)
         registry.customer_panel("profiles.scores", "profiles/scores_panel.html", showing.panel)
+        registry.after_import("profiles.traits", asking.ask_for_traits)
         auditing.declare()
         event_catalogue.declare()
         holdings.declare()

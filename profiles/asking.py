@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from jobs import queue
 from jobs.models import Job
-from profiles.models import Upload
+from profiles.models import TraitBuild, Upload
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from jobs.queue import Way
     from profiles.models import CustomTrait
 
-MERGE, BUILD = "profiles.merge_events", "profiles.build"
+MERGE, BUILD, TRAITS = "profiles.merge_events", "profiles.build", "profiles.traits"
 CLEAN = "profiles.clean"
 SCORE, TRAIT = "profiles.score", "profiles.fill_trait"
 UNDO_CONSENTS, UNDO = "profiles.undo_consents", "profiles.undo_import"
@@ -55,9 +55,26 @@ def ask_for_cleaning(now: datetime, *, way: Way = queue.enqueue) -> Job:
     return way(CLEAN, {}, now=now, unique_key=CLEAN)
 
 
-def ask_for_build(now: datetime, *, as_of: datetime | None = None, way: Way = queue.enqueue) -> Job:
-    """Ask for traits, clusters and personas as of a moment or now, unless that is under way."""
-    return way(BUILD, {"as_of": (as_of or now).isoformat()}, now=now, unique_key=BUILD)
+def ask_for_build(
+    now: datetime,
+    *,
+    as_of: datetime | None = None,
+    everybody: bool = False,
+    way: Way = queue.enqueue,
+) -> Job:
+    """Ask for traits, clusters and personas as of a moment or now, unless that is under way.
+
+    Only the traits of changed customers are made anew, unless those of `everybody` are wanted.
+    """
+    facts = {"as_of": (as_of or now).isoformat(), "everybody": everybody}
+    return way(BUILD, facts, now=now, unique_key=BUILD)
+
+
+def ask_for_traits(now: datetime) -> Job | None:
+    """Ask for the traits of changed customers; the first build of a shop is not asked here."""
+    if not TraitBuild.objects.exists():
+        return None
+    return queue.enqueue(TRAITS, {"as_of": now.isoformat()}, now=now, unique_key=TRAITS)
 
 
 def ask_for_trait(trait: CustomTrait, now: datetime, *, way: Way = queue.enqueue) -> Job:

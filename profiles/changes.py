@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from profiles.models import CustomerChange
@@ -19,10 +19,12 @@ def mark(customer_ids: Iterable[int]) -> None:
     CustomerChange.objects.bulk_create(marks, batch_size=WRITTEN_AT_ONCE)
 
 
-def mark_found(cursor: CursorWrapper, sql: str, params: Sequence[Any] = ()) -> None:
-    """Mark the customers a SELECT of one column finds; it may name nobody (NULL) and repeat."""
+def mark_found(
+    cursor: CursorWrapper, sql: str, params: Sequence[Any] | Mapping[str, Any] = ()
+) -> None:
+    """Mark whom a SELECT of `customer_id` finds; it may name nobody (NULL) and repeat."""
     cursor.execute(
         f"INSERT INTO profiles_customerchange (customer_id) SELECT DISTINCT found.customer_id"  # noqa: S608 -- statements of our own  # nosec B608
-        f" FROM ({sql}) AS found (customer_id) WHERE found.customer_id IS NOT NULL",
+        f" FROM ({sql}) AS found WHERE found.customer_id IS NOT NULL",
         params,
     )

@@ -7,6 +7,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -16,6 +17,7 @@ from privacy.crypto.blind_index import NotAnAddressError
 from privacy.fields import sealed_field
 from privacy.models import Channel
 from privacy.problems import DomainError
+from profiles import changes
 from profiles.events import partitions
 from profiles.identity import enrolling
 from profiles.models import (
@@ -171,7 +173,7 @@ def _retain_what_was_told() -> None:
         _("Events of customers and visitors"),
         days=25 * 30,
         old=lambda before: Event.objects.filter(happened_at__lt=before),
-        drop=partitions.drop_before,
+        drop=_drop_events,
         reason=_("Two seasons and a month, to compare a year with the one before."),
     )
     registry.retain(
@@ -240,6 +242,14 @@ def _retain_customers_and_orders() -> None:
         reason=_("Bookkeeping; the law sets the shop's period."),
         of=(Order, OrderLine, Refund),
     )
+
+
+def _drop_events(before: datetime) -> int:
+    """Drop whole months; marks of whom anything goes, now or row by row right after."""
+    old = "SELECT customer_id FROM profiles_event WHERE happened_at < %s"
+    with connection.cursor() as cursor:
+        changes.mark_found(cursor, old, [connection.ops.adapt_datetimefield_value(before)])
+    return partitions.drop_before(before)
 
 
 def _never_told(before: datetime) -> QuerySet[ToldRefund]:

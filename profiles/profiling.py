@@ -62,13 +62,13 @@ class Clustering:
         return int(self.labels.max())
 
 
-def build(work: Work, as_of: datetime) -> dict[str, Any]:
+def build(work: Work, as_of: datetime, *, everybody: bool = False) -> dict[str, Any]:
     """Make traits, then clusters with their personas, then recount the segments.
 
-    Each part commits with the job's cursor, so a killed build goes on behind the last one.
+    Traits are made anew of whom something happened to, or of `everybody`. Each part commits with the job's cursor, so a killed build goes on behind the last one.
     Raises JobFailedError (`no_orders`) if no customer has an order that counts.
     """
-    featuring.build_traits(as_of, work, everybody=True)
+    featuring.build_traits(as_of, work, everybody=everybody)
     if not CustomerTraits.objects.of_buyers().exists():
         raise JobFailedError("no_orders", _no_orders(as_of))
     if "run" not in work.cursor:

@@ -19,7 +19,7 @@ from profiles import asking, cleaning, membership, registry, segmentation
 from profiles.events import merging, partitions, rejected_events
 from profiles.identity import joining
 from profiles.importing import order_files, people_files, undoing, uploads
-from profiles.models import CustomTrait, Segment, Upload
+from profiles.models import CustomTrait, Segment, TraitBuild, Upload
 from profiles.orders import carts
 from profiles.traits import featuring
 
@@ -155,7 +155,21 @@ def build_profiles(work: Work) -> dict[str, Any]:
     from profiles import profiling
 
     cleaning.clean(work)
-    return profiling.build(work, datetime.fromisoformat(work.payload["as_of"]))
+    as_of = datetime.fromisoformat(work.payload["as_of"])
+    return profiling.build(work, as_of, everybody=work.payload.get("everybody", False))
+
+
+@job(asking.TRAITS, title=_("Traits of changed customers"), queue=Job.Queue.BATCH)
+def build_traits(work: Work) -> dict[str, Any]:
+    """Bring traits to `payload["as_of"]` (ISO 8601), such as after an import.
+
+    While a full build is under way there is nothing to build upon, and nothing to do.
+    """
+    if "everybody" not in work.cursor and not TraitBuild.objects.exists():
+        return {"n_customers": 0}
+    cleaning.clean(work)
+    as_of = datetime.fromisoformat(work.payload["as_of"])
+    return {"n_customers": featuring.build_traits(as_of, work)}
 
 
 @shared_task

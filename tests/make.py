@@ -11,6 +11,7 @@ from campaigns import approvals
 from campaigns.models import Campaign, Delivery, Template, Variant
 from privacy import doors
 from privacy.models import ApiKey, Consent, Shop, Source, Staff, Subject, Webhook
+from profiles import changes
 from profiles.importing.uploads import Incoming
 from profiles.models import Cart, Customer, Order, OrderLine, Refund, Segment
 from profiles.orders import carts
@@ -105,6 +106,7 @@ def order(
         )
         for n, (product_id, category, quantity, price) in enumerate(items)
     )
+    changes.mark([by.pk] if by else [])
     return made
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from django.db import connection, transaction
 
-from profiles import asking
+from profiles import asking, changes
 from profiles.events import cart_events, event_names, order_events, rollups
 from profiles.identity import identities
 from profiles.models import EventKey, EventStaging, EventVerdict, RejectedEvent
@@ -66,7 +66,7 @@ UPDATE profiles_eventkey SET staging_id = %s, is_open = false
 WHERE source_id = %s AND message_id = %s
 """
 CONFIRMED = """
-DELETE FROM profiles_event WHERE NOT is_confirmed AND name IN (%s, %s, %s, %s)
+FROM profiles_event WHERE NOT is_confirmed AND name IN (%s, %s, %s, %s)
     AND source_id = %s AND message_id = %s
 """
 REPEATED = """
@@ -83,7 +83,17 @@ SELECT source_id, message_id, kind, name, 'duplicate', 'duplicate', false, recei
 FROM profiles_merging WHERE {REPEATED}
 """  # noqa: S608 -- constants  # nosec B608
 DROP_REPEATED = f"DELETE FROM profiles_merging WHERE {REPEATED}"  # noqa: S608  # nosec B608
-INSERT = """
+OF_WHOM = """
+FROM profiles_merging m
+LEFT JOIN profiles_customer c ON m.customer_ref <> '' AND c.external_id = m.customer_ref
+LEFT JOIN profiles_identity i ON m.customer_ref = '' AND i.anonymous_id = m.anonymous_id
+"""
+# To whom something happened, those among them whom their device is only now known to be.
+CHANGED = f"""
+SELECT COALESCE(c.id, i.customer_id) AS customer_id {OF_WHOM}
+UNION SELECT customer_id FROM profiles_identity WHERE id > %s
+"""  # noqa: S608 -- constants  # nosec B608
+INSERT = f"""
 INSERT INTO profiles_event (
     source_id, message_id, kind, name, customer_id, anonymous_id, product_id,
     properties, context, is_confirmed, happened_at, received_at
@@ -91,11 +101,8 @@ INSERT INTO profiles_event (
 SELECT m.source_id, m.message_id, m.kind, m.name, COALESCE(c.id, i.customer_id),
     m.anonymous_id, m.product_id, m.properties, m.context, m.is_confirmed,
     m.happened_at, m.received_at
-FROM profiles_merging m
-LEFT JOIN profiles_customer c ON m.customer_ref <> '' AND c.external_id = m.customer_ref
-LEFT JOIN profiles_identity i ON m.customer_ref = '' AND i.anonymous_id = m.anonymous_id
-ORDER BY m.id
-"""
+{OF_WHOM} ORDER BY m.id
+"""  # nosec B608
 ADOPT = """
 UPDATE profiles_event SET customer_id = (
     SELECT i.customer_id FROM profiles_identity i
@@ -138,6 +145,7 @@ def merge(now: datetime, *, limit: int = BATCH) -> int:
             cursor.execute(DROP_REPEATED)
         last_identity = identities.join(cursor, now=now)
         cursor.execute(INSERT)
+        changes.mark_found(cursor, CHANGED, [last_identity])
         event_names.note(cursor)
         rollups.add(cursor)
         order_events.adopt_orders(cursor, last_identity=last_identity, now=now)
@@ -154,7 +162,9 @@ def _confirm(cursor: CursorWrapper) -> None:
     cursor.execute(CONFIRMING, ORDER_EVENTS)
     for source_id, message_id, staging_id in cursor.fetchall():
         cursor.execute(CONFIRM, [staging_id, source_id, message_id])
-        cursor.execute(CONFIRMED, [*ORDER_EVENTS, source_id, message_id])
+        which = [*ORDER_EVENTS, source_id, message_id]
+        changes.mark_found(cursor, f"SELECT customer_id {CONFIRMED}", which)
+        cursor.execute(f"DELETE {CONFIRMED}", which)
 
 
 def forget(now: datetime) -> int:

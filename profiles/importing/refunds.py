@@ -12,7 +12,7 @@ from django.db import connection
 from django.db.models import OuterRef, Subquery, Sum
 from django.utils.translation import gettext as _
 
-from profiles import bulk
+from profiles import bulk, changes
 from profiles.bulk import moment
 from profiles.identity import registering
 from profiles.importing.tallies import REFUND_MATCHED, REFUND_UNMATCHED, Tally
@@ -141,6 +141,7 @@ def _match_chunk(chunk: list[StagedLine], source_id: int, tally: Tally, *, now: 
         _count(tally, row, parts)
     Refund.objects.bulk_create(added, batch_size=500)
     tally.count("refunds_added", len(added))
+    changes.mark({refund.customer_id for refund in added if refund.customer_id is not None})
     _take_back(added, candidates)
 
 

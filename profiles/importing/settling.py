@@ -12,7 +12,7 @@ from django.db import connection
 from django.db.models import Exists, OuterRef
 from django.utils.translation import gettext as _
 
-from profiles import bulk
+from profiles import bulk, changes
 from profiles.files.rejects import RejectsFile
 from profiles.identity import identifiers, registering
 from profiles.importing.tallies import GUEST, NET, REJECTED, SET_ASIDE, Tally
@@ -152,6 +152,11 @@ TALLY = """
     JOIN profiles_order AS placed ON placed.number = staged.number
     GROUP BY 1, 2
 """
+BUYERS = """
+    SELECT placed.customer_id FROM profiles_order AS placed
+    JOIN profiles_stagedline AS staged ON staged.number = placed.number
+    WHERE staged.upload_id = %(upload)s AND staged.kind = 'sale' AND staged.number <= %(last)s
+"""
 TAKEN = """
     DELETE FROM profiles_stagedline
     WHERE upload_id = %(upload)s AND kind = 'sale' AND number <= %(last)s
@@ -214,6 +219,7 @@ def _settle_range(
             bulk.learn_sizes(OrderLine)
         tally.count("lines_added", cursor.rowcount)
         cursor.execute(SUM_ORDERS, facts)
+        changes.mark_found(cursor, BUYERS, facts)
         cursor.execute(TALLY, facts)
         for currency, is_guest, n_lines, minor in cursor:
             tally.add(GUEST if is_guest else NET, currency, int(minor), n=int(n_lines))

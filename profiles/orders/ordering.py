@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, Subquery
 
+from profiles import changes
 from profiles.bulk import again_if_overtaken
 from profiles.identity import registering
 from profiles.models import Order, OrderLine, Refund, ToldRefund
@@ -82,7 +83,7 @@ def add_refunds(
 ) -> None:
     """Give money back on orders by number; one of an unknown order waits until it is told of."""
     numbers = {number for number, _refund in refunds}
-    list(_lock(numbers))
+    changes.mark({pk for order in _lock(numbers) if (pk := order.customer_id) is not None})
     told_refunds.tell(refunds, source_id=source_id, channel=channel)
     told_refunds.apply(numbers)
 
@@ -126,6 +127,8 @@ def _save(drafts: Mapping[str, Draft], known: Mapping[str, Order]) -> None:
     whose = OrderLine.objects.filter(pk=OuterRef("line")).values("order__customer")
     of_known = Refund.objects.filter(line__order__in=[order.pk for order in known.values()])
     of_known.update(customer=Subquery(whose))
+    buyers = {pk for draft in drafts.values() for pk in (draft.former, draft.order.customer_id)}
+    changes.mark(pk for pk in buyers if pk is not None)
 
 
 def _save_lines(drafts: Sequence[Draft]) -> list[int]:

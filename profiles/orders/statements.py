@@ -122,11 +122,15 @@ class Stamp(NamedTuple):
 
 
 class Draft:
-    """An order while statements are brought to it; `lines` is the one whose lines win."""
+    """An order while statements are brought to it; `lines` is the one whose lines win.
+
+    `former` is the key of the customer whose order it was.
+    """
 
     def __init__(self, order: Order) -> None:
         self.order = order
         self.lines: OrderState | None = None
+        self.former: int | None = order.customer_id
         self._held = _held(order)
 
     def take(self, state: OrderState, *, customers: Mapping[str, int], source_id: int) -> None:

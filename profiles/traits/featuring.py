@@ -27,6 +27,7 @@ from profiles.models import (
     CustomTrait,
     CustomTraitValue,
     Order,
+    OwnedDevice,
     TraitBuild,
 )
 from profiles.traits import custom, norms
@@ -202,8 +203,9 @@ def _build_range(plan: Plan, *, after: int, last: int) -> int:
     marks = CustomerChange.objects.filter(customer__gt=after, customer__lte=last)
     with connection.cursor() as cursor:
         fill(cursor, "profiles_marks", marks.values("pk"))
-        for model in (CustomTraitValue, CustomerTraits):  # the latter tells who changed
-            model.objects.filter(customer__in=changed).exclude(customer__in=allowed).delete()
+        for model in (OwnedDevice, CustomTraitValue, CustomerTraits):  # the last tells who changed
+            held = model._default_manager.filter(customer__in=changed)
+            held.exclude(customer__in=allowed).delete()
         n_made = fill(cursor, "profiles_scope", allowed.filter(pk__in=changed).values("pk"))
         _upsert(cursor, plan)
         custom.refresh(cursor, plan.as_of)

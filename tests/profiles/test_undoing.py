@@ -13,7 +13,6 @@ from django.db import models
 
 from privacy.models import Subject, Suppression
 from privacy.purposes import purpose
-from profiles import changes
 from profiles.events import merging
 from profiles.models import (
     Customer,
@@ -183,7 +182,6 @@ def test_a_customer_who_ordered_since_stays(load: Callable[..., Upload]) -> None
 def test_traits_follow_when_an_import_is_taken_back(load: Callable[..., Upload]) -> None:
     make.order(make.customer("c1"), ("tv", "", 1, 100), days_ago=5)
     upload = load("import_orders", LINES)
-    changes.mark([Customer.objects.get(external_id="c1").pk])
     featuring.build_traits(NOW)
     undo(upload)
 

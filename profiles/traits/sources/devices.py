@@ -14,7 +14,13 @@ BOUGHT = """
 FROM profiles_order o JOIN profiles_orderline l ON l.order_id = o.id
 JOIN profiles_productfact f ON f.product_id = l.product_id AND f.is_device
 """
-GONE = f"DELETE FROM profiles_owneddevice WHERE {IN_SCOPE}"  # nosec B608
+# Those of the customers in scope, and those others had of what is theirs by now.
+GONE = f"""
+DELETE FROM profiles_owneddevice WHERE {IN_SCOPE} OR line_id IN (
+    SELECT l.id FROM profiles_orderline l JOIN profiles_order o ON o.id = l.order_id
+    WHERE o.{IN_SCOPE}
+)
+"""  # nosec B608
 
 
 def own(sql: Dialect) -> str:
@@ -98,5 +104,5 @@ def source(sql: Dialect) -> Source:
         f" LEFT JOIN {name} ON {name}.customer_id = p.customer_id"
         for name in ("owned", "warranties", "upgrades")
     )
-    due = ("SELECT customer_id, at + 1 FROM warranties",)
+    due = ("SELECT customer_id, at FROM warranties",)
     return Source(ctes, joins, columns, due)
