@@ -13,6 +13,7 @@ class CampaignsConfig(AppConfig):
 
         panel = "campaigns/admin/customer_panel.html"
         registry.customer_panel("campaigns.messages", panel, history.of_customer)
+        registry.tell_timeline("message", history.TIMELINE)
         registry.on_merge("campaigns.deliveries", history.move)
         auditing.declare()
         holdings.declare()

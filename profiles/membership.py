@@ -42,6 +42,12 @@ def refresh_all(now: datetime, *, customers: Iterable[int] | None = None) -> int
     return len(readable)
 
 
+def stays_of(customer: Customer) -> dict[int, SegmentMember]:
+    """Return the customer's open stays by the key of their segment, with it."""
+    stays = SegmentMember.objects.filter(customer=customer, left_at__isnull=True)
+    return {stay.segment_id: stay for stay in stays.select_related("segment").order_by("pk")}
+
+
 @transaction.atomic
 def refresh(segment: Segment, *, now: datetime, customers: Iterable[int] | None = None) -> Moved:
     """Bring the stays to `now`; with `customers`, of these and of those whom the clock moved.

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from django.db.models import QuerySet
+    from django_stubs_ext import StrPromise
+
     from profiles.models import Customer, ProductFact
 
 AfterImport = Callable[[datetime], object]
@@ -41,6 +45,41 @@ def customer_panel(name: str, template: str, facts: Facts) -> None:
 def customer_panels() -> list[tuple[str, Facts]]:
     """The registered sections in the order of their names."""
     return [_panels[name] for name in sorted(_panels)]
+
+
+# What stands on the timeline of a customer --------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Told:
+    """An entry of the timeline in words of the language that is active."""
+
+    title: str
+    detail: str = ""
+    url: str = ""
+
+
+@dataclass(frozen=True)
+class TimelineRows:
+    """Rows of one kind: whose they are, by which column they stand in time, how each is told."""
+
+    label: StrPromise
+    rows: Callable[[Customer], QuerySet[Any]]
+    moment: str
+    tell: Callable[[Any], Told]
+
+
+_timeline: dict[str, TimelineRows] = {}
+
+
+def tell_timeline(kind: str, rows: TimelineRows) -> None:
+    """Have these rows told among the others on the timeline of each customer."""
+    _timeline[kind] = rows
+
+
+def timeline() -> dict[str, TimelineRows]:
+    """The registered kinds of rows in the order of their names."""
+    return dict(sorted(_timeline.items()))
 
 
 # What the catalogue knows of products -------------------------------------------------------

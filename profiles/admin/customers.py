@@ -14,10 +14,11 @@ from django.utils.translation import get_language, gettext_lazy
 
 from privacy.admin.viewing import ViewOnlyAdmin, shop_of
 from privacy.models import Consent
-from profiles import personas, registry
+from profiles import membership, personas, registry, timeline
+from profiles.admin import customer_tabs
 from profiles.admin.overview import overview_page
 from profiles.admin.reveal import GROUPS, REASONS, REVEAL, reveal_action
-from profiles.models import Customer, CustomerTraits, Event, Order
+from profiles.models import Customer, CustomerTraits, Order
 
 N_LATEST = 10
 
@@ -70,6 +71,7 @@ class CustomerAdmin(ViewOnlyAdmin[Customer]):
             path("overview/", overview, name="profiles_customer_overview"),
             path("<int:pk>/change/", page, name="profiles_customer_change"),
             path("<int:pk>/reveal/", reveal, name="profiles_customer_reveal"),
+            *customer_tabs.urls(),
             *super().get_urls(),
         ]
 
@@ -95,6 +97,7 @@ def customer_page(request: HttpRequest, pk: int) -> HttpResponse:
         **_facts(customer, traits),
         "currency": shop_of(request).currency,
         "title": customer.external_id,
+        "tab": "profile",
         "panels": _panels(request, customer),
         "may_reveal": request.user.has_perm(REVEAL),
         "reveal_groups": [(name, group.label) for name, group in GROUPS.items()],
@@ -118,7 +121,8 @@ def _facts(customer: Customer, traits: CustomerTraits | None) -> dict[str, Any]:
         .prefetch_related("lines")
         .order_by("-placed_at", "-pk")[:N_LATEST],
         "consents": Consent.objects.filter(subject=customer.subject).order_by("purpose", "channel"),
-        "events": Event.objects.filter(customer=customer).order_by("-happened_at")[:N_LATEST],
+        "stays": membership.stays_of(customer).values(),
+        "page": timeline.page(customer, size=N_LATEST),
     }
 
 

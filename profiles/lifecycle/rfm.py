@@ -135,9 +135,7 @@ def _by_day(
     for n, column in enumerate(columns):
         aggregates[f"n_{n}"] = Count("pk", filter=column.among(field))
         aggregates[f"money_{n}"] = Sum("revenue_minor", filter=column.among(field))
-    grouped: Iterable[dict[str, Any]] = (
-        buyers.order_by().values(day=F("recency_days")).annotate(**aggregates)
-    )
+    grouped: Any = buyers.order_by().values(day=F("recency_days")).annotate(**aggregates)
     for row in sorted(grouped, key=lambda one: one["day"]):
         places = range(len(columns))
         yield (
