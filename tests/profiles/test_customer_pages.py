@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -21,7 +22,11 @@ from tests import make
 from tests.make import NOW
 
 pytestmark = pytest.mark.django_db
-RULE = {"combinator": "and", "rules": [{"field": "n_orders", "operator": ">=", "value": 1}]}
+
+
+def at_least(n: int) -> dict[str, Any]:
+    condition = {"field": "n_orders", "operator": ">=", "value": n}
+    return {"combinator": "and", "rules": [condition]}
 
 
 @pytest.fixture(autouse=True)
@@ -194,10 +199,8 @@ def test_segments_are_shown_with_their_rules_and_reasons(staff: Client) -> None:
     customer = make.customer()
     make.order(customer, ("tv", "TV", 1, 100), days_ago=1)
     featuring.build_traits(NOW)
-    ours = segmentation.create("Buyers", RULE, now=NOW)
-    other = segmentation.create(
-        "Regulars", {"combinator": "and", "rules": [{**RULE["rules"][0], "value": 5}]}, now=NOW
-    )
+    ours = segmentation.create("Buyers", at_least(1), now=NOW)
+    other = segmentation.create("Regulars", at_least(5), now=NOW)
     membership.refresh_all(NOW)
     base = f"/admin/profiles/customer/{customer.pk}/"
 
@@ -214,7 +217,7 @@ def test_segments_are_shown_with_their_rules_and_reasons(staff: Client) -> None:
 
 
 def test_a_segment_whose_rule_cannot_be_read_says_so(staff: Client) -> None:
-    customer, segment = make.customer(), segmentation.create("Buyers", RULE, now=NOW)
+    customer, segment = make.customer(), segmentation.create("Buyers", at_least(1), now=NOW)
     type(segment).objects.update(rule={"rules": [{"field": "gone"}]})
 
     shown = staff.get(f"/admin/profiles/customer/{customer.pk}/segments/{segment.pk}/")
