@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import scipy.sparse as sp
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from recommendations.engines import cooccurrence
@@ -29,8 +30,6 @@ from recommendations.engines.ranking import LinearModel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-    import scipy.sparse as sp
 
 WORD = re.compile(r"[^\W_]+")
 CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+")
@@ -77,10 +76,9 @@ def vectors_of(texts: tuple[str, ...]) -> sp.csr_array:
     """Return texts x terms, TF-IDF of length 1; a text without words is a row of zeros."""
     terms = TfidfVectorizer(analyzer=terms_of, sublinear_tf=True, dtype=np.float32)
     try:
-        found: sp.csr_array = terms.fit_transform(texts)
+        return sp.csr_array(terms.fit_transform(texts))
     except ValueError:  # no text has a word
         return cooccurrence.empty(len(texts), 1)
-    return found
 
 
 def terms_of(text: str) -> Iterator[str]:
