@@ -126,9 +126,9 @@ class Items:
     texts: tuple[str, ...] = ()
 
     @classmethod
-    def plain(cls, ids: Sequence[str]) -> Items:
+    def plain(cls, ids: Sequence[str], texts: tuple[str, ...] = ()) -> Items:
         """Return items that are all on sale and taken once."""
-        return cls(tuple(ids), np.zeros(len(ids), np.bool_), np.ones(len(ids), np.bool_))
+        return cls(tuple(ids), np.zeros(len(ids), np.bool_), np.ones(len(ids), np.bool_), texts)
 
 
 class Ranked(NamedTuple):
@@ -162,6 +162,9 @@ class Model(Protocol):
 
     def explain_many(self, user: int, items: Integers) -> list[list[Contribution]]:
         """Explain several items of one person's list."""
+
+    def explain_lists(self, users: Integers, ids: Integers) -> list[list[list[Contribution]]]:
+        """Explain the lists that `recommend` gave to users."""
 
     def scores(self, users: Integers) -> Floats:
         """Return users x items, in an array of its own."""

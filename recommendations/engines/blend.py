@@ -13,6 +13,7 @@ import numpy as np
 
 from recommendations.engines.base import (
     BLOCK_BYTES,
+    NOTHING,
     Contribution,
     Engine,
     Interactions,
@@ -76,21 +77,26 @@ class BlendModel(ScoringModel):
 
     def explain_many(self, user: int, items: Integers) -> list[list[Contribution]]:
         """Add up what an item of the person's own adds in each part; popularity adds none."""
-        sums: list[dict[int, float]] = [{} for _ in items]
-        for model, weight in self.parts:
-            found = np.maximum(model.scores(np.array([user])), 0)
-            scale = weight * float(_scale(found)[0, 0])
-            for place, shares in enumerate(model.explain_many(user, items)):
-                for share in shares:
-                    total = sums[place]
-                    total[share.item] = total.get(share.item, 0) + share.value * scale
-        return [
-            sorted(
-                (Contribution(item, value) for item, value in total.items()),
-                key=lambda one: (-one.value, one.item),
-            )
-            for total in sums
+        return self.explain_lists(np.array([user]), items[np.newaxis, :])[0]
+
+    def explain_lists(self, users: Integers, ids: Integers) -> list[list[list[Contribution]]]:
+        sums: list[list[dict[int, float]]] = [
+            [{} for _ in range((row != NOTHING).sum())] for row in ids
         ]
+        for model, weight in self.parts:
+            scale = weight * _scale(np.maximum(model.scores(users), 0))[:, 0]
+            lists = model.explain_lists(users, ids)
+            for row, (total_row, shares_row) in enumerate(zip(sums, lists, strict=True)):
+                for total, shares in zip(total_row, shares_row, strict=True):
+                    for share in shares:
+                        value = share.value * float(scale[row])
+                        total[share.item] = total.get(share.item, 0) + value
+        return [[_sorted(total) for total in row] for row in sums]
+
+
+def _sorted(total: dict[int, float]) -> list[Contribution]:
+    found = (Contribution(item, value) for item, value in total.items())
+    return sorted(found, key=lambda one: (-one.value, one.item))
 
 
 def _scale(found: Floats) -> Floats:

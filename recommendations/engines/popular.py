@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from recommendations.engines.base import Floats, Integers
 
 
+ALL_TIME_DAYS = 36_500
+
+
 @dataclass(frozen=True)
 class Popular:
     """Counts the people and baskets of the `window_days` before `as_of`, each once an item."""
@@ -37,7 +40,7 @@ class Popular:
 
     @property
     def name(self) -> str:
-        return "popular"
+        return "popular" if self.window_days >= ALL_TIME_DAYS else f"popular_{self.window_days}"
 
     def fit(
         self,

@@ -49,6 +49,13 @@ class ScoringModel(ABC):
     def explain_many(self, user: int, items: Integers) -> list[list[Contribution]]:
         """Return, for each item, what its score is the sum of; empty where it is impersonal."""
 
+    def explain_lists(self, users: Integers, ids: Integers) -> list[list[list[Contribution]]]:
+        """Explain a list a user: `ids` as `recommend` gave them; empty places are left out."""
+        return [
+            self.explain_many(int(user), row[row != NOTHING])
+            for user, row in zip(users, ids, strict=True)
+        ]
+
     def recommend(self, users: Integers, n: int) -> Ranked:
         parts = []
         for part in blocks(len(users), width=len(self.items.ids), n_bytes=self.block_bytes):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import resource
 import time
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 JUDGES = 20_000  # people of the validation part that a trial is judged by, at most
 JUDGES_OF_BLENDS = 2_000
-SHAPING = ("as_of", "block_bytes", "budget_bytes")  # of the run, not of the model
 
 
 @dataclass(frozen=True)
@@ -55,20 +54,21 @@ class Task:
 
 @dataclass(frozen=True)
 class Result:
-    """One engine's row: its parameters, its metrics with intervals, and what it took.
+    """One engine's row: the engine as tuned, its metrics with intervals, and what it took.
 
-    `per_person` holds the nDCG at the last cut-off of each person of the test, for paired
-    differences; `cpu_seconds` are of one fit and ranking, `tuning_cpu_seconds` of the trials.
+    `per_person` holds each metric of each person of the test, for paired differences;
+    `validation` is the mean nDCG by which parameters were chosen; `cpu_seconds` are of one fit and ranking, `tuning_cpu_seconds` of the trials.
     """
 
     name: str
-    parameters: dict[str, Any]
+    engine: Engine
     metrics: dict[str, Estimate]
     cpu_seconds: float
     tuning_cpu_seconds: float
     n_trials: int
+    validation: float
     peak_rss_mb: float
-    per_person: Doubles = field(repr=False)
+    per_person: dict[str, Doubles] = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -110,21 +110,9 @@ def compare(
         yield _judged(task, name, found, time.process_time() - began, tick)
 
 
-def difference(ours: Result, other: Result) -> Estimate:
-    """Return by how much our nDCG is above the other's, person by person, with its interval."""
-    return metrics.estimate(ours.per_person - other.per_person)
-
-
-def parameters(engine: Engine) -> dict[str, Any]:
-    """Return what shapes an engine's model."""
-    if isinstance(engine, Blend):
-        return {
-            part.name: {"weight": weight, **parameters(part)}
-            for part, weight in engine.parts
-            if weight
-        }
-    facts: Any = engine
-    return {name: value for name, value in asdict(facts).items() if name not in SHAPING}
+def difference(ours: Result, other: Result, metric: str) -> Estimate:
+    """Return by how much we are above the other in a metric, person by person."""
+    return metrics.estimate(ours.per_person[metric] - other.per_person[metric])
 
 
 def _unfit(contender: Contender, task: Task) -> str:
@@ -240,13 +228,14 @@ def _judged(
     figures |= _apart(task, model)
     return Result(
         name=name,
-        parameters=parameters(engine),
+        engine=engine,
         metrics=figures,
         cpu_seconds=took,
         tuning_cpu_seconds=tuning_seconds,
         n_trials=found.n_trials,
+        validation=found.score,
         peak_rss_mb=peak,
-        per_person=columns[f"ndcg@{k}"],
+        per_person=columns,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from recommendations.engines.blend import Blend
@@ -11,14 +11,13 @@ from recommendations.engines.ease import Ease
 from recommendations.engines.item_based import ItemBased
 from recommendations.engines.local_ridge import LocalRidge
 from recommendations.engines.next_item import NextItem
-from recommendations.engines.popular import Popular
+from recommendations.engines.popular import ALL_TIME_DAYS, Popular
 from recommendations.engines.user_based import UserBased
 from recommendations.evaluation.climbing import Axis
 
 if TYPE_CHECKING:
     from recommendations.engines.base import Engine
 
-ALL_TIME_DAYS: Final = 36_500
 NEIGHBOURS: Final = Axis("n_neighbours", (20, 50, 100, 200, 400))
 DEGREE: Final = Axis("degree_power", (0.0, 0.15, 0.25, 0.35, 0.5, 0.7))
 HALF_LIFE: Final = Axis("half_life_days", (30, 60, 90, 180, 365, 0))
@@ -76,7 +75,28 @@ CONTENDERS: Final = {
     "content": Contender(Content(as_of=0), (NEIGHBOURS,), (HALF_LIFE,), needs_texts=True),
 }
 BLEND: Final = "blend"
+OF_A_PROCESS: Final = ("block_bytes", "budget_bytes")
 NAMES: Final = (*CONTENDERS, BLEND)
+
+
+def spec_of(engine: Engine) -> dict[str, Any]:
+    """Return what makes an engine, as JSON; how much memory it may take is left out."""
+    if isinstance(engine, Blend):
+        parts = [{"weight": weight, **spec_of(part)} for part, weight in engine.parts if weight]
+        return {"engine": engine.name, "parts": parts}
+    facts: Any = engine
+    kept = {name: value for name, value in asdict(facts).items() if name not in OF_A_PROCESS}
+    return {"engine": engine.name, **kept}
+
+
+def engine_of(spec: dict[str, Any]) -> Engine:
+    """Return the engine that `spec_of` told of; raises KeyError for one that is not known."""
+    name = spec["engine"]
+    if name == BLEND:
+        return Blend(tuple((engine_of(part), part["weight"]) for part in spec["parts"]))
+    kind: Any = type(CONTENDERS[name].start)
+    known = {one.name for one in fields(kind)}
+    return kind(**{key: value for key, value in spec.items() if key in known})  # type: ignore[no-any-return]
 
 
 def dated(engine: Engine, at: int) -> Engine:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 if TYPE_CHECKING:
+    from recommendations.engines.base import Engine
     from recommendations.evaluation.comparing import Result, Task
 
 SHOWN = ("ndcg", "recall", "coverage")
@@ -68,7 +69,7 @@ class Command(BaseCommand):
             rows.append(row)
             self.stderr.write(f"{row.name}: {row.n_trials} trials")
         self.stdout.write(_table(rows, task.cutoffs))
-        self._differences(rows)
+        self._differences(rows, task.cutoffs[-1])
         if options["json"] is not None:
             facts = json.dumps([_fact(row) for row in rows], indent=2) + "\n"
             options["json"].write_text(facts, encoding="utf-8")
@@ -117,17 +118,18 @@ class Command(BaseCommand):
             items=found.items, has_times=True, has_order=True, **common,
         )  # fmt: skip
 
-    def _differences(self, rows: list[Result]) -> None:
+    def _differences(self, rows: list[Result], cutoff: int) -> None:
         """Print by how much the best row is above the others, person by person."""
         from recommendations.evaluation import comparing
 
-        best = max(rows, key=lambda row: float(row.per_person.mean()), default=None)
+        metric = f"ndcg@{cutoff}"
+        best = max(rows, key=lambda row: row.metrics[metric].value, default=None)
         for row in rows:
             if best is not None and row is not best:
-                gain = comparing.difference(best, row)
+                gain = comparing.difference(best, row, metric)
                 self.stdout.write(
                     f"{best.name} − {row.name}: {gain.value:+.4f} [{gain.low:+.4f}, "
-                    f"{gain.high:+.4f}] nDCG"
+                    f"{gain.high:+.4f}] {metric}"
                 )
 
 
@@ -181,7 +183,7 @@ def _table(rows: list[Result], cutoffs: tuple[int, ...]) -> str:
         table.append(
             [
                 row.name, *cells, f"{row.cpu_seconds:.1f}", f"{row.tuning_cpu_seconds:.1f}",
-                f"{row.peak_rss_mb:.0f}", json.dumps(row.parameters),
+                f"{row.peak_rss_mb:.0f}", json.dumps(_shown(row.engine)),
             ]
         )  # fmt: skip
     widths = [max(len(row[at]) for row in table) for at in range(len(table[0]))]
@@ -191,10 +193,23 @@ def _table(rows: list[Result], cutoffs: tuple[int, ...]) -> str:
     )
 
 
+def _shown(engine: Engine) -> dict[str, Any]:
+    """Return an engine's parameters but for the moment it looks from, which the split sets."""
+    from recommendations.evaluation.contenders import spec_of
+
+    def without_moment(spec: dict[str, Any]) -> dict[str, Any]:
+        kept = {name: value for name, value in spec.items() if name not in {"as_of", "engine"}}
+        if "parts" in kept:
+            kept = {part["engine"]: without_moment(part) for part in kept["parts"]}
+        return kept
+
+    return without_moment(spec_of(engine))
+
+
 def _fact(row: Result) -> dict[str, Any]:
     return {
         "engine": row.name,
-        "parameters": row.parameters,
+        "parameters": _shown(row.engine),
         "metrics": {name: found._asdict() for name, found in row.metrics.items()},
         "cpu_seconds": row.cpu_seconds,
         "tuning_cpu_seconds": row.tuning_cpu_seconds,
