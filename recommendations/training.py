@@ -36,7 +36,7 @@ BATCH = 500
 RUNS_KEPT = 3
 # Compared at every training; the blend mixes those before it.
 ENGINES = ("popular_28", "item_based", "local_ridge", "content", "blend")
-TRIALS = 10
+TRIALS = 6
 MIN_PEOPLE = 3
 NDCG, RECALL = "ndcg@10", "recall@20"
 

@@ -75,7 +75,7 @@ CONTENDERS: Final = {
     "content": Contender(Content(as_of=0), (NEIGHBOURS,), (HALF_LIFE,), needs_texts=True),
 }
 BLEND: Final = "blend"
-OF_A_PROCESS: Final = ("block_bytes", "budget_bytes")
+OF_A_PROCESS: Final = ("block_bytes", "budget_bytes", "dense_bytes")
 NAMES: Final = (*CONTENDERS, BLEND)
 
 

@@ -78,6 +78,19 @@ def test_local_ridge_with_every_item_as_a_neighbour_is_ease() -> None:
     np.testing.assert_allclose(local, whole.closeness(np.arange(N_ITEMS)), rtol=1e-3, atol=1e-5)
 
 
+def test_a_large_catalogue_is_read_sparse_to_the_same_weights() -> None:
+    events = random_events(2)
+    engine = LocalRidge(as_of=AS_OF, n_neighbours=5)
+
+    dense, sparse = (
+        replace(engine, dense_bytes=size).fit(events, items()).closeness(np.arange(N_ITEMS))
+        for size in (2**20, 0)
+    )
+
+    assert dense.any()
+    np.testing.assert_array_equal(dense, sparse)
+
+
 def test_a_catalogue_beyond_the_budget_is_refused_with_what_fits() -> None:
     events = random_events(3)
 
