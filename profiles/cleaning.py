@@ -1,8 +1,8 @@
 """Marking what no person did: programs, impossible haste or quantity, test orders, outliers.
 
 Nothing is deleted. Marked events and orders are kept and shown; all but outliers, which are
-real money, are left out of traits. Rows are looked at once as they come, orders again when
-something happened to their customer.
+real money, are left out of every figure. Events are looked at once as they come, orders again
+whenever they changed: so a mark goes when an order no longer deserves it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from django.db import connection
 from django.db.models import Count, Max, Q
 
 from profiles import changes
-from profiles.models import CleaningState, CustomerChange, Event, Order, OrderLine
+from profiles.models import CleaningState, Event, Order, OrderLine
 from profiles.models.quality import Quality
 
 if TYPE_CHECKING:
@@ -53,13 +53,10 @@ def clean(work: Work) -> dict[str, int]:
         with work.step() as cursor:
             cursor["usual"] = usual_totals()
     usual = work.cursor["usual"]
-    while keys := _next_orders():
+    n_looked_at = 1
+    while n_looked_at:
         with work.step():
-            mark_orders(keys, usual)
-            _reach("orders", keys[-1])
-    for keys in _again():
-        with work.step():
-            mark_orders(keys, usual)
+            n_looked_at = mark_orders(usual)
     return counts()
 
 
@@ -134,22 +131,13 @@ def is_program(user_agent: str) -> bool:
     return bool(crawleruseragents.is_crawler(user_agent))
 
 
-def _next_orders() -> list[int]:
-    newer = Order.objects.filter(pk__gt=_reached("orders")).order_by("pk")
-    return list(newer.values_list("pk", flat=True)[:ORDERS_A_STEP])
+def mark_orders(usual: Mapping[str, tuple[float, float]]) -> int:
+    """Mark the next changed orders by what they hold now; returns how many were looked at.
 
-
-def _again() -> Iterable[list[int]]:
-    """Orders of customers to whom something happened since the last build of traits."""
-    changed = CustomerChange.objects.values("customer_id")
-    orders = Order.objects.filter(customer__in=changed).order_by("pk").values_list("pk", flat=True)
-    keys = list(orders)
-    for at in range(0, len(keys), ORDERS_A_STEP):
-        yield keys[at : at + ORDERS_A_STEP]
-
-
-def mark_orders(keys: list[int], usual: Mapping[str, tuple[float, float]]) -> int:
-    """Mark orders anew by what they hold now; returns how many marks changed."""
+    One that is being changed at this moment is left for the next time.
+    """
+    unclean = Order.objects.filter(is_unclean=True).select_for_update(skip_locked=True)
+    keys = list(unclean.order_by("pk").values_list("pk", flat=True)[:ORDERS_A_STEP])
     chunk = Q(pk__in=keys)
     columns = ("pk", "number", "coupon", "customer__external_id", "total_minor", "currency")
     products: defaultdict[int, list[str]] = defaultdict(list)
@@ -171,11 +159,12 @@ def mark_orders(keys: list[int], usual: Mapping[str, tuple[float, float]]) -> in
         if mark != was[pk]:
             marks[mark].append(pk)
     changed = [pk for found in marks.values() for pk in found]
+    Order.objects.filter(chunk).update(is_unclean=False)
     for mark, found in marks.items():
         Order.objects.filter(pk__in=found).update(quality=mark)
     whose = Order.objects.filter(pk__in=changed, customer__isnull=False)
     changes.mark(set(whose.values_list("customer", flat=True)))
-    return len(changed)
+    return len(keys)
 
 
 def _is_test(number: str, coupon: str, customer: str, products: list[str]) -> bool:

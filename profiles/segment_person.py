@@ -7,7 +7,7 @@ from datetime import datetime
 
 from privacy.models import Consent, ConsentEntry
 from profiles import registry
-from profiles.models import Customer, CustomerTraits, Event, Order, OrderLine, StaticListMember
+from profiles.models import Customer, CustomerTraits, Event, OrderLine, StaticListMember
 from profiles.models.event import Kind as EventKind
 from profiles.segments.evaluate import Happening, Person, Purchase
 from profiles.segments.rules import Rule, Scalar, conditions_of
@@ -40,9 +40,7 @@ def _values(customer: Customer, now: datetime) -> dict[str, Scalar | None]:
 
 
 def _purchases(customer: Customer) -> list[Purchase]:
-    lines = OrderLine.objects.filter(order__customer=customer).exclude(
-        order__status=Order.Status.CANCELLED
-    )
+    lines = OrderLine.objects.countable().filter(order__customer=customer)
     rows = list(lines.select_related("order").order_by("pk"))
     brands = registry.brands_of({line.product_id for line in rows})
     return [

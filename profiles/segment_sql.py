@@ -14,7 +14,7 @@ from django.db.models.fields.json import KeyTransform
 from privacy.models import Consent, ConsentEntry
 from profiles import registry, trait_conditions
 from profiles.features.vocabulary import AGE_BANDS, Kind
-from profiles.models import CustomTraitValue, Event, Order, OrderLine, StaticListMember
+from profiles.models import CustomTraitValue, Event, OrderLine, StaticListMember
 from profiles.models.customer import ADDRESS_TAGS
 from profiles.models.event import Kind as EventKind
 from profiles.segment_rules import Checked
@@ -120,9 +120,9 @@ class Sql:
         return Q(pk__in=lines.values("order__customer"))
 
     def _lines(self, condition: Condition) -> QuerySet[OrderLine, Any]:
-        lines = OrderLine.objects.filter(
+        lines = OrderLine.objects.countable().filter(
             order__customer__isnull=False, order__placed_at__lt=self.as_of
-        ).exclude(order__status=Order.Status.CANCELLED)
+        )
         if start := start_of(condition, self.as_of):
             lines = lines.filter(order__placed_at__gte=start)
         scope = condition.scope
@@ -199,13 +199,13 @@ class Sql:
         )
         answered = Q(Exists(second))
         if condition.value == ORDERED:
-            lines = OrderLine.objects.filter(
+            lines = OrderLine.objects.countable().filter(
                 order__customer=OuterRef("customer"),
                 order__placed_at__lt=self.as_of,
                 order__placed_at__gt=OuterRef("happened_at"),
                 order__placed_at__lte=_later(wait),
             )
-            answered |= Q(Exists(lines.exclude(order__status=Order.Status.CANCELLED)))
+            answered |= Q(Exists(lines))
         if condition.operator == "then":
             return Q(pk__in=first.filter(answered).values("customer"))
         over = first.filter(happened_at__lt=self.as_of - wait)

@@ -57,7 +57,7 @@ def read(as_of: datetime) -> Reading:
     """
     customers = _customers()
     row_of = {pk: row for row, pk in enumerate(customers)}
-    orders = Order.objects.filter(placed_at__lt=as_of).exclude(status=Order.Status.CANCELLED)
+    orders = Order.objects.countable().filter(placed_at__lt=as_of)
     known = orders.filter(customer__isnull=False).values_list("pk", "customer_id", "placed_at")
     place_of = {
         pk: (row_of[customer or 0], int(placed_at.timestamp()))

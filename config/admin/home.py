@@ -104,6 +104,7 @@ class Sales:
     net_minor: int
     before_minor: int
     n_orders: int
+    n_left_out: int
     n_customers: int
     n_reachable: int
     by_day: list[float]
@@ -119,7 +120,8 @@ class Sales:
 def home_sales(shop: Shop, now: datetime) -> Sales:
     start, zone = now - WINDOW, ZoneInfo(shop.time_zone)
     net = Sum("total_minor") - Sum("refunded_minor")
-    sales = Order.objects.filter(currency=shop.currency).exclude(status=Order.Status.CANCELLED)
+    of_shop = Order.objects.filter(currency=shop.currency)
+    sales = of_shop.countable()
     recent = sales.filter(placed_at__gt=start, placed_at__lte=now)
     before = sales.filter(placed_at__gt=start - WINDOW, placed_at__lte=start)
     found = recent.aggregate(net=net, n=Count("pk"))
@@ -137,6 +139,7 @@ def home_sales(shop: Shop, now: datetime) -> Sales:
         net_minor=found["net"] or 0,
         before_minor=before.aggregate(net=net)["net"] or 0,
         n_orders=found["n"],
+        n_left_out=of_shop.left_out().filter(placed_at__gt=start, placed_at__lte=now).count(),
         n_customers=Customer.objects.count(),
         n_reachable=reachable.count(),
         by_day=[float(days.get(day, 0)) for day in span],

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from privacy.admin.viewing import ViewOnlyAdmin
 from profiles import quality
-from profiles.models import CleaningState
+from profiles.models import CleaningState, Order
 
 
 @admin.register(CleaningState)
@@ -36,5 +36,7 @@ class QualityAdmin(ViewOnlyAdmin[CleaningState]):
             "n_rejected": sum(day.n for day in days),
             "reasons": quality.top_reasons(now),
             "marks": quality.marks(),
+            "n_orders": Order.objects.count(),
+            "n_left_out": Order.objects.left_out().count(),
         }
         return render(request, "profiles/quality.html", context)

@@ -94,6 +94,7 @@ def undo(merged: CustomerMerge, *, reason: str, actor: str, now: datetime) -> Cu
         for label, pks in merged.moved.items():
             rows = tables[label]._base_manager.filter(pk__in=pks, customer=survivor.pk)
             rows.update(customer=restored)
+        Order.objects.filter(customer=restored).update(is_unclean=True)
         _withdraw(from_=survivor, at=restored, source=f"undo:{merged.uuid}", now=now)
         CustomerMerge.objects.filter(pk=merged.pk).update(undone_at=now)
         changes.mark({survivor.pk, restored.pk})
@@ -188,6 +189,7 @@ def _join(
     for model, once in MOVED_ONCE:
         moved[model._meta.label] = move(model, survivor.pk, absorbed.pk, once=once)
     moved |= registry.run_on_merge(survivor.pk, absorbed.pk)
+    Order.objects.filter(customer=survivor.pk).update(is_unclean=True)
     CustomerMerge.objects.filter(survivor=absorbed).update(survivor=survivor)
     done = CustomerMerge.objects.create(
         survivor=survivor,

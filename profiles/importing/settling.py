@@ -44,10 +44,11 @@ COUNT_NEW = """
 ADD_ORDERS = """
     INSERT INTO profiles_order (
         number, customer_id, source_id, status, placed_at, country, currency, coupon,
-        total_minor, tax_minor, shipping_minor, discount_minor, refunded_minor, stamps, is_partial
+        total_minor, tax_minor, shipping_minor, discount_minor, refunded_minor, stamps, is_partial,
+        is_unclean
     )
     SELECT staged.number, customer.id, %(source)s, staged.status, staged.placed_at,
-           staged.country, staged.currency, '', 0, 0, 0, 0, 0, '{}', false
+           staged.country, staged.currency, '', 0, 0, 0, 0, 0, '{}', false, true
     FROM (
         SELECT id, ROW_NUMBER() OVER (
             PARTITION BY number ORDER BY CASE WHEN customer = '' THEN 1 ELSE 0 END, line_number
@@ -126,7 +127,7 @@ ADD_LINES = """
 """
 SUM_ORDERS = """
     UPDATE profiles_order
-    SET total_minor = sums.total, discount_minor = sums.discount
+    SET total_minor = sums.total, discount_minor = sums.discount, is_unclean = true
     FROM (
         SELECT line.order_id, SUM(line.total_minor) AS total, SUM(line.discount_minor) AS discount
         FROM profiles_orderline AS line

@@ -141,6 +141,7 @@ def _sum_orders(which: Q) -> None:
         total_minor=total("total_minor"),
         discount_minor=total("discount_minor"),
         refunded_minor=total("refunded_minor"),
+        is_unclean=True,
     )
 
 

@@ -17,7 +17,6 @@ from django.db.models.functions import ExtractMonth, ExtractYear
 
 from profiles.models import Customer, Order
 from profiles.segment_rules import Tree
-from profiles.traits.sources.dialect import NOT_COUNTED
 
 SHOWN = 12
 DAY = timedelta(days=1)
@@ -107,13 +106,8 @@ def lifecycle(now: datetime, zone: ZoneInfo) -> Lifecycle:
 
 
 def _orders(now: datetime) -> QuerySet[Order]:
-    return (
-        Order.objects.filter(
-            customer__in=Customer.objects.for_purpose("profile.build"), placed_at__lt=now
-        )
-        .exclude(status=Order.Status.CANCELLED)
-        .exclude(quality__in=NOT_COUNTED)
-    )
+    allowed = Customer.objects.for_purpose("profile.build")
+    return Order.objects.countable().filter(customer__in=allowed, placed_at__lt=now)
 
 
 def _pairs(orders: QuerySet[Order], zone: ZoneInfo) -> Pairs:

@@ -1,9 +1,37 @@
 from __future__ import annotations
 
+from typing import Final
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from profiles.models.quality import Quality
+from profiles.models.quality import NOT_COUNTED, Quality
+
+# What `countable` is, in SQL of a table's alias.
+_MARKS = ", ".join(f"'{mark}'" for mark in NOT_COUNTED)
+COUNTABLE: Final = f"{{0}}.status <> 'cancelled' AND {{0}}.quality NOT IN ({_MARKS})"
+
+
+def _countable(of: str = "") -> models.Q:
+    """The condition on orders that are sales: not cancelled, by a person, and no test."""
+    is_cancelled = models.Q(**{f"{of}status": Order.Status.CANCELLED})
+    return ~is_cancelled & ~models.Q(**{f"{of}quality__in": NOT_COUNTED})
+
+
+class OrderQuerySet(models.QuerySet["Order"]):
+    def countable(self) -> OrderQuerySet:
+        """The orders that every figure, trait, segment and model counts, and no others."""
+        return self.filter(_countable())
+
+    def left_out(self) -> OrderQuerySet:
+        """The orders that nothing counts, as cleaning marked them or they were cancelled."""
+        return self.exclude(_countable())
+
+
+class OrderLineQuerySet(models.QuerySet["OrderLine"]):
+    def countable(self) -> OrderLineQuerySet:
+        """The lines of the orders that count."""
+        return self.filter(_countable("order__"))
 
 
 class Order(models.Model):
@@ -46,11 +74,15 @@ class Order(models.Model):
     quality = models.CharField(
         _("quality"), max_length=10, choices=Quality.choices, blank=True, db_default=""
     )
+    # Set by whatever changes the order, until cleaning has looked at it.
+    is_unclean = models.BooleanField(default=True, db_default=True, editable=False)
     coupon = models.CharField(_("coupon"), max_length=60, blank=True)
     # When the newest statement says its state was reached; empty while only files told of it.
     stated_at = models.DateTimeField(_("state as of"), null=True, blank=True)
     stamps = models.JSONField(default=dict, editable=False)
     is_partial = models.BooleanField(default=False, editable=False)
+
+    objects = OrderQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("order")
@@ -59,6 +91,7 @@ class Order(models.Model):
             # Traits and attribution read a customer's orders by time.
             models.Index(fields=["customer", "placed_at"], name="order_of_customer"),
             models.Index(fields=["placed_at"], name="order_by_time"),
+            models.Index(fields=["id"], name="order_unclean", condition=models.Q(is_unclean=True)),
         ]
 
     def __str__(self) -> str:
@@ -87,6 +120,8 @@ class OrderLine(models.Model):
     total_minor = models.BigIntegerField(_("total"))
     refunded_quantity = models.PositiveIntegerField(_("refunded quantity"), default=0)
     refunded_minor = models.BigIntegerField(_("refunded"), default=0)
+
+    objects = OrderLineQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("order line")

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Final
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -12,6 +14,10 @@ class Quality(models.TextChoices):
     IMPOSSIBLE = "impossible", _("More than a person can do")
     TEST = "test", _("Test")
     OUTLIER = "outlier", _("Far from the usual")
+
+
+# What bears one of these is left out of every figure; an outlier is real money.
+NOT_COUNTED: Final = (Quality.BOT.value, Quality.IMPOSSIBLE.value, Quality.TEST.value)
 
 
 class CleaningState(models.Model):

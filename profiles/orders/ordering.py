@@ -33,7 +33,7 @@ __all__ = [
 SAVED: Final = [
     "customer", "source", "status", "placed_at", "country", "currency", "tax_minor",
     "shipping_minor", "coupon", "stated_at", "stamps", "is_partial", "discount_minor",
-    "total_minor",
+    "total_minor", "is_unclean",
 ]  # fmt: skip
 LINE: Final = [
     "line_key", "position", "product_id", "title", "category", "quantity", "unit_price_minor",
@@ -118,6 +118,7 @@ def _locked(numbers: Iterable[str]) -> dict[str, Order]:
 def _save(drafts: Mapping[str, Draft], known: Mapping[str, Order]) -> None:
     """Save the orders with the totals of the lines they take over, and whose refunds they are."""
     for draft in drafts.values():
+        draft.order.is_unclean = True
         if (state := draft.lines) is not None:
             draft.order.discount_minor = sum(_discounts(state))
             draft.order.total_minor = _gross(state) - draft.order.discount_minor
@@ -204,5 +205,5 @@ def _discounts(state: OrderState) -> list[int]:
 
 def has_bought() -> Q:
     """Return the condition on customers that something they bought was not all given back."""
-    orders = Order.objects.filter(customer=OuterRef("pk"), total_minor__gt=F("refunded_minor"))
-    return Q(Exists(orders.exclude(status=Order.Status.CANCELLED)))
+    orders = Order.objects.countable().filter(customer=OuterRef("pk"))
+    return Q(Exists(orders.filter(total_minor__gt=F("refunded_minor"))))

@@ -9,7 +9,7 @@ from django.db import connection
 from django.db.models import Sum
 
 from profiles import changes, registry
-from profiles.models import CategoryNorm, Order, OrderLine, ProductFact
+from profiles.models import CategoryNorm, OrderLine, ProductFact
 from profiles.traits.sources import devices
 from profiles.traits.sources.dialect import DIALECTS
 
@@ -52,9 +52,9 @@ def _some(keys: list[str]) -> list[list[str]]:
 
 def refresh_norms(as_of: datetime, currency: str) -> int:
     """Compute every category's norm from all orders before `as_of`; returns how many there are."""
-    sold = OrderLine.objects.filter(
+    sold = OrderLine.objects.countable().filter(
         order__placed_at__lt=as_of, order__currency=currency, quantity__gt=0, category__gt=""
-    ).exclude(order__status=Order.Status.CANCELLED)
+    )
     replaced = _replaced(as_of)
     by_category = sold.values("category").annotate(money=Sum("total_minor"), n=Sum("quantity"))
     norms = [

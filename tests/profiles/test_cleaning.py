@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,6 +12,8 @@ from jobs import running
 from jobs.models import Job
 from profiles import asking, cleaning
 from profiles.models import CleaningState, CustomerTraits, Event, Order
+from profiles.orders import ordering
+from profiles.orders.statements import LineState, OrderState
 from profiles.traits import featuring
 from tests import make
 from tests.make import NOW
@@ -133,7 +136,7 @@ def test_what_is_marked_leaves_the_traits_at_the_next_build() -> None:
     events(4, customer=ann, agent=ROBOT)
     featuring.build_traits(NOW)
     assert (CustomerTraits.objects.get().n_orders, CustomerTraits.objects.get().n_views) == (1, 4)
-    Order.objects.filter(pk=order.pk).update(number="TEST-1")
+    Order.objects.filter(pk=order.pk).update(number="TEST-1", is_unclean=True)
 
     clean()
     featuring.build_traits(NOW)
@@ -142,15 +145,40 @@ def test_what_is_marked_leaves_the_traits_at_the_next_build() -> None:
 
 
 def test_a_mark_goes_when_an_order_no_longer_deserves_it() -> None:
-    from profiles import changes
-
-    ann = make.customer()
-    order = make.order(ann, ("tv", "", 1, 5_000), coupon="TEST")
+    guests = statement("")
+    for state in (statement("C-1"), guests):
+        ordering.upsert([state], source_id=make.source().pk, now=NOW)
     clean()
-    Order.objects.update(coupon="")
-    changes.mark([ann.pk])
+    assert set(Order.objects.values_list("quality", flat=True)) == {"test"}
 
+    later = [replace(one, coupon="SPRING", stated_at=NOW) for one in (statement("C-1"), guests)]
+    ordering.upsert(later, source_id=make.source().pk, now=NOW)
     clean()
 
-    order.refresh_from_db()
-    assert order.quality == ""
+    assert set(Order.objects.values_list("quality", flat=True)) == {""}
+
+
+def statement(customer: str) -> OrderState:
+    earlier = NOW - timedelta(days=1)
+    return OrderState(
+        number=f"of {customer}",
+        stated_at=earlier,
+        placed_at=earlier,
+        currency="EUR",
+        lines=(LineState("tv", 1, 5_000),),
+        customer_id=customer,
+        coupon="TEST",
+    )
+
+
+def test_an_order_is_looked_at_again_only_if_it_changed() -> None:
+    make.order(make.customer(), ("tv", "", 1, 5_000))
+    clean()
+    Order.objects.update(coupon="TEST")  # behind everybody's back
+
+    clean()
+    assert Order.objects.get().quality == ""
+
+    Order.objects.update(is_unclean=True)
+    clean()
+    assert Order.objects.get().quality == "test"

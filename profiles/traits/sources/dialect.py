@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from profiles.models.quality import NOT_COUNTED
+
 
 @dataclass(frozen=True)
 class Source:
@@ -127,8 +129,6 @@ class Postgresql:
 
 Dialect = Sqlite | Postgresql
 DIALECTS: dict[str, Dialect] = {"sqlite": Sqlite(), "postgresql": Postgresql()}
-# Marks of cleaning that keep an event or order out of every trait; an outlier is real money.
-NOT_COUNTED = ("bot", "impossible", "test")
 IN_SCOPE = "customer_id IN (SELECT customer_id FROM profiles_scope)"
 REAL = "quality NOT IN (" + ", ".join(f"'{m}'" for m in NOT_COUNTED) + ")"
 COUNTED = f"{IN_SCOPE} AND {REAL}"
