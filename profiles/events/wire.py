@@ -232,6 +232,7 @@ def _clean(
     dropped: list[str] = []
     traits = call.traits or {}
     if kind == "identify":
+        traits = traits or _traits_beside(call.context or {})
         open_traits = {name: traits[name] for name in traits if name not in SEALED_TRAITS}
         properties = _strip(open_traits, dropped, "") | _coarse(traits)
         dropped += [name for name in SEALED_TRAITS & traits.keys() if not _is_usable(traits[name])]
@@ -391,6 +392,12 @@ def _sealed(traits: dict[str, Any]) -> dict[str, str]:
         "full_name": _text(traits, *FULL_NAMES) or f"{first} {last}".strip(),
     }
     return {name: value for name, value in found.items() if value}
+
+
+def _traits_beside(context: dict[str, Any]) -> dict[str, Any]:
+    """Where RudderStack's client for Python puts the traits of an identify call."""
+    traits = context.get("traits")
+    return traits if isinstance(traits, dict) else {}
 
 
 def _coarse(traits: dict[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import os
 import shutil
 import subprocess
@@ -13,7 +12,8 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-INSTALLED = HERE / "node_modules" / ".lock-digest"
+LOCK = HERE / "package-lock.json"
+INSTALLED = HERE / "node_modules" / ".package-lock.json"  # npm's own note of what it installed
 
 
 @lru_cache
@@ -21,16 +21,15 @@ def ready() -> None:
     """See that the packages of the lock file are there, once for all processes of the run."""
     if shutil.which("node") is None or shutil.which("npm") is None:
         missing("node and npm (`apt-get install nodejs npm`)")
-    digest = hashlib.sha256((HERE / "package-lock.json").read_bytes()).hexdigest()
-    with (HERE / "package-lock.json").open("rb") as lock:
+    with LOCK.open("rb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not INSTALLED.exists() or INSTALLED.read_text(encoding="ascii") != digest:
-            done = subprocess.run(
-                ["npm", "ci", "--silent"], cwd=HERE, capture_output=True, text=True, check=False
-            )
-            if done.returncode:
-                missing(f"the packages of tests/clients ({done.stderr[-500:]})")
-            INSTALLED.write_text(digest, encoding="ascii")
+        if INSTALLED.exists() and INSTALLED.stat().st_mtime >= LOCK.stat().st_mtime:
+            return
+        done = subprocess.run(
+            ["npm", "ci", "--silent"], cwd=HERE, capture_output=True, text=True, check=False
+        )
+    if done.returncode:
+        missing(f"the packages of tests/clients ({done.stderr[-500:]})")
 
 
 def missing(what: str) -> None:
