@@ -7,9 +7,23 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, Exists, JSONField, Max, Min, OuterRef, Q, QuerySet, Sum, Value
+from django.db.models import (
+    BigIntegerField,
+    Count,
+    Exists,
+    Func,
+    JSONField,
+    Max,
+    Min,
+    OuterRef,
+    Q,
+    QuerySet,
+    Sum,
+    Value,
+)
 from django.db.models.expressions import CombinedExpression
 from django.db.models.fields.json import KeyTransform
+from django.db.models.functions import Coalesce
 
 from privacy.models import Consent, ConsentEntry
 from profiles import registry, trait_conditions
@@ -20,7 +34,16 @@ from profiles.models.event import Kind as EventKind
 from profiles.segment_rules import Checked
 from profiles.segments.compile import fold
 from profiles.segments.evaluate import COMPARE
-from profiles.segments.measures import LITERALS, ORDERED, moments, spans, start_of
+from profiles.segments.measures import (
+    LITERALS,
+    MILLIONTHS,
+    MOST_SUMMED,
+    ORDERED,
+    compared,
+    moments,
+    spans,
+    start_of,
+)
 from profiles.segments.rules import Condition, Rule, Scalar
 from profiles.segments.vocabulary import PRESENCE, WHOLE_KINDS, Source
 from profiles.traits.featuring import currency_in_use
@@ -59,6 +82,35 @@ MEASURES: dict[str, Any] = {
     "event_first_days": Min("happened_at"),
     "event_last_days": Max("happened_at"),
 }
+
+
+class _Millionths(Func):
+    """A number inside JSON in whole millionths; NULL for what is none, or is too large."""
+
+    arity = 1
+    output_field = BigIntegerField()
+
+    def as_sqlite(self, compiler: Any, connection: Any, **_context: Any) -> tuple[str, list[Any]]:
+        return self._in(
+            compiler,
+            "CASE WHEN typeof({x}) IN ('integer', 'real') AND {x} BETWEEN -{most} AND {most}"
+            " THEN CAST(FLOOR({x} * {millionths}.0 + 0.5) AS INTEGER) END",
+        )
+
+    def as_postgresql(
+        self, compiler: Any, connection: Any, **_context: Any
+    ) -> tuple[str, list[Any]]:
+        return self._in(
+            compiler,
+            "CASE WHEN jsonb_typeof({x}) = 'number' THEN"
+            " CASE WHEN CAST({x} AS numeric) BETWEEN -{most} AND {most} THEN"
+            " CAST(FLOOR(CAST({x} AS double precision) * {millionths} + 0.5) AS bigint) END END",
+        )
+
+    def _in(self, compiler: Any, template: str) -> tuple[str, list[Any]]:
+        sql, params = compiler.compile(self.source_expressions[0])
+        text = template.format(x=f"({sql})", most=MOST_SUMMED, millionths=MILLIONTHS)
+        return text, [*params] * template.count("{x}")
 
 
 @dataclass(frozen=True)
@@ -160,12 +212,12 @@ class Sql:
         if condition.operator in {"null", "notNull"}:
             found = Q(pk__in=rows.values(person))
             return found if condition.operator == "notNull" else ~found
-        grouped = rows.order_by().values(person).annotate(figure=MEASURES[condition.field.name])
+        grouped = rows.order_by().values(person).annotate(figure=_measure(condition))
         if condition.field.kind == Kind.DAYS:
             days = self._days(condition)
             return Q(pk__in=grouped.filter(days).values(person) if days else [])
         # Who has no row at all has 0: if that fits, all but those are meant who do not fit.
-        value = condition.value
+        value = compared(condition)
         if COMPARE[condition.operator](0, value):
             opposite = _figure(OPPOSITE[condition.operator], value)
             return ~Q(pk__in=grouped.filter(opposite).values(person))
@@ -230,6 +282,13 @@ class Sql:
 def compiled(rule: Checked, as_of: datetime) -> Q:
     """Return the rule as a condition on `Customer`; never NULL in SQL, so it can be negated."""
     return fold(rule.rule, Sql(as_of, rule.rules, currency_in_use()))
+
+
+def _measure(condition: Condition) -> Any:
+    if condition.field.name != "event_sum":
+        return MEASURES[condition.field.name]
+    summed = Sum(_Millionths(KeyTransform(condition.scope.summed, "properties")))
+    return Coalesce(summed, 0, output_field=BigIntegerField())
 
 
 def _later(wait: timedelta) -> CombinedExpression:

@@ -29,6 +29,7 @@ LABELS: dict[str, Promise] = {
     "bought_first_days": gettext_lazy("days since the first purchase"),
     "bought_last_days": gettext_lazy("days since the last purchase"),
     "event_times": gettext_lazy("number of events"),
+    "event_sum": gettext_lazy("sum over events"),
     "event_first_days": gettext_lazy("days since the first event"),
     "event_last_days": gettext_lazy("days since the last event"),
     "event_followed": gettext_lazy("one event, then another"),
@@ -51,6 +52,7 @@ KEYS: dict[str, Promise] = {
     "category": gettext_lazy("category"),
     "brand": gettext_lazy("brand"),
     "event": gettext_lazy("event"),
+    "summed": gettext_lazy("sum of property"),
     "property": gettext_lazy("property"),
     "equals": gettext_lazy("equals"),
     "within_hours": gettext_lazy("within hours"),
@@ -277,6 +279,8 @@ def _scope(condition: Condition) -> str:
         parts.append(_("category “%(what)s”") % {"what": scope.category})
     if scope.brand:
         parts.append(_("brand “%(what)s”") % {"what": scope.brand})
+    if scope.summed:
+        parts.append(_("“%(property)s”") % {"property": scope.summed})
     if scope.property:
         text = _("“%(event)s” with %(property)s = %(value)s")
         parts.append(

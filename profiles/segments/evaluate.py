@@ -6,11 +6,20 @@ import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeGuard
 
 from profiles.features.vocabulary import Kind, age_band
 from profiles.segments.compile import fold
-from profiles.segments.measures import LITERALS, ORDERED, days_since, start_of
+from profiles.segments.measures import (
+    LITERALS,
+    MILLIONTHS,
+    MOST_SUMMED,
+    ORDERED,
+    compared,
+    days_since,
+    millionths,
+    start_of,
+)
 from profiles.segments.rules import Condition, Rule, Scalar
 from profiles.segments.vocabulary import Source
 
@@ -111,7 +120,9 @@ class Truth:
         known = self.known(condition)
         if condition.operator in {"null", "notNull"}:
             return (known is None) == (condition.operator == "null")
-        return known is not None and COMPARE[condition.operator](known, condition.value)
+        if condition.field.name == "event_sum" and known is not None:
+            known = millionths(float(known))
+        return known is not None and COMPARE[condition.operator](known, compared(condition))
 
     def known(self, condition: Condition) -> Scalar | None:
         """Return the person's value that is compared; None where it is not known."""
@@ -174,10 +185,10 @@ class Truth:
             and (not scope.property or _has(event.properties, scope.property, scope.equals))
         ]
 
-    def _measured(self, condition: Condition) -> int | None:
-        lines = self._bought(condition) if condition.field.source == Source.ORDERS else []
-        events = self._happened(condition) if condition.field.source == Source.EVENTS else []
-        times = [line.placed_at for line in lines] + [event.at for event in events]
+    def _measured(self, condition: Condition) -> int | float | None:
+        if condition.field.source == Source.EVENTS:
+            return self._measured_events(condition)
+        lines = self._bought(condition)
         match condition.field.name:
             case "bought_times":
                 return len({line.order for line in lines})
@@ -185,12 +196,23 @@ class Truth:
                 return sum(line.quantity for line in lines)
             case "bought_money":
                 return sum(line.total_minor for line in lines if line.currency == self.currency)
+        return self._days_since(condition, [line.placed_at for line in lines])
+
+    def _measured_events(self, condition: Condition) -> int | float | None:
+        events = self._happened(condition)
+        match condition.field.name:
             case "event_times":
                 return len(events)
-            case "bought_first_days" | "event_first_days":
-                return days_since(min(times), self.as_of) if times else None
-            case _:
-                return days_since(max(times), self.as_of) if times else None
+            case "event_sum":
+                told = (event.properties.get(condition.scope.summed) for event in events)
+                return sum(millionths(one) for one in told if _is_amount(one)) / MILLIONTHS
+        return self._days_since(condition, [event.at for event in events])
+
+    def _days_since(self, condition: Condition, times: Sequence[datetime]) -> int | None:
+        if not times:
+            return None
+        is_first = condition.field.name.endswith("first_days")
+        return days_since(min(times) if is_first else max(times), self.as_of)
 
     def _followed(self, condition: Condition) -> bool:
         wait = timedelta(hours=condition.within_hours or 0)
@@ -204,6 +226,12 @@ class Truth:
         if condition.operator == "then":
             return bool(answered)
         return any(at + wait < self.as_of and at not in answered for at in firsts)
+
+
+def _is_amount(value: object) -> TypeGuard[int | float]:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return abs(value) <= MOST_SUMMED
 
 
 def _has(properties: Mapping[str, Any], name: str, wanted: Scalar) -> bool:

@@ -25,6 +25,7 @@ from profiles.segments.vocabulary import (
     OF_CUSTOM,
     OF_PURCHASES,
     OF_SEQUENCES,
+    OF_SUMS,
     PRESENCE,
     WHOLE_KINDS,
     Field,
@@ -42,7 +43,16 @@ MAX_NUMBER = 2**53
 TAG = re.compile(r"tag:[0-9a-f]{32}")
 GROUP_KEYS = frozenset({"combinator", "not", "rules"})
 CONDITION_KEYS = frozenset(
-    {"field", "operator", "value", "within_days", *OF_CUSTOM, *OF_PURCHASES, *OF_SEQUENCES}
+    {
+        "field",
+        "operator",
+        "value",
+        "within_days",
+        *OF_CUSTOM,
+        *OF_PURCHASES,
+        *OF_SUMS,
+        *OF_SEQUENCES,
+    }
 )
 # What the builder adds for itself; none of it changes the meaning.
 EDITOR_KEYS = frozenset({"id", "path", "valueSource"})
@@ -80,6 +90,7 @@ class Scope:
     event: str = ""
     property: str = ""
     equals: Scalar = ""
+    summed: str = ""
 
 
 @dataclass(frozen=True)
@@ -222,7 +233,7 @@ def _delay(field: Field, hours: object, pointer: str) -> int | None:
 def _scope(field: Field, node: Mapping[str, Any], pointer: str) -> Scope:
     given = {
         key: node[key]
-        for key in (*OF_CUSTOM, *OF_PURCHASES, *OF_SEQUENCES)
+        for key in (*OF_CUSTOM, *OF_PURCHASES, *OF_SUMS, *OF_SEQUENCES)
         if node.get(key) not in (None, "")
     }
     if strange := sorted(given.keys() - set(field.keys)):
@@ -233,9 +244,11 @@ def _scope(field: Field, node: Mapping[str, Any], pointer: str) -> Scope:
         raise RuleError(f"{pointer}/event", "the name of an event is expected")
     if "trait" in field.keys and "trait" not in given:
         raise RuleError(f"{pointer}/trait", "the name of an own trait is expected")
+    if "summed" in field.keys and "summed" not in given:
+        raise RuleError(f"{pointer}/summed", "the property whose numbers are summed is expected")
     if ("property" in given) != ("equals" in given):
         raise RuleError(f"{pointer}/equals", "property and equals go together, or neither stands")
-    readers = {"property": _property, "equals": _equals}
+    readers = {"property": _property, "equals": _equals, "summed": _property}
     read: dict[str, Any] = {
         key: readers.get(key, _text)(raw, f"{pointer}/{key}") for key, raw in given.items()
     }

@@ -49,6 +49,7 @@ GROUPING = ("=", "!=", "in", "notIn")
 OF_PURCHASES = ("product", "category", "brand")
 OF_EVENTS = ("event", "property", "equals")
 OF_CUSTOM = ("trait",)
+OF_SUMS = ("event", "summed", "property", "equals")
 OF_SEQUENCES = ("event", "property", "equals", "within_hours")
 
 WHOLE_KINDS = frozenset({Kind.COUNT, Kind.DAYS, Kind.HOUR, Kind.WEEKDAY, Kind.MONEY, Kind.PERSONA})
@@ -87,7 +88,7 @@ class Field:
     @property
     def keys(self) -> tuple[str, ...]:
         """The further keys a condition on this field may have."""
-        return _KEYS.get(self.source, ())
+        return OF_SUMS if self.name == "event_sum" else _KEYS.get(self.source, ())
 
 
 _OPERATORS = {
@@ -119,6 +120,7 @@ FIELDS: dict[str, Field] = {
         Field("bought_first_days", Kind.DAYS, Source.ORDERS),
         Field("bought_last_days", Kind.DAYS, Source.ORDERS),
         Field("event_times", Kind.COUNT, Source.EVENTS),
+        Field("event_sum", Kind.DECIMAL, Source.EVENTS),
         Field("event_first_days", Kind.DAYS, Source.EVENTS),
         Field("event_last_days", Kind.DAYS, Source.EVENTS),
         Field("event_followed", Kind.EVENT, Source.SEQUENCE),

@@ -234,3 +234,25 @@ def test_new_conditions_are_read_back_in_both_languages() -> None:
         "客户：最近 90 天内类别“Audio”的订单数不低于2，且做了“Product Added”，且 24 小时内没有"
         "“Order Completed”，且“Product Viewed”（kind = tv）的事件次数低于3。"
     )
+
+
+def test_numbers_told_with_events_are_summed() -> None:
+    ann, bob, cy = (make.customer(name) for name in ("ann", "bob", "cy"))
+    did(ann, "Gift Card Used", hours_ago=1, value=19.99)
+    did(ann, "Gift Card Used", hours_ago=30, value=30.01)
+    did(bob, "Gift Card Used", hours_ago=1, value="50")
+    did(bob, "Gift Card Used", hours_ago=1, value=True)
+    did(cy, "Product Viewed", hours_ago=1, value=50)
+    total = rule("event_sum", ">=", 50, event="Gift Card Used", summed="value")
+
+    assert found(total) == {"ann"}
+    assert found(total | {"operator": "=", "value": 50}) == {"ann"}
+    assert found(total | {"within_days": 1}) == set()
+    assert found(total | {"operator": "=", "value": 0}) == {"bob", "cy"}
+
+
+def test_a_sum_names_the_property_that_is_summed() -> None:
+    with pytest.raises(DomainError) as refused:
+        found(rule("event_sum", ">=", 50, event="Gift Card Used"))
+
+    assert refused.value.pointer == "/rule/rules/0/summed"

@@ -42,7 +42,11 @@ BRANDS = {"tv": "Sonic", "mic": "Sonic", "lens": "Vista"}
 CATEGORIES = ("", "Audio", "Video")
 CONSENTS = ("campaign.email:email", "campaign.sms:sms")
 EVENTS = ("Product Viewed", "Product Added", "Order Completed")
-TOLD = ("Audio", "5", "true", "null", 5, 5.0, 0.25, True, False, None, ["Audio"], {"a": 1})
+TOLD = (
+    "Audio", "5", "true", "null", 5, 5.0, 0.25, True, False, None, ["Audio"], {"a": 1},
+    -3, 19.99, 0.1, 0.2, 1e-7, 10**9, 10**9 + 1, 1e300, 10**30,
+)  # fmt: skip
+SUMS = (0, 5, 5.25, 19.99, 0.3, 0.1 + 0.2, 1e9, -3, 16.990000000001, 2**53)
 EMAILS = ("ann@example.com", "bo+shop@example.com", "cy@example.com")
 LISTS = ("11111111-1111-4111-8111-111111111111", "11111111-1111-4111-8111-222222222222")
 OWN = {"custom_number": "points", "custom_text": "plan"}
@@ -266,6 +270,8 @@ def values_of(field: Field) -> st.SearchStrategy[Any]:
         return SEALED_VALUES[field.name]
     if field.choices:
         return st.sampled_from(field.choices)
+    if field.name == "event_sum":
+        return st.sampled_from(SUMS)
     return VALUES.get(field.kind, AMOUNTS)
 
 
@@ -280,6 +286,10 @@ def conditions(draw: st.DrawFn) -> dict[str, Any]:
         value = sorted([value, draw(values_of(field))])
     days = draw(st.sampled_from([None, 1, 30, 365])) if field.takes_window else None
     return rule(field.name, operator, value, within_days=days, **draw(further(field)))
+
+
+def _is_filter(value: object) -> bool:
+    return type(value) in {int, float} and abs(float(str(value))) < 2**53
 
 
 def further(field: Field) -> st.SearchStrategy[dict[str, Any]]:
@@ -297,11 +307,13 @@ def further(field: Field) -> st.SearchStrategy[dict[str, Any]]:
         return st.just({"trait": OWN[field.name]})
     if field.source not in {Source.EVENTS, Source.SEQUENCE}:
         return st.just({})
-    told = st.sampled_from([value for value in TOLD if type(value) in {str, int, float}])
+    told = st.sampled_from([one for one in TOLD if isinstance(one, str) or _is_filter(one)])
     filtered: st.SearchStrategy[dict[str, Any]] = st.just({}) | st.fixed_dictionaries(
         {"property": st.sampled_from(["kind", "n", "absent"]), "equals": told}
     )
     fixed: dict[str, st.SearchStrategy[Any]] = {"event": st.sampled_from(EVENTS)}
+    if field.name == "event_sum":
+        fixed["summed"] = st.sampled_from(["kind", "n", "absent"])
     if field.source == Source.SEQUENCE:
         fixed["within_hours"] = st.sampled_from([1, 2, 23, 24, 48])
     return st.tuples(st.fixed_dictionaries(fixed), filtered).map(lambda two: two[0] | two[1])
@@ -365,7 +377,12 @@ def values_for(field: Field, operator: str) -> list[Any]:
 
 def needed(field: Field) -> dict[str, Any]:
     """The keys without which the field says nothing."""
-    keys = {"event": "Product Viewed", "within_hours": 24, "trait": OWN.get(field.name)}
+    keys = {
+        "event": "Product Viewed",
+        "within_hours": 24,
+        "summed": "n",
+        "trait": OWN.get(field.name),
+    }
     return {key: keys[key] for key in field.keys if key in keys}
 
 
