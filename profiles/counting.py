@@ -19,6 +19,8 @@ from profiles.segment_sql import compiled
 
 WAIT = timedelta(seconds=2)
 SAMPLES = 5
+# By whom something is counted on SQLite, the count that is wanted; of this process alone.
+_newest: dict[str, object] = {}
 # SQLite asks this often, in steps of its machine, whether to go on.
 SQLITE_STEPS = 20_000
 
@@ -78,11 +80,15 @@ def samples(rule: Checked, now: datetime) -> list[dict[str, Any]]:
 
 
 @contextmanager
-def at_most(wait: timedelta) -> Iterator[None]:
-    """End the statements of the block once they took that long. Raises TooLongError."""
+def at_most(wait: timedelta, *, of: str = "") -> Iterator[None]:
+    """End the statements of the block once they took that long. Raises TooLongError.
+
+    They end as well, and at once, when another block begins for the same `of`: whoever changes
+    a rule while it is counted waits for the newest count alone.
+    """
     bounded = _bounded_by_server if connection.vendor == "postgresql" else _bounded_here
     try:
-        with bounded(wait):
+        with bounded(wait, of):
             yield
     except OperationalError as error:
         if not _was_ended(error):
@@ -91,8 +97,15 @@ def at_most(wait: timedelta) -> Iterator[None]:
 
 
 @contextmanager
-def _bounded_by_server(wait: timedelta) -> Iterator[None]:
+def _bounded_by_server(wait: timedelta, of: str) -> Iterator[None]:
     with transaction.atomic(), connection.cursor() as cursor:
+        if of:
+            cursor.execute(
+                "SELECT pg_cancel_backend(pid) FROM pg_stat_activity"
+                " WHERE application_name = %s AND pid <> pg_backend_pid()",
+                [of],
+            )
+            cursor.execute("SELECT set_config('application_name', %s, true)", [of])
         milliseconds = str(int(wait / timedelta(milliseconds=1)))
         cursor.execute("SELECT set_config('statement_timeout', %s, true)", [milliseconds])
         yield
@@ -100,15 +113,22 @@ def _bounded_by_server(wait: timedelta) -> Iterator[None]:
 
 
 @contextmanager
-def _bounded_here(wait: timedelta) -> Iterator[None]:
+def _bounded_here(wait: timedelta, of: str) -> Iterator[None]:
     until = time.monotonic() + wait.total_seconds()
+    mine = object()
+    if of:
+        _newest[of] = mine
     connection.ensure_connection()
     raw: Any = connection.connection
-    raw.set_progress_handler(lambda: int(time.monotonic() > until), SQLITE_STEPS)
+    raw.set_progress_handler(
+        lambda: int(time.monotonic() > until or _newest.get(of, mine) is not mine), SQLITE_STEPS
+    )
     try:
         yield
     finally:
         raw.set_progress_handler(None, 0)
+        if _newest.get(of) is mine:
+            del _newest[of]
 
 
 def _was_ended(error: OperationalError) -> bool:

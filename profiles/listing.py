@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from django.db import transaction
 from django.utils.translation import gettext as _
 
 from privacy.problems import DomainError
 from profiles import segmentation
+from profiles.files import columns, rejects, tables
+from profiles.files.reading import BadRow, Table
+from profiles.importing import uploads
 from profiles.models import Customer, Segment, StaticList, StaticListMember
 
 MAX_IDS = 100_000
@@ -25,6 +29,56 @@ class Listed:
     segment: Segment
     n_added: int
     unknown: list[str]
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """A row of a list's file that put nobody on it; `shape` is what its value looks like."""
+
+    line: int
+    reason: str
+    shape: str
+
+
+def add_file(name: str, held: UUID, *, now: datetime, actor: str) -> tuple[Listed, list[Rejected]]:
+    """Put the customers of a held file on the list; its first column, or that of ids, counts.
+
+    Raises DomainError: for a file that cannot be read, and as `add` does.
+    """
+    rejected: list[Rejected] = []
+    lines: dict[str, int] = {}
+    with uploads.unsealed(held, actor=actor, now=now) as stream:
+        table = tables.table(stream, n_bytes=stream.n_bytes)
+        try:
+            for line, cell in _cells(table):
+                if isinstance(cell, BadRow):
+                    rejected.append(Rejected(line, _("The row cannot be read."), ""))
+                elif not cell:
+                    rejected.append(Rejected(line, _("The id is empty."), ""))
+                elif len(lines) <= MAX_IDS:
+                    lines.setdefault(cell, line)
+        finally:
+            table.release()
+    listed = add(name, lines, now=now, actor=actor)
+    rejected += [
+        Rejected(lines[one], _("No customer has this id."), rejects.shape(one))
+        for one in listed.unknown
+    ]
+    return listed, sorted(rejected, key=lambda one: one.line)
+
+
+def _cells(table: Table) -> Iterator[tuple[int, str | BadRow]]:
+    """The id of each row by its line; without a name for the column, the first line is an id."""
+    usual = {"external_id": columns.CUSTOMER_NAMES["external_id"]}
+    named = columns.guess(table.columns, usual).get("external_id")
+    at = table.index[named] if named else 0
+    if named is None:
+        yield 1, table.columns[0].strip()
+    for line, row in table.rows():
+        if isinstance(row, BadRow):
+            yield line, row
+        else:
+            yield line, row[at].strip()
 
 
 @transaction.atomic

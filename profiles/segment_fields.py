@@ -12,7 +12,16 @@ from django.utils import translation
 
 from profiles import segment_words
 from profiles.features.vocabulary import Kind
-from profiles.models import Customer, CustomTrait, CustomTraitValue, OrderLine, Segment, StaticList
+from profiles.models import (
+    Customer,
+    CustomTrait,
+    CustomTraitValue,
+    EventName,
+    OrderLine,
+    Segment,
+    StaticList,
+)
+from profiles.models.event import Kind as EventKind
 from profiles.segments.vocabulary import FIELDS, Field, Source
 
 
@@ -72,6 +81,10 @@ def _choices(field: Field) -> Sequence[str]:
     return field.choices
 
 
+# Of what comes in all the time the newest rows tell what is common, however many there are.
+NEWEST = 20_000
+
+
 def known_values(name: str, *, limit: int = 50) -> list[str]:
     """Return the most frequent values of a free-text field, to offer while a rule is written."""
     if name == "trait":
@@ -79,7 +92,10 @@ def known_values(name: str, *, limit: int = 50) -> list[str]:
     column, rows = _column(name)
     if rows is None:
         return list(FIELDS[name].choices) if name in FIELDS else []
-    counted = rows.filter(**{f"{column}__gt": ""}).values_list(column).annotate(n=Count("pk"))
+    if name == "event":
+        return list(rows.order_by("-n_events", column).values_list(column, flat=True)[:limit])
+    newest = rows.filter(pk__in=rows.order_by("-pk").values("pk")[:NEWEST])
+    counted = newest.filter(**{f"{column}__gt": ""}).values_list(column).annotate(n=Count("pk"))
     return [value for value, _n in counted.order_by("-n", column)[:limit]]
 
 
@@ -90,6 +106,8 @@ def _column(name: str) -> tuple[str, QuerySet[Any] | None]:
             return "product_id", OrderLine.objects.all()
         case "category" | "bought_category":
             return "category", OrderLine.objects.all()
+        case "event":
+            return "name", EventName.objects.filter(kind=EventKind.TRACK, name__gt="")
     field = FIELDS.get(name)
     if field is None or field.kind != Kind.TEXT:
         return name, None

@@ -90,16 +90,14 @@ class _Millionths(Func):
     arity = 1
     output_field = BigIntegerField()
 
-    def as_sqlite(self, compiler: Any, connection: Any, **_context: Any) -> tuple[str, list[Any]]:
+    def as_sqlite(self, compiler: Any, connection: Any, **_context: Any) -> tuple[str, Any]:
         return self._in(
             compiler,
             "CASE WHEN typeof({x}) IN ('integer', 'real') AND {x} BETWEEN -{most} AND {most}"
             " THEN CAST(FLOOR({x} * {millionths}.0 + 0.5) AS INTEGER) END",
         )
 
-    def as_postgresql(
-        self, compiler: Any, connection: Any, **_context: Any
-    ) -> tuple[str, list[Any]]:
+    def as_postgresql(self, compiler: Any, connection: Any, **_context: Any) -> tuple[str, Any]:
         return self._in(
             compiler,
             "CASE WHEN jsonb_typeof({x}) = 'number' THEN"
@@ -107,7 +105,7 @@ class _Millionths(Func):
             " CAST(FLOOR(CAST({x} AS double precision) * {millionths} + 0.5) AS bigint) END END",
         )
 
-    def _in(self, compiler: Any, template: str) -> tuple[str, list[Any]]:
+    def _in(self, compiler: Any, template: str) -> tuple[str, Any]:
         sql, params = compiler.compile(self.source_expressions[0])
         text = template.format(x=f"({sql})", most=MOST_SUMMED, millionths=MILLIONTHS)
         return text, [*params] * template.count("{x}")

@@ -280,7 +280,7 @@ def _scope(condition: Condition) -> str:
     if scope.brand:
         parts.append(_("brand “%(what)s”") % {"what": scope.brand})
     if scope.summed:
-        parts.append(_("“%(property)s”") % {"property": scope.summed})
+        parts.append(_("“%(name)s”") % {"name": scope.summed})
     if scope.property:
         text = _("“%(event)s” with %(property)s = %(value)s")
         parts.append(

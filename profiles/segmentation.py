@@ -97,6 +97,15 @@ def change(segment: Segment, *, name: str, rule: Tree, now: datetime, actor: str
     return segment
 
 
+def restore(segment: Segment, number: int, *, now: datetime, actor: str) -> Segment:
+    """Give a segment the rule of an earlier version again, as its next version.
+
+    Raises SegmentVersion.DoesNotExist, and DomainError as `change` does.
+    """
+    version = segment.versions.get(number=number)
+    return change(segment, name=segment.name, rule=version.rule, now=now, actor=actor)
+
+
 def _keep_version(segment: Segment, *, actor: str, now: datetime) -> None:
     SegmentVersion.objects.create(
         segment=segment, number=segment.version, rule=segment.rule, made_by=actor, made_at=now

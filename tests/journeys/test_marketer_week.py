@@ -151,13 +151,13 @@ def know_customers(hand: Hand) -> Segment:
     hand.page.goto("/admin/profiles/persona/")
     assert hand.page.locator(".c-verdict").count() >= 1
     hand.click("form[action$='/1/segment/'] button")
-    assert hand.page.locator(".c-rule").count() == 1
+    assert hand.page.locator(".rule").count() == 1
     # The rule of one persona, then everybody who can be written to: the audience of the test.
     hand.page.goto("/admin/profiles/segment/add/")
     hand.fill({"#id_name": "Everybody reachable"})
-    hand.page.locator(".c-rule-group .c-button").first.click()
-    hand.page.locator(".c-rule select").first.select_option("consent")
-    hand.page.locator(".c-rule select").last.select_option("campaign.email:email")
+    hand.page.get_by_role("button", name="Add condition").click()
+    hand.page.locator(".rule-fields").select_option("consent")
+    hand.page.locator(".rule .c-value-of select").select_option("campaign.email:email")
     hand.page.locator(".c-notice.is-good").wait_for()
     hand.click("[name=_save]")
     return Segment.objects.get(name="Everybody reachable")
