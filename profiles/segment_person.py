@@ -7,7 +7,14 @@ from datetime import datetime
 
 from privacy.models import Consent, ConsentEntry
 from profiles import registry
-from profiles.models import Customer, CustomerTraits, Event, OrderLine, StaticListMember
+from profiles.models import (
+    Customer,
+    CustomerTraits,
+    CustomTraitValue,
+    Event,
+    OrderLine,
+    StaticListMember,
+)
 from profiles.models.event import Kind as EventKind
 from profiles.segments.evaluate import Happening, Person, Purchase
 from profiles.segments.rules import Rule, Scalar, conditions_of
@@ -24,6 +31,7 @@ def person(customer: Customer, rules: Iterable[Rule], now: datetime) -> Person:
         _events(customer, rules),
         _tags(customer),
         frozenset(str(uuid) for uuid in _lists(customer)),
+        custom=_own_traits(customer),
     )
 
 
@@ -37,6 +45,13 @@ def _values(customer: Customer, now: datetime) -> dict[str, Scalar | None]:
     told = [field.name for field in FIELDS.values() if field.source == Source.TRAIT]
     values |= {name: getattr(traits, name) for name in told}
     return values | {"persona": traits.persona.number if traits.persona else None}
+
+
+def _own_traits(customer: Customer) -> dict[str, float | str]:
+    rows = CustomTraitValue.objects.filter(customer=customer)
+    values = rows.values_list("trait__name", "number", "text")
+    numbers = {name: number for name, number, _text in values if number is not None}
+    return numbers | {name: text for name, _number, text in values if text}
 
 
 def _purchases(customer: Customer) -> list[Purchase]:
