@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks import frame
 
-NAMES = ("startup", "finder", "imports", "embedded", "privacy", "rotation")
+NAMES = ("startup", "finder", "imports", "embedded", "privacy", "rotation", "resuming", "audit")
 
 
 def main() -> int:

@@ -25,7 +25,7 @@ from django.utils.translation import gettext as _
 
 from jobs.models import Job
 from privacy import audit
-from privacy.audit import Fault
+from privacy.audit import Fault, Link
 from privacy.crypto import signing
 from privacy.keystore import keystore
 from privacy.models import AuditEntry
@@ -132,7 +132,7 @@ def last() -> Checkpoint | None:
 def verify() -> Verdict:
     """Walk the chain, then the checkpoints, and return the first fault, or none."""
     n_entries, at, previous = 0, 0, audit.GENESIS
-    for entry in AuditEntry.objects.order_by("pk").iterator():
+    for entry in audit.links():
         if (fault := audit.fault_of(entry, previous)) is not None:
             return Verdict(n_entries, 0, entry.pk, fault)
         previous, n_entries, at = bytes(entry.hash), n_entries + 1, entry.pk
@@ -196,7 +196,7 @@ def _due(last: Checkpoint, now: datetime) -> Iterator[Checkpoint]:
     """The checkpoints that the entries behind `last` call for, in their order."""
     seed, n_since, entry = _seed(), 0, None
     previous = bytes.fromhex(last.hash)
-    for entry in AuditEntry.objects.filter(pk__gt=last.entry).order_by("pk").iterator():
+    for entry in audit.links(after=last.entry):
         if (fault := audit.fault_of(entry, previous)) is not None:
             raise BrokenChainError(entry.pk, fault)
         previous, n_since = bytes(entry.hash), n_since + 1
@@ -207,7 +207,7 @@ def _due(last: Checkpoint, now: datetime) -> Iterator[Checkpoint]:
         yield _signed(entry, last, seed, now)
 
 
-def _signed(entry: AuditEntry, last: Checkpoint, seed: bytes, now: datetime) -> Checkpoint:
+def _signed(entry: Link, last: Checkpoint, seed: bytes, now: datetime) -> Checkpoint:
     at = now.astimezone(UTC).isoformat(timespec="seconds")
     return Checkpoint(entry.pk, bytes(entry.hash).hex(), at, last.signature).signed(seed)
 

@@ -74,14 +74,31 @@ class RootKeys:
         self._lock = threading.RLock()
         self._ring: Ring | None = None
         self._read_at = -float(REFRESH_SECONDS)
+        self._failure: KeyUnavailableError | None = None
+        self._failed_at = 0.0
 
     def ring(self) -> Ring:
         ring = self._ring
         if ring is None or time.monotonic() - self._read_at > REFRESH_SECONDS:
-            with self._lock:
-                ring = self._ring = self._current()
-                self._read_at = time.monotonic()
+            ring = self._renewed(asked_at=time.monotonic())
         return ring
+
+    def _renewed(self, *, asked_at: float) -> Ring:
+        """Read the ring again; who stood in line while that failed shares the failure.
+
+        Else each of many threads would wait its own while, one after the other.
+        """
+        with self._lock:
+            if self._failure is not None and self._failed_at > asked_at:
+                raise KeyUnavailableError(str(self._failure)) from self._failure
+            try:
+                ring = self._ring = self._current()
+            except KeyUnavailableError as error:
+                self._failure, self._failed_at = error, time.monotonic()
+                raise
+            self._failure = None
+            self._read_at = time.monotonic()
+            return ring
 
     def expire(self) -> None:
         """Have the ring read again at its next use."""

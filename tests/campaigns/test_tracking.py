@@ -211,4 +211,7 @@ def test_the_unsubscribe_page_leads_to_the_readers_own_choices(
     link = re.search(r'href="[^"]*(/p/[A-Za-z0-9_-]{43})"', page)
 
     assert link
-    assert client.get(link[1]).status_code == 200
+    choices = client.get(link[1])
+    assert choices.status_code == 200
+    for shown in (page, choices.content.decode(), client.get("/p/cut-off").content.decode()):
+        assert 'href="/privacy/requests/"' in shown, "where to ask about one's data"

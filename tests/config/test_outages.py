@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sqlite3
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -39,6 +42,16 @@ PEOPLE = "/admin/profiles/customer/"
 def visitor() -> Client:
     """A client that gets the answer a browser would get."""
     return Client(raise_request_exception=False)
+
+
+def api(client: Client, key: str, method: str, path: str, body: Any = None) -> Any:
+    return client.generic(
+        method,
+        path,
+        "" if body is None else json.dumps(body),
+        content_type="application/json",
+        headers={"Authorization": f"Bearer {key}"},
+    )
 
 
 def staff() -> Client:
@@ -148,6 +161,66 @@ def test_what_holds_no_personal_data_is_taken_without_the_root_key(
 
     assert post(visitor(), event).status_code == 202
     assert lost_key is not None
+
+
+@pytest.fixture
+def unreadable_key(settings: Any, tmp_path: Path) -> Path:
+    """As `lost_key`, but the file's place cannot be read: its disk may come back in a moment."""
+    settings.VAR_DIR, settings.KEYS_DIR = tmp_path, tmp_path / "keys"
+    make.shop()
+    make.customer("C-1", email="known@shop.example")
+    path = FileProvider().path
+    path.rename(tmp_path / "aside.key")
+    path.mkdir()
+    keystore.forget()
+    return path
+
+
+def mend(path: Path) -> None:
+    path.rmdir()
+    (path.parents[1] / "aside.key").rename(path)
+
+
+@pytest.mark.django_db
+def test_while_the_keys_disk_is_away_reads_and_writes_wait_and_then_say_so(
+    unreadable_key: Path,
+) -> None:
+    key = make.secret_key()
+    keystore._roots.patience_seconds = 0.3  # noqa: SLF001 - this process has one keystore
+
+    asked_at = time.monotonic()
+    answers = [
+        api(visitor(), key, "GET", "/v1/customers/C-1"),
+        api(visitor(), key, "PUT", "/v1/customers/C-2", ANN),
+        api(visitor(), key, "POST", "/v1/customers/batch", {"customers": [{"id": "C-3", **ANN}]}),
+        post(visitor(), identify("C-4", email="bo@shop.example"), key=key),
+    ]
+
+    assert time.monotonic() - asked_at > 4 * 0.1, "nobody waited"
+    for answer in answers:
+        assert (answer.status_code, answer.json()["code"]) == (503, "keys_unavailable")
+        assert answer["Content-Type"] == "application/problem+json"
+        assert int(answer["Retry-After"]) > 0
+        assert "root.key" not in answer.content.decode()
+    assert Customer.objects.count() == 1
+    assert not EventStaging.objects.exists()
+    assert "ann.lee" not in str(list(Customer.objects.values()))
+    mend(unreadable_key)
+    assert api(visitor(), key, "GET", "/v1/customers/C-1").status_code == 200
+    assert api(visitor(), key, "PUT", "/v1/customers/C-2", ANN).status_code == 200
+
+
+@pytest.mark.django_db
+def test_a_read_that_waits_is_answered_once_the_keys_disk_is_back(unreadable_key: Path) -> None:
+    key = make.secret_key()
+    back = threading.Timer(0.3, mend, [unreadable_key])
+    back.start()
+
+    answer = api(visitor(), key, "GET", "/v1/customers/C-1")
+
+    back.join()
+    assert answer.status_code == 200
+    assert answer.json()["email"] == "k***@s***.example"
 
 
 @pytest.mark.django_db

@@ -57,6 +57,7 @@ def test_products_stand_in_the_readers_language(
 ) -> None:
     page = client.get("/demo/shop/", headers={"Accept-Language": language}).content.decode()
 
+    assert 'href="/privacy/requests/"' in page
     (product,) = facts_of(page)["products"]
     assert (product["title"], product["price"], product["amount"]) == (title, price, "8.99")
 

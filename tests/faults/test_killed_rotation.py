@@ -9,7 +9,6 @@ import sys
 import time
 from pathlib import Path
 
-import psutil
 import pytest
 
 from tests.faults.installation import ROOT, Installation, installation, kill, until
@@ -19,7 +18,6 @@ pytestmark = pytest.mark.slow
 N_PEOPLE = 3_000
 N_COPIES = 10
 KILLS = 4
-RESUMED_SECONDS = 5
 FILL = f"""
 from django.utils import timezone
 from privacy.models import Subject
@@ -73,19 +71,16 @@ def state(made: Installation, column: str) -> str:
     return str(made.rows(f"SELECT {column} FROM jobs_job WHERE state = 'running'"))  # noqa: S608 -- our own words
 
 
-def disturb(made: Installation, what: str, *, after_seconds: float) -> float:
-    """Start a rotation and kill it a moment after it was claimed.
+def disturb(made: Installation, what: str, *, after_seconds: float) -> None:
+    """Start a rotation, see it take up what the one before left, and kill it a moment later.
 
-    Returns the CPU seconds it took to be at work again: what others do on this machine aside.
+    How soon it is at work again, `python -m benchmarks resuming` measures.
     """
     before = state(made, "claim_token")
     process = made.start("rotate_keys", what)
     until(lambda: state(made, "claim_token") != before or process.poll() is not None, "the claim")
-    used = psutil.Process(process.pid).cpu_times()
-    took: float = used.user + used.system
     time.sleep(after_seconds)
     kill(process)
-    return took
 
 
 @pytest.mark.parametrize(
@@ -103,10 +98,9 @@ def test_a_rotation_killed_again_and_again_loses_nothing(
         run(made, FILL)
         reached = set()
         for _ in range(KILLS):
-            took = disturb(made, what, after_seconds=chance.uniform(0, 1.5))
+            disturb(made, what, after_seconds=chance.uniform(0, 1.5))
             reached.add(state(made, "cursor"))
             run(made, LOOK)
-            assert took < RESUMED_SECONDS, "it went on late"
         assert len(reached) > 1, "the kills came before anything was done"
         done = made.manage("rotate_keys", what)
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from django.db import connections
 from pytest_django.fixtures import Settings
 
 from privacy import providers
@@ -140,3 +143,25 @@ def test_without_keys_a_row_is_not_written_at_all() -> None:
         keystore._patience = 5.0  # noqa: SLF001
 
     assert not Customer.objects.exists()
+
+
+def test_many_who_ask_at_once_wait_once_and_not_one_after_the_other() -> None:
+    make.customer("c-1", email="a@example.com")
+    Remote.failures = 1_000
+    store = Keystore(patience_seconds=0.4)
+
+    def ask(_number: int) -> str:
+        try:
+            store.installation()
+        except KeyUnavailableError as error:
+            return str(error)
+        finally:
+            connections["keystore"].close()
+        return ""
+
+    started = time.monotonic()
+    with ThreadPoolExecutor(8) as pool:
+        said = list(pool.map(ask, range(8)))
+
+    assert all("does not answer" in text for text in said)
+    assert time.monotonic() - started < 8 * 0.35
