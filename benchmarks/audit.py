@@ -12,7 +12,7 @@ from typing import Any
 
 from benchmarks.frame import ROOT, Result, python
 
-N_ENTRIES = 1_000_000
+N_ENTRIES = 200_000
 CHUNK = 20_000
 
 
@@ -28,7 +28,10 @@ def run() -> Result:
     walked, floor = json.loads(done.stdout.splitlines()[-1])
     return Result(
         name=f"audit: verifying a chain of {N_ENTRIES:,} entries / hashing as many texts",
-        figures={"seconds a million": walked, "verifying / hashing": walked / floor},
+        figures={
+            "seconds a million": walked / N_ENTRIES * 1e6,
+            "verifying / hashing": walked / floor,
+        },
         budgets={"seconds a million": 60.0},
     )
 
