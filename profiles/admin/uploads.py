@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 from uuid import UUID
-from zoneinfo import available_timezones
 
-from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
@@ -14,62 +12,29 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
-from unfold.widgets import UnfoldAdminFileFieldWidget
 
 from jobs.models import Job
 from privacy.admin.viewing import ViewOnlyAdmin
-from privacy.models import Shop, Staff
+from privacy.models import Staff
 from privacy.problems import DomainError
 from profiles import asking
-from profiles.files import rejects
-from profiles.importing import tallies, undoing, uploads
+from profiles.admin.upload_forms import (
+    DATE_FORMATS,
+    FORMAT_NAMES,
+    FileForm,
+    OrderOptionsForm,
+    WrittenForm,
+)
+from profiles.files import encodings, rejects
+from profiles.importing import categories, tallies, undoing, uploads
 from profiles.importing.receiving import SealedUpload
 from profiles.importing.uploads import Preview
 from profiles.models import Upload
-from profiles.orders.formats import CSV, ONLINE_RETAIL
+from profiles.orders.formats import CSV
 
 HELD = "held-"
-FORMAT_NAMES = {
-    ONLINE_RETAIL: "Online Retail",
-    "shopify": "Shopify",
-    "woocommerce": "WooCommerce",
-    "klaviyo": "Klaviyo",
-    "mautic": "Mautic",
-}
 MENDABLE = {"columns_missing", "header_lies"}  # by choosing other columns
-
-
-class FileForm(forms.Form):
-    kind = forms.ChoiceField(label=gettext_lazy("What is in it"), choices=Upload.Kind.choices)
-    file = forms.FileField(
-        label=gettext_lazy("File"),
-        help_text=gettext_lazy(
-            "CSV or JSON lines, plain or gzipped, up to 1 GiB; or an Excel workbook (.xlsx) up to 128 MiB."
-        ),
-        # The theme's script looks for a text box of its own beside every plain file input.
-        widget=UnfoldAdminFileFieldWidget,
-    )
-
-    def clean_file(self) -> SealedUpload:
-        file: SealedUpload = self.cleaned_data["file"]
-        if (file.size or 0) > uploads.MAX_BYTES:
-            raise forms.ValidationError(_("The file is larger than 1 GiB."), "file_too_large")
-        return file
-
-
-class OrderOptionsForm(forms.Form):
-    currency = forms.CharField(label=gettext_lazy("Currency"), max_length=3)
-    time_zone = forms.ChoiceField(label=gettext_lazy("Time zone"))
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.label_suffix = ""
-        zone, shop = self.fields["time_zone"], Shop.current()
-        if isinstance(zone, forms.ChoiceField):
-            zone.choices = [(name, name) for name in sorted(available_timezones())]
-        self.initial = {"currency": shop.currency, "time_zone": shop.time_zone}
 
 
 @admin.register(Upload)
@@ -120,9 +85,9 @@ def columns_page(request: HttpRequest, held: UUID) -> HttpResponse:
         messages.error(request, _("The file is no longer held; choose it again."))
         return redirect("admin:profiles_upload_new")
     kind = told["kind"]
-    found = uploads.look(held, kind, actor=f"staff:{request.user.pk}", now=timezone.now())
+    written, found = _look(request, held, kind)
     is_orders = kind == Upload.Kind.ORDERS
-    options = OrderOptionsForm(request.POST or None) if is_orders else None
+    options = OrderOptionsForm(request.POST or None, request.FILES or None) if is_orders else None
     if request.method == "POST" and (options is None or options.is_valid()):
         stored = _start(request, held, told, found, options)
         if stored is not None:
@@ -132,12 +97,33 @@ def columns_page(request: HttpRequest, held: UUID) -> HttpResponse:
         "title": _("Which column is what"),
         "told": told,
         "preview": found,
+        "written": written,
         "options": options,
+        "date_formats": DATE_FORMATS,
         "known_format": FORMAT_NAMES.get(found.format, ""),
         "fields": _fields(kind, found, request.POST),
-        "is_blocked": any(problem.code not in MENDABLE for problem in found.problems),
+        "is_blocked": not found.columns
+        or any(problem.code not in MENDABLE for problem in found.problems),
     }
     return render(request, "profiles/upload_columns.html", context)
+
+
+def _look(request: HttpRequest, held: UUID, kind: str) -> tuple[WrittenForm, Preview]:
+    """The first rows, read as the address says the file is written, and the form that says it."""
+    asked = WrittenForm(request.GET, kind=kind)
+    said = asked.cleaned_data if asked.is_valid() else {}
+    encoding = said.get("encoding") or encodings.DEFAULT
+    found = uploads.look(
+        held,
+        kind,
+        actor=f"staff:{request.user.pk}",
+        now=timezone.now(),
+        encoding=encoding,
+        file_format=said.get("format", ""),
+    )
+    if asked.errors:
+        return asked, found
+    return WrittenForm(kind=kind, initial={"encoding": encoding, "format": found.format}), found
 
 
 def _fields(kind: str, found: Preview, posted: Any) -> list[tuple[str, bool, str]]:
@@ -161,24 +147,34 @@ def _start(
 ) -> Upload | None:
     kind = told["kind"]
     mapping = {name: column for name, _must, column in _fields(kind, found, request.POST) if column}
-    asked: dict[str, Any] = {"columns": mapping}
-    if options is not None:
-        asked = {**options.cleaned_data, "format": found.format}
-        if found.format == CSV:
-            asked["columns"] = mapping
-    elif found.format != CSV:
-        asked = {"format": found.format}
+    asked: dict[str, Any] = {"encoding": found.encoding}
+    if options is not None or found.format != CSV:
+        asked["format"] = found.format
+    if found.format == CSV:
+        asked["columns"] = mapping
     # What the rows would do is looked at first; consents cannot be brought in without.
     if kind == Upload.Kind.CONSENTS or "at-once" not in request.POST:
         asked["preview"] = True
     staff = request.user if isinstance(request.user, Staff) else None
+    beside: SealedUpload | None = None
+    if options is not None:
+        beside = options.cleaned_data["categories"]
+        asked |= options.cleaned_data | {"categories": _path_of(beside)}
+    now = timezone.now()
     try:
-        stored = uploads.store(held, kind, asked, staff, filename=told["name"], now=timezone.now())
+        categories.read(asked.get("categories", ""), encoding=found.encoding, now=now)
+        stored = uploads.store(held, kind, asked, staff, filename=told["name"], now=now)
     except DomainError as error:
         messages.error(request, error.detail)
         return None
+    if beside is not None:
+        beside.hold()
     del request.session[f"{HELD}{held}"]
     return stored
+
+
+def _path_of(beside: SealedUpload | None) -> str:
+    return "" if beside is None else str(uploads.held_at(beside.held))
 
 
 def upload_page(request: HttpRequest, pk: int) -> HttpResponse:

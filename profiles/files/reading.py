@@ -250,8 +250,8 @@ class Text:
         return UnreadableFileError(
             "encoding",
             _(
-                "Line %(line)d is not %(encoding)s text. Name the encoding of the file (option "
-                "--encoding), for example gb18030, big5 or cp1252."
+                "Line %(line)d is not %(encoding)s text. Choose the encoding of the file (--encoding "
+                "in a command), for example gb18030, big5 or cp1252."
             )
             % {"line": self.n_lines, "encoding": self.encoding},
         )

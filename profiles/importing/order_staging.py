@@ -15,8 +15,7 @@ from django.utils.translation import gettext as _
 from profiles.bulk import insert_rows
 from profiles.files.reading import BadRow, DamagedFileError
 from profiles.files.rejects import RejectsFile
-from profiles.files.tables import open_table
-from profiles.importing import order_customers, uploads
+from profiles.importing import categories, order_customers, uploads
 from profiles.importing.tallies import REJECTED, SET_ASIDE, Tally
 from profiles.models import StagedLine, Upload
 from profiles.orders.formats import FOUND, OrderOptions
@@ -66,7 +65,7 @@ def stage(upload: Upload, options: OrderOptions, work: Work) -> None:
             index,
             now=work.now,
             adapt=connection.ops.adapt_datetimefield_value,
-            categories=read_categories(options),
+            categories=categories.read(options.categories, encoding=options.encoding, now=work.now),
         )
         is_over = False
         while not is_over:
@@ -81,19 +80,6 @@ def stage(upload: Upload, options: OrderOptions, work: Work) -> None:
                 }
             work.progress(table.n_bytes_read, table.n_bytes, _("Reading the file"))
             is_over = chunk.n_rows < CHUNK_LINES
-
-
-def read_categories(options: OrderOptions) -> dict[str, str]:
-    """Return product to category from the file of categories, if there is one."""
-    if not options.categories:
-        return {}
-    with open_table(options.categories, required=["product", "category"]) as table:
-        product, category = table.index["product"], table.index["category"]
-        return {
-            row[product].strip(): row[category].strip()[:100]
-            for _line, row in table.rows()
-            if not isinstance(row, BadRow)
-        }
 
 
 def _read(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from io import RawIOBase
 from itertools import islice
@@ -24,6 +24,7 @@ from privacy.crypto.stream import AlteredStreamError, SealedReader
 from privacy.problems import DomainError
 from privacy.purposes import purpose
 from profiles.files import columns, contents, presets
+from profiles.files.encodings import DEFAULT
 from profiles.files.reading import BadRow, DamagedFileError, Table, UnreadableFileError, telling_of
 from profiles.files.rejects import shape
 from profiles.files.tables import open_table
@@ -81,27 +82,49 @@ class Preview:
     format: str = CSV
     mapping: Mapping[str, str] = field(default_factory=dict)
     problems: Sequence[Problem] = ()
+    encoding: str = DEFAULT
 
 
-def look(held: UUID, kind: str, *, actor: str, now: datetime) -> Preview:
-    """Look at the first rows of a held file, under the purpose `import`."""
+def look(
+    held: UUID,
+    kind: str,
+    *,
+    actor: str,
+    now: datetime,
+    encoding: str = DEFAULT,
+    file_format: str = "",
+) -> Preview:
+    """Look at the first rows of a held file, under the purpose `import`.
+
+    Without a `file_format` that is told by the columns.
+    """
     try:
         with unsealed(held, actor=actor, now=now) as stream:
-            return preview(stream, kind, n_bytes=stream.n_bytes)
+            found = preview(
+                stream, kind, n_bytes=stream.n_bytes, encoding=encoding, file_format=file_format
+            )
+            return replace(found, encoding=encoding)
     except UnreadableFileError as error:
         return Preview(problems=[Problem(error.code, error.detail)])
 
 
 def preview(
-    file: IO[bytes] | RawIOBase, kind: str, *, n_bytes: int, encoding: str = "utf-8"
+    file: IO[bytes] | RawIOBase,
+    kind: str,
+    *,
+    n_bytes: int,
+    encoding: str = DEFAULT,
+    file_format: str = "",
 ) -> Preview:
     """Look at the first rows of a file and guess its columns; changes nothing."""
     try:
         found = table_in(file, n_bytes=n_bytes, encoding=encoding)
-        known = presets.guess(kind, found.columns)
+        known = file_format or _format_of(kind, found.columns)
         table = as_preset(found, kind, known)
+        if known == ONLINE_RETAIL:
+            table.require(ONLINE_RETAIL_COLUMNS.values())
     except UnreadableFileError as error:
-        return Preview(problems=[Problem(error.code, error.detail)])
+        return Preview(format=file_format or CSV, problems=[Problem(error.code, error.detail)])
     problems, rows = [], []
     try:
         good = (row for _line, row in table.rows() if not isinstance(row, BadRow))
@@ -112,12 +135,11 @@ def preview(
         problems.append(Problem(error.code, error.detail))
     finally:
         table.release()
-    if known:
-        mapping = {name: name for name in table.columns}
+    if known != CSV:
+        mapping = (
+            ONLINE_RETAIL_COLUMNS if known == ONLINE_RETAIL else {at: at for at in table.columns}
+        )
         return Preview(table.columns, _shown(kind, rows), known, mapping, problems)
-    if kind == Upload.Kind.ORDERS and set(ONLINE_RETAIL_COLUMNS.values()) <= set(table.columns):
-        shown = _shown(kind, rows)
-        return Preview(table.columns, shown, ONLINE_RETAIL, ONLINE_RETAIL_COLUMNS, problems)
     mapping = columns.guess(table.columns, NAMES[kind])
     places = {name: table.index[column] for name, column in mapping.items()}
     try:
@@ -128,6 +150,11 @@ def preview(
         text = _("Say which columns hold: %(missing)s.") % {"missing": ", ".join(missing)}
         problems.append(Problem("columns_missing", text))
     return Preview(table.columns, _shown(kind, rows), CSV, mapping, problems)
+
+
+def _format_of(kind: str, names: Sequence[str]) -> str:
+    is_retail = kind == Upload.Kind.ORDERS and set(ONLINE_RETAIL_COLUMNS.values()) <= set(names)
+    return presets.guess(kind, names) or (ONLINE_RETAIL if is_retail else CSV)
 
 
 def _shown(kind: str, rows: Sequence[Sequence[str]]) -> Sequence[Sequence[str]]:
@@ -308,7 +335,10 @@ def is_ours(upload: Upload) -> bool:
 
 
 def discard(upload: Upload) -> None:
-    """Delete our copy of a file; one that a command was given is left where it is."""
+    """Delete our copy of a file and of its categories; one that a command was given is left where it is."""
+    beside = Path(upload.options.get("categories") or "")
+    if held_by(beside):
+        beside.unlink(missing_ok=True)
     if is_ours(upload):
         held_at(upload.uuid).unlink(missing_ok=True)
         Upload.objects.filter(pk=upload.pk).update(path="")
@@ -333,6 +363,14 @@ def discard_old(now: datetime) -> int:
     for path in left:
         path.unlink(missing_ok=True)
     return len(uploads) + len(left)
+
+
+def held_by(path: Path) -> UUID | None:
+    """Return which held file lies at a path, if one may: others are of commands."""
+    try:
+        return UUID(path.name) if path.parent == folder() else None
+    except ValueError:
+        return None
 
 
 def folder() -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -31,6 +32,8 @@ FIELDS = REQUIRED + OPTIONAL
 ONLINE_RETAIL = "online-retail"
 CSV = "csv"
 FORMATS = (ONLINE_RETAIL, CSV, *presets.names(Upload.Kind.ORDERS))
+
+SOME_DAY = datetime(2026, 3, 31, 14, 5, tzinfo=UTC)
 
 # The column behind the last one, where the id of a customer told by address is put.
 FOUND = "customer found"
@@ -100,6 +103,7 @@ class OrderOptions:
     def __post_init__(self) -> None:
         money.exponent(self.currency)
         _check_zone(self.time_zone)
+        _check_date_format(self.date_format)
         if self.format not in FORMATS:
             raise ImportOptionError(
                 "format_unknown",
@@ -138,6 +142,25 @@ def _check_zone(name: str) -> None:
             % {"name": name},
             pointer="/time_zone",
         ) from None
+
+
+def _check_date_format(text: str) -> None:
+    """A day that is written and read by it must be the same day."""
+    try:
+        read = datetime.strptime(SOME_DAY.strftime(text), text)  # noqa: DTZ007 -- its day counts
+        is_right = not text or read.date() == SOME_DAY.date()
+    except ValueError:
+        is_right = False
+    if not is_right:
+        raise ImportOptionError(
+            "date_format_unknown",
+            _(
+                "The date format %(text)s does not give a day: write day, month and year as %%d, "
+                "%%m and %%Y, for example %%d/%%m/%%Y %%H:%%M for 31/03/2026 14:05."
+            )
+            % {"text": text},
+            pointer="/date_format",
+        )
 
 
 def _check_columns(columns: Mapping[str, str]) -> None:

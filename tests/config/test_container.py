@@ -18,7 +18,8 @@ import yaml
 from django.conf import settings
 from django.core.management import get_commands, load_command_class
 
-ROOT = Path(__file__).parents[2]
+from tests.places import ROOT, tracked
+
 # What a working checkout holds, or a careless one may, that must never reach an image.
 SECRET = (
     "var/keys/root.key", "var/candor.sqlite3", "var/keystore.sqlite3", "var/demo/outbox/1.eml",
@@ -47,15 +48,6 @@ def ignored(name: str) -> bool:
             elif pattern.count("/") == end - 1 and fnmatchcase("/".join(parts[:end]), pattern):
                 return True
     return False
-
-
-def tracked() -> list[str]:
-    listed = subprocess.run(
-        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False
-    ).stdout.split()
-    if not listed:
-        pytest.skip("not a git checkout")
-    return listed
 
 
 def compose() -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""The README's pictures, taken of the demo by the browser that tests it.
+"""The README's pictures, taken of the demo shop by the browser that tests it.
 
-`SCREENSHOTS=http://127.0.0.1:8000 DEMO_PASSWORD=… pytest tests/journeys/test_screenshots.py`
-takes them of a running demo; without the address there is nothing to take them of.
+`SCREENSHOTS=1 pytest tests/journeys/test_screenshots.py` puts them into docs/screenshots; without
+it they are taken all the same, and thrown away.
 """
 
 from __future__ import annotations
@@ -10,40 +10,40 @@ import os
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser
 
-FOLDER = Path(__file__).parents[2] / "docs" / "screenshots"
-ADDRESS = os.environ.get("SCREENSHOTS", "")
+from tests.journeys.conftest import Visit
+from tests.journeys.demo_shop import DemoShop
+from tests.journeys.test_pages import sign_in
+from tests.places import ROOT
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("demo shop")]
+MAX_BYTES = 400_000
+REPORT = "/admin/campaigns/campaign/1/report/"
+# Path, language, dark, width.
 SHOTS = {
-    "home": ("/admin/", "en-GB", "light", 1280),
-    "report": ("/admin/campaigns/campaign/1/report/", "en-GB", "light", 1280),
-    "customer": ("/admin/profiles/customer/15/change/", "en-GB", "light", 1280),
-    "personas-zh": ("/admin/profiles/persona/", "zh-CN", "light", 1280),
-    "report-dark": ("/admin/campaigns/campaign/1/report/", "en-GB", "dark", 1280),
-    "home-zh-dark-narrow": ("/admin/", "zh-CN", "dark", 390),
+    "home": ("/admin/", "en", False, 1280),
+    "report": (REPORT, "en", False, 1280),
+    "customer": ("/admin/profiles/customer/15/change/", "en", False, 1280),
+    "personas-zh": ("/admin/profiles/persona/", "zh-hans", False, 1280),
+    "report-dark": (REPORT, "en", True, 1280),
+    "home-zh-dark-narrow": ("/admin/", "zh-hans", True, 390),
 }
 
 
-@pytest.mark.skipif(not ADDRESS, reason="no running demo named in SCREENSHOTS")
 @pytest.mark.parametrize("name", SHOTS)
-def test_the_pictures_are_taken(chromium: Browser, name: str) -> None:
-    path, locale, scheme, width = SHOTS[name]
-    context = chromium.new_context(
-        base_url=ADDRESS,
-        locale=locale,
-        color_scheme="dark" if scheme == "dark" else "light",
-        viewport={"width": width, "height": 860},
-    )
-    page = context.new_page()
-    page.goto("/admin/login/")
-    page.fill("#id_username", "demo")
-    page.fill("#id_password", os.environ["DEMO_PASSWORD"])
-    page.click("button[type=submit]")
+def test_the_pictures_are_taken(
+    visit_demo: Visit, demo_shop: DemoShop, name: str, tmp_path: Path
+) -> None:
+    path, language, dark, width = SHOTS[name]
+    folder = ROOT / "docs" / "screenshots" if os.environ.get("SCREENSHOTS") == "1" else tmp_path
+    page = visit_demo(language=language, dark=dark, width=width, height=860)
+    sign_in(page, demo_shop)
     answer = page.goto(path)
-    page.wait_for_timeout(400)
-    page.screenshot(path=FOLDER / f"{name}.png")
-    context.close()
+    page.wait_for_load_state("networkidle")
+    page.evaluate("document.fonts.ready")
+
+    page.screenshot(path=folder / f"{name}.png")
 
     assert answer is not None
     assert answer.ok
-    assert (FOLDER / f"{name}.png").stat().st_size < 400_000
+    assert (folder / f"{name}.png").stat().st_size < MAX_BYTES

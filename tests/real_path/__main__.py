@@ -24,9 +24,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.faults.installation import create_empty
+from tests.places import DATA_DIR, ROOT
 from tests.servers import HOW_TO_GET, NotFoundError, servers
 
-ROOT = Path(__file__).parents[2]
 FILE = "online_retail/2009-2010.csv.gz"
 THEN, END = "2010-10-31T00:00:00+00:00", "2010-12-10T00:00:00+00:00"
 TOLERANCE = 1e-9
@@ -198,8 +198,7 @@ def say(text: str) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.real_path", description=__doc__)
-    data = os.environ.get("TEST_DATA_DIR") or ROOT.parent / "shared" / "data"
-    parser.add_argument("file", nargs="?", type=Path, default=Path(data) / FILE)
+    parser.add_argument("file", nargs="?", type=Path, default=DATA_DIR / FILE)
     file = parser.parse_args().file.resolve()
     if not file.is_file():
         parser.error(f"there is no {file}; name the file, or its folder in TEST_DATA_DIR")
