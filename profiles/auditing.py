@@ -78,7 +78,7 @@ def of_personas(attribute: str, as_of: datetime) -> list[Audited]:
     described = Customer.objects.filter(traits__persona__run__is_current=True)
     return [
         Audited(
-            _("Persona %(number)s") % {"number": persona.number},
+            _("Persona %(number)s") % {"number": persona.shown_number},
             selection_rates(counted(described, attribute, as_of, hits=Q(traits__persona=persona))),
         )
         for persona in Persona.objects.filter(run__is_current=True).order_by("number")

@@ -42,7 +42,10 @@ class Typical:
 
 @dataclass(frozen=True)
 class PersonaCard:
-    """What a page shows of a persona; `rule` is the segment of its customers."""
+    """What a page shows of a persona; `rule` is the segment of its customers.
+
+    `number` is the one it keeps from run to run.
+    """
 
     number: int
     title: str
@@ -133,7 +136,7 @@ def _quality(run: ClusteringRun) -> str:
 
 def _card(persona: Persona, language: str, currency: str) -> PersonaCard:
     return PersonaCard(
-        number=persona.number,
+        number=persona.shown_number,
         title=title(persona, language),
         sentence=sentence(persona, language),
         n_customers=persona.n_customers,
@@ -162,7 +165,7 @@ def _card(persona: Persona, language: str, currency: str) -> PersonaCard:
         rule={
             "combinator": "and",
             "not": False,
-            "rules": [{"field": "persona", "operator": "=", "value": persona.number}],
+            "rules": [{"field": "persona", "operator": "=", "value": persona.shown_number}],
         },
     )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,10 +18,11 @@ from django.utils.translation import gettext as _
 
 from jobs.running import JobFailedError
 from privacy.models import Shop
-from profiles import segmentation
+from profiles import persona_identity, segmentation
 from profiles.clustering import choosing, fitting
 from profiles.clustering.choosing import Evidence
-from profiles.clustering.scaling import Column, Floats, scale
+from profiles.clustering.model import Model, inertia
+from profiles.clustering.scaling import Column, Floats, Scale, applied, scales
 from profiles.features import attributes as said
 from profiles.features.facts import Fact, titles
 from profiles.features.vocabulary import TRAITS
@@ -41,6 +43,8 @@ if TYPE_CHECKING:
 
 WRITTEN_AT_ONCE = 5_000
 MAIN_CATEGORIES = 8
+SKEWED = ("recency_days", "n_orders", "revenue_minor", "average_item_minor")
+CATEGORY = "category:"
 PEOPLE = ("birth_year", "gender", "country", "city", "occupation")
 HABITS = ("morning_share", "evening_share", "weekend_share", "discount_share", "refund_share")
 
@@ -53,7 +57,8 @@ class Clustering:
     """
 
     labels: fitting.Labels
-    columns: tuple[str, ...]
+    scales: tuple[Scale, ...]
+    matrix: Floats
     evidence: tuple[Evidence, ...]
     chosen: Evidence | None
 
@@ -110,14 +115,16 @@ def load(as_of: datetime) -> pd.DataFrame:
 
 def cluster(people: pd.DataFrame, work: Work | None = None) -> Clustering:
     """Return the clusters of all customers; protected traits are no part of it."""
-    names, matrix = scale(_columns(people))
-    if len(people) < choosing.ENOUGH or not names:
-        return Clustering(np.ones(len(people), dtype=np.intp), names, (), None)
+    columns = _columns(people)
+    found = scales(columns)
+    matrix = applied(found, columns)
+    if len(people) < choosing.ENOUGH or not found:
+        return Clustering(np.ones(len(people), dtype=np.intp), found, matrix, (), None)
     evidence = tuple(_weighed(matrix, work))
     chosen = choosing.choose(evidence)
     labels = fitting.cluster(matrix, chosen.n_clusters if chosen else 1)
     worth = people["revenue_minor"].to_numpy(dtype=np.int64)
-    return Clustering(fitting.numbered(labels, worth), names, evidence, chosen)
+    return Clustering(fitting.numbered(labels, worth), found, matrix, evidence, chosen)
 
 
 def _weighed(matrix: Floats, work: Work | None) -> Iterator[Evidence]:
@@ -129,19 +136,24 @@ def _weighed(matrix: Floats, work: Work | None) -> Iterator[Evidence]:
 
 
 def _columns(people: pd.DataFrame) -> list[Column]:
-    skewed = ("recency_days", "n_orders", "revenue_minor", "average_item_minor")
     shares = people["category_shares"].tolist()
     categories = said.main_categories(
         shares, people["revenue_minor"].tolist(), most=MAIN_CATEGORIES
     )
-    return [
-        *(Column(name, people[name].to_numpy(), is_skewed=True) for name in skewed),
-        *(Column(name, people[name].to_numpy()) for name in HABITS),
-        *(
-            Column(f"category:{name}", np.array([one.get(name, 0) for one in shares]))
-            for name in categories
-        ),
-    ]
+    return named_columns(people, [*SKEWED, *HABITS, *(CATEGORY + name for name in categories)])
+
+
+def named_columns(people: pd.DataFrame, names: Sequence[str]) -> list[Column]:
+    """Return the columns of these names, such as those of an earlier run."""
+    shares = people["category_shares"].tolist()
+
+    def column(name: str) -> Column:
+        if name.startswith(CATEGORY):
+            category = name.removeprefix(CATEGORY)
+            return Column(name, np.array([one.get(category, 0) for one in shares]))
+        return Column(name, people[name].to_numpy(), is_skewed=name in SKEWED)
+
+    return [column(name) for name in names]
 
 
 def save(
@@ -151,8 +163,12 @@ def save(
 
     Call it inside one transaction: personas and members change together.
     """
+    chosen, labels = clustering.chosen, clustering.labels
+    columns = partial(named_columns, people)
+    before = ClusteringRun.objects.filter(is_current=True).first()
+    identity = persona_identity.identify(people["customer_id"].tolist(), labels, columns, before)
+    drift = persona_identity.watch(columns, as_of)
     ClusteringRun.objects.filter(is_current=True).update(is_current=False)
-    chosen = clustering.chosen
     run = ClusteringRun.objects.create(
         as_of=as_of,
         created_at=now,
@@ -162,15 +178,30 @@ def save(
         silhouette=chosen.silhouette if chosen else None,
         stability=chosen.stability if chosen else None,
         evidence={
-            "columns": clustering.columns,
+            "columns": [one.name for one in clustering.scales],
             "weighed": [asdict(one) | {"holds": one.holds} for one in clustering.evidence],
         },
+        inertia=inertia(clustering.matrix, labels) if clustering.scales else None,
+        model=_model(clustering, identity.keys),
+        next_key=identity.next_key,
+        compared=identity.compared,
+        drift=drift,
         is_current=True,
     )
     CustomerTraits.objects.filter(persona__isnull=False).update(persona=None)
-    for persona in Persona.objects.bulk_create(_personas(run, people, clustering.labels)):
-        _enrol(persona, people.loc[clustering.labels == persona.number, "customer_id"].tolist())
+    personas = _personas(run, people, labels)
+    for persona in personas:
+        persona.key = identity.keys[persona.number - 1]
+    for persona in Persona.objects.bulk_create(personas):
+        _enrol(persona, people.loc[labels == persona.number, "customer_id"].tolist())
     return run
+
+
+def _model(clustering: Clustering, keys: Sequence[int]) -> dict[str, Any]:
+    """The clustering as numbers; nothing where no column tells customers apart."""
+    if not clustering.scales:
+        return {}
+    return Model.of(clustering.scales, clustering.matrix, clustering.labels, keys).as_json()
 
 
 def _personas(run: ClusteringRun, people: pd.DataFrame, labels: fitting.Labels) -> list[Persona]:

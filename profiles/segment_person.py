@@ -44,7 +44,7 @@ def _values(customer: Customer, now: datetime) -> dict[str, Scalar | None]:
     traits = found.seen_from(now)
     told = [field.name for field in FIELDS.values() if field.source == Source.TRAIT]
     values |= {name: getattr(traits, name) for name in told}
-    return values | {"persona": traits.persona.number if traits.persona else None}
+    return values | {"persona": traits.persona.key if traits.persona else None}
 
 
 def _own_traits(customer: Customer) -> dict[str, float | str]:

@@ -59,7 +59,7 @@ LOOKUPS = {
 }
 COLUMNS = {
     Source.CUSTOMER: "{}",
-    Source.PERSONA: "traits__persona__number",
+    Source.PERSONA: "traits__persona__key",
 }
 SEALED = {"email": ADDRESS_TAGS["email"], "phone": ADDRESS_TAGS["sms"]}
 OPPOSITE = {

@@ -138,10 +138,24 @@ def personas_of(n: int) -> list[Persona]:
     first = run.personas.count() + 1
     return [
         Persona.objects.create(
-            run=run, number=first + number, n_customers=9, share=0.5, revenue_share=0.5
+            run=run,
+            number=first + number,
+            key=first + number,
+            n_customers=9,
+            share=0.5,
+            revenue_share=0.5,
         )
         for number in range(n)
     ]
+
+
+def runs_of_personas(n: int) -> None:
+    for number in range(n):
+        personas_of(2)
+        ClusteringRun.objects.create(
+            as_of=make.NOW, created_at=make.NOW, currency="EUR", n_customers=9, n_clusters=1,
+            compared={"moves": [[1, 2, 10 + number]]},
+        )  # fmt: skip
 
 
 def personas(n: int) -> None:
@@ -323,6 +337,7 @@ PAGES: dict[str, Callable[[int], None]] = {
     "privacy/": requests_of_persons,
     "privacy/record/": customers,
     "profiles/customer/overview/": buyers,
+    "profiles/persona/runs/": runs_of_personas,
 }
 # Of the shop there is one, whose list leads to its form.
 SINGLE = {"privacy.shop"}

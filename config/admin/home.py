@@ -23,6 +23,7 @@ from config.admin.checklist import checklist
 from jobs.models import Job, Pulse
 from privacy.admin.viewing import shop_of
 from privacy.models import Shop, Webhook
+from profiles import persona_runs, personas
 from profiles.models import Customer, Event, Order
 from recommendations.models import TrainingRun
 
@@ -80,6 +81,8 @@ def _alerts(now: datetime) -> Iterator[Alert]:
     if n_off := by_themselves.count():
         text = ngettext("%(n)s webhook was disabled.", "%(n)s webhooks were disabled.", n_off)
         yield Alert(text % {"n": n_off}, reverse("admin:privacy_webhook_changelist"), "bad")
+    if shifted := persona_runs.warning(personas.current_run()):
+        yield Alert(shifted, reverse("admin:profiles_persona_runs"))
     if not Customer.objects.exists():
         yield Alert(
             _("There are no customers yet: bring in your orders and customers."),

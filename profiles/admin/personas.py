@@ -14,7 +14,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from privacy.admin.viewing import ViewOnlyAdmin
-from profiles import asking, personas, segmentation
+from profiles import asking, persona_runs, personas, segmentation
+from profiles.admin.persona_runs import runs_page
 from profiles.models import Persona, Segment
 from profiles.personas import PersonaCard
 
@@ -45,6 +46,7 @@ class PersonaAdmin(ViewOnlyAdmin[Persona]):
             **(extra_context or {}),
             "title": _("Personas"),
             "run": run,
+            "warning": persona_runs.warning(run),
             "cards": [(card, _bars(card)) for card in cards],
             "may_build": request.user.has_perm("profiles.add_segment"),
         }
@@ -53,6 +55,7 @@ class PersonaAdmin(ViewOnlyAdmin[Persona]):
     def get_urls(self) -> list[URLPattern]:
         wrap = self.admin_site.admin_view
         return [
+            path("runs/", wrap(runs_page), name="profiles_persona_runs"),
             path("build/", wrap(build_action), name="profiles_persona_build"),
             path("<int:pk>/change/", wrap(card_redirect), name="profiles_persona_change"),
             path("<int:pk>/segment/", wrap(segment_action), name="profiles_persona_segment"),
@@ -75,7 +78,9 @@ def _bars(card: PersonaCard) -> list[Bar]:
 
 def card_redirect(_request: HttpRequest, pk: int) -> HttpResponse:
     persona = get_object_or_404(Persona, pk=pk)
-    return redirect(f"{reverse('admin:profiles_persona_changelist')}#persona-{persona.number}")
+    return redirect(
+        f"{reverse('admin:profiles_persona_changelist')}#persona-{persona.shown_number}"
+    )
 
 
 @require_POST
@@ -91,13 +96,11 @@ def segment_action(request: HttpRequest, pk: int) -> HttpResponse:
     """Make the persona a segment, or open the one there is."""
     if not request.user.has_perm("profiles.add_segment"):
         raise PermissionDenied
-    persona = get_object_or_404(
-        Persona.objects.select_related("run"), run__is_current=True, number=pk
-    )
+    persona = get_object_or_404(Persona.objects.select_related("run"), run__is_current=True, key=pk)
     card = next(
         card
         for card in personas.overview(persona.run, get_language() or "en")
-        if card.number == persona.number
+        if card.number == persona.shown_number
     )
     segment = Segment.objects.filter(rule=card.rule).first() or segmentation.create(
         segmentation.free_name(card.title), card.rule, now=timezone.now()

@@ -60,7 +60,7 @@ RANGES: dict[Kind, tuple[int, int]] = {
     Kind.SHARE: (0, 1),
     Kind.HOUR: (0, 23),
     Kind.WEEKDAY: (0, 6),
-    Kind.PERSONA: (1, 100),
+    Kind.PERSONA: (1, 1_000_000),
 }
 
 Scalar = int | float | str

@@ -92,7 +92,9 @@ def people() -> People:
         as_of=NOW, created_at=NOW, currency="EUR", n_customers=9, n_clusters=2
     )
     personas = [
-        Persona.objects.create(run=run, number=n, n_customers=9, share=0.5, revenue_share=0.5)
+        Persona.objects.create(
+            run=run, number=3 - n, key=n, n_customers=9, share=0.5, revenue_share=0.5
+        )
         for n in (1, 2)
     ]
     for product_id, brand in BRANDS.items():
@@ -207,7 +209,7 @@ def random_traits(
     values["order_gap_days"] = dice.choice([None, 0.5, 3.0])
     persona = dice.choice([None, *personas])
     CustomerTraits.objects.create(customer=customer, as_of=NOW, persona=persona, **values)
-    return values | {"persona": persona.number if persona else None}
+    return values | {"persona": persona.key if persona else None}
 
 
 def random_value(dice: random.Random, field: Field) -> object:
