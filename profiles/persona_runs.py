@@ -111,8 +111,10 @@ def warning(run: ClusteringRun | None) -> str:
 def titles_of(keys: Iterable[int], language: str) -> dict[int, str]:
     """Return the name of each persona as its newest run has it, in one query."""
     wanted = set(keys)
-    last = Persona.objects.filter(key__in=wanted).order_by().values("key").annotate(pk=Max("pk"))
-    rows = Persona.objects.filter(pk__in=last.values("pk"))
+    last = (
+        Persona.objects.filter(key__in=wanted).order_by().values("key").annotate(newest=Max("pk"))
+    )
+    rows = Persona.objects.filter(pk__in=last.values("newest"))
     named = {row.key: f"{row.key}. {personas.title(row, language)}" for row in rows if row.key}
     return {key: named.get(key, str(key)) for key in wanted}
 

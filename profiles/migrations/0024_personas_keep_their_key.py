@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('profiles', '0022_own_traits'),
+        ('profiles', '0023_orders_are_cleaned_when_they_change'),
     ]
 
     operations = [

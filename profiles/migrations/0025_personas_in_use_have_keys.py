@@ -18,5 +18,5 @@ def give_keys(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("profiles", "0023_personas_keep_their_key")]
+    dependencies = [("profiles", "0024_personas_keep_their_key")]
     operations = [migrations.RunPython(give_keys, migrations.RunPython.noop, elidable=True)]
