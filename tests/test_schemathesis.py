@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import schemathesis
 from django.core.wsgi import get_wsgi_application
+from django.db import connections
 from schemathesis.engine import events, from_schema
 from schemathesis.openapi.checks import RejectedPositiveData
 
@@ -114,7 +115,7 @@ def test_every_answer_is_one_that_the_document_allows(kind: str) -> None:
     make.product("tv-55")  # the customer and the order of the examples are put there on the way
     config = schemathesis.Config.from_str(CONFIG)
     document = schemathesis.openapi.from_path(DOCUMENT, config=config)
-    document.app = get_wsgi_application()
+    document.app = closing(get_wsgi_application())
     if key:
         document.config.update(headers={"Authorization": f"Bearer {key}"})
         # The run without a key sends the same requests, with none and with made-up ones.
@@ -129,6 +130,20 @@ def test_every_answer_is_one_that_the_document_allows(kind: str) -> None:
 
     assert not found, "\n\n".join(found)
     assert n_asked > 1_000
+
+
+def closing(app: Callable[..., Any]) -> Callable[..., list[bytes]]:
+    """Let each request give its connections back: Schemathesis asks from threads of its own."""
+
+    def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+        response = app(environ, start_response)
+        try:
+            return [b"".join(response)]
+        finally:
+            response.close()
+            connections.close_all()
+
+    return answer
 
 
 def findings(event: events.ScenarioFinished) -> Iterator[str]:
