@@ -55,6 +55,7 @@ BEYOND_SCHEMAS = {
     "invalid_phone": "a telephone number is known by the numbering plan of its country",
     "invalid_rule": "which fields there are, and what each takes, is data",
     "invalid_webhook_url": "an address that may be posted to is more than a pattern",
+    "invalid_trait": "what a property must be depends on the aggregate; names taken are data",
     "list_empty": "white space alone is no id",
     "max_value": "an amount is text, and text has no maximum",
     "missing_id": "white space alone is no id",

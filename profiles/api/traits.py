@@ -7,31 +7,42 @@ from typing import Any
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.encoding import force_str
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from privacy.api.authentication import key_of
+from privacy.api.fields import Text
 from profiles import custom_traits
 from profiles.features.vocabulary import TRAITS, Trait
 from profiles.models import CustomTrait
 from profiles.trait_words import WORDS
 
 
+@extend_schema_field({"type": "string", "pattern": f"^{custom_traits.NAME.pattern}$"})
+class TraitName(Text):
+    """The name of a trait in rules; `custom_traits.check` says what is wrong with one."""
+
+
+@extend_schema_field({"type": "string", "pattern": f"^({custom_traits.PROPERTY.pattern})?$"})
+class PropertyPath(Text):
+    """Where in an event the value stands; `custom_traits.check` says what is wrong with one."""
+
+
 class TraitSerializer(serializers.Serializer[Any]):
     """An own trait; `custom_traits.check` refuses what cannot stand, so each text may come here."""
 
-    name = serializers.CharField(max_length=40, help_text="a-z, 0-9 and _; never changes.")
-    label: serializers.CharField = serializers.CharField(max_length=60)  # type: ignore[assignment]
+    name = TraitName(max_length=40, help_text="a-z, 0-9 and _; never changes.")
+    label: serializers.CharField = Text(max_length=60)  # type: ignore[assignment]
     kind = serializers.ChoiceField(choices=CustomTrait.Kind.choices, default="number")
-    unit = serializers.CharField(max_length=20, allow_blank=True, default="")
+    unit = Text(max_length=20, allow_blank=True, default="")
     dataClass = serializers.ChoiceField(
         source="data_class", choices=CustomTrait.DataClass.choices, default="browsing"
     )
-    event = serializers.CharField(max_length=200, help_text="The name of a tracked event.")
-    property = serializers.CharField(
+    event = Text(max_length=200, help_text="The name of a tracked event.")
+    property = PropertyPath(
         source="property_path",
         max_length=100,
         allow_blank=True,
@@ -40,8 +51,17 @@ class TraitSerializer(serializers.Serializer[Any]):
     )
     aggregate = serializers.ChoiceField(choices=CustomTrait.Aggregate.choices)
     windowDays = serializers.IntegerField(
-        source="window_days", allow_null=True, default=None, help_text="Null: all there is."
+        source="window_days",
+        min_value=1,
+        max_value=custom_traits.MOST_DAYS,
+        allow_null=True,
+        default=None,
+        help_text="Null: all there is.",
     )
+
+
+class ChangedTraitSerializer(TraitSerializer):
+    name = TraitName(max_length=40, required=False, help_text="That of the address counts.")
 
 
 class OwnTraitSerializer(TraitSerializer):
@@ -118,7 +138,7 @@ class TraitView(APIView):
     @extend_schema(
         operation_id="put_trait",
         summary="Change an own trait",
-        request=TraitSerializer,
+        request=ChangedTraitSerializer,
         responses=OwnTraitSerializer,
     )
     def put(self, request: Request, name: str) -> Response:
