@@ -12,6 +12,7 @@ from django.contrib import admin
 from django.db import connections
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from jobs.models import Job
 from privacy import audit, second_factor
@@ -35,7 +36,9 @@ from profiles.models import (
     CustomerMerge,
     CustomerTraits,
     CustomTrait,
+    Event,
     EventName,
+    EventVerdict,
     Persona,
     RejectedEvent,
     ScoreRun,
@@ -283,6 +286,22 @@ def events(n: int) -> None:
         )  # fmt: skip
 
 
+def came_in(n: int) -> None:
+    for number in range(n):
+        source = make.source(f"Source {number} of {n}")
+        EventVerdict.objects.create(
+            source=source,
+            message_id=f"v{number}",
+            verdict="rejected",
+            code="missing_id",
+            received_at=timezone.now(),
+        )
+        Event.objects.create(
+            source=source, message_id=f"m{number}", kind="track", name="Product Viewed",
+            properties={"product_id": "tv"}, happened_at=make.NOW, received_at=timezone.now(),
+        )  # fmt: skip
+
+
 def exchange_rates(n: int) -> None:
     for number in range(n):
         day = make.NOW.date() - timedelta(days=1000 * n + number)
@@ -334,6 +353,8 @@ LISTS: dict[str, Callable[[int], None]] = {
 # Pages that show rows of several models.
 PAGES: dict[str, Callable[[int], None]] = {
     "": campaigns,
+    "connect/": keys,
+    "events/": came_in,
     "privacy/": requests_of_persons,
     "privacy/record/": customers,
     "profiles/customer/overview/": buyers,
