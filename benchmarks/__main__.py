@@ -10,16 +10,23 @@ from pathlib import Path
 from benchmarks import frame
 
 NAMES = ("startup", "finder", "imports", "embedded", "privacy", "rotation", "resuming", "audit")
+# These take their sizes from the command line.
+SIZED = ("ingest", "features", "clustering")
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", choices=[*NAMES, []], help="all, unless named")
+    parser.add_argument("names", nargs="*", choices=[*NAMES, *SIZED, []], help="all, unless named")
+    parser.add_argument("--events", type=int, help="of ingest and features")
+    parser.add_argument("--customers", type=int, help="of features and clustering")
     parser.add_argument("--json", type=Path, metavar="OUT", help="also write the figures here")
     options = parser.parse_args()
     results: list[frame.Result] = []
-    for name in options.names or NAMES:
-        result: frame.Result = importlib.import_module(f"benchmarks.{name}").run()
+    asked = {"n_events": options.events, "n_customers": options.customers}
+    sizes = {name: size for name, size in asked.items() if size}
+    for name in options.names or (*NAMES, *SIZED):
+        run = importlib.import_module(f"benchmarks.{name}").run
+        result: frame.Result = run(**sizes) if name in SIZED else run()
         results.append(result)
         print(f"\n{result.name}")
         for figure, value in result.figures.items():

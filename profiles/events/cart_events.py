@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from django.db.models import Q
 
+from privacy.models import Shop
 from profiles.bulk import moment
 from profiles.events.order_events import UnreadableOrderError, currency_of, lines_of, text_of
 from profiles.models import Cart
@@ -48,6 +49,11 @@ class Told:
     is_confirmed: bool
     facts: dict[str, Any]
     at: datetime
+    usual_currency: str
+
+    @property
+    def currency(self) -> str:
+        return currency_of(self.facts, self.usual_currency)
 
     @property
     def cart_id(self) -> str:
@@ -124,7 +130,7 @@ def _opened(told: Told, cart_id: str) -> Cart:
         customer_id=told.customer_pk,
         anonymous_id=told.anonymous_id,
         source_id=told.source_id,
-        currency=currency_of(told.facts),
+        currency=told.currency,
         opened_at=told.at,
         changed_at=told.at,
     )
@@ -137,21 +143,24 @@ def take_carts(cursor: CursorWrapper, *, last_identity: int) -> None:
     """
     carts.adopt(last_identity=last_identity)
     cursor.execute(TOLD, NAMES)
+    rows = cursor.fetchall()
+    if not rows:
+        return
+    usual = Shop.current().currency
     told = [
         Told(
-            source_id,
-            message_id,
+            source,
+            message,
             name,
             customer,
             visitor,
             bool(known),
             json.loads(facts),
             moment(at),
+            usual,
         )
-        for source_id, message_id, name, customer, visitor, known, facts, at in cursor.fetchall()
+        for source, message, name, customer, visitor, known, facts, at in rows
     ]
-    if not told:
-        return
     shelf = Shelf(told)
     for one in told:
         try:
@@ -162,7 +171,7 @@ def take_carts(cursor: CursorWrapper, *, last_identity: int) -> None:
 
 
 def _take(told: Told, shelf: Shelf) -> None:
-    currency = currency_of(told.facts)
+    currency = told.currency
     items = _items(told, currency)
     cart = shelf.find(told)
     if cart is None or carts.is_over(cart, told.at):

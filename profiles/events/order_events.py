@@ -67,6 +67,11 @@ class Told:
     is_by_device: bool
     properties: dict[str, Any]
     happened_at: datetime
+    usual_currency: str
+
+    @property
+    def currency(self) -> str:
+        return currency_of(self.properties, self.usual_currency)
 
 
 class UnreadableOrderError(ValueError):
@@ -153,7 +158,7 @@ def order_of(told: Told) -> OrderState:
     What it does not carry it leaves open; when the order was placed, it only implies.
     """
     facts = told.properties
-    currency = currency_of(facts)
+    currency = told.currency
     implied = {"placed_at"}
     if not text_of(facts, "currency"):
         implied.add("currency")
@@ -184,7 +189,7 @@ def refunds_of(told: Told) -> Iterable[tuple[str, RefundState]]:
     With a `refund_id` it is the shop's own refund of that id, whoever else tells of it.
     """
     facts = told.properties
-    number, currency = _number(facts), currency_of(facts)
+    number, currency = _number(facts), told.currency
     lines = list(lines_of(facts, currency))
     named = text_of(facts, "refund_id", "refundId")[:160]
     key = named or f"message:{told.message_id}"
@@ -208,9 +213,11 @@ def refunds_of(told: Told) -> Iterable[tuple[str, RefundState]]:
 
 
 def _told(cursor: CursorWrapper) -> list[Told]:
+    rows = cursor.fetchall()
+    usual = Shop.current().currency if rows else ""
     return [
-        Told(source_id, message_id, name, whose, bool(is_by_device), json.loads(facts), moment(at))
-        for source_id, message_id, name, whose, is_by_device, facts, at in cursor.fetchall()
+        Told(source, message, name, whose, bool(by_device), json.loads(facts), moment(at), usual)
+        for source, message, name, whose, by_device, facts, at in rows
     ]
 
 
@@ -259,13 +266,12 @@ def _money(facts: dict[str, Any], name: str, currency: str) -> int | None:
     return to_minor(amount, currency)
 
 
-def currency_of(facts: dict[str, Any]) -> str:
+def currency_of(facts: dict[str, Any], usual: str) -> str:
+    """Return the currency an event tells, else the usual one."""
     told = text_of(facts, "currency").upper()
     if told and told not in EXPONENTS:
         raise UnreadableOrderError("currency")
-    if told:
-        return told
-    return Shop.current().currency
+    return told or usual
 
 
 def text_of(facts: dict[str, Any], *names: str) -> str:

@@ -154,8 +154,15 @@ def save(carts: Sequence[Cart]) -> None:
         items = held(cart.base, cart.moves).values()
         cart.total_minor = sum(item.quantity * item.unit_price_minor for item in items)
         cart.n_units = sum(item.quantity for item in items)
+    known = [cart for cart in carts if cart.pk]
     Cart.objects.bulk_create(cart for cart in carts if not cart.pk)
-    Cart.objects.bulk_update([cart for cart in carts if cart.pk], SAVED, batch_size=500)
+    Cart.objects.bulk_create(  # as one upsert: a bulk_update weighs every row against every other
+        known,
+        update_conflicts=True,
+        unique_fields=["pk"],
+        update_fields=SAVED,
+        batch_size=500,
+    )
     CartLine.objects.filter(cart__in=[cart.pk for cart in carts]).delete()
     CartLine.objects.bulk_create(
         CartLine(cart=cart, **asdict(item))
