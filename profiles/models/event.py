@@ -59,6 +59,13 @@ class Event(models.Model):
         indexes = [
             # A customer's history, newest first; traits of the customers who changed.
             models.Index(fields=["customer", "happened_at"], name="event_of_customer"),
+            # Who did something by that name in a window: segments, and the try of an own trait.
+            # The customer stands in the index, so that counting reads nothing else.
+            models.Index(
+                fields=["name", "happened_at", "customer"],
+                name="event_by_name",
+                condition=models.Q(customer__isnull=False, kind="track"),
+            ),
             # What an anonymous visitor did is given to the customer who logs in later.
             models.Index(
                 fields=["anonymous_id"],
