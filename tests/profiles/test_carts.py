@@ -8,7 +8,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connections
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from profiles.models import Cart, CartLine, CartToken, Customer, Event
@@ -236,3 +238,24 @@ def test_the_admin_shows_carts_to_those_who_may_see_customers(client: Client) ->
     cart = Cart.objects.get()
     detail = client.get(f"/admin/profiles/cart/{cart.pk}/change/").content.decode()
     assert "499.00 EUR" in detail
+
+
+def test_a_merge_asks_as_much_for_many_carts_as_for_few(client: Client) -> None:
+    make.shop()
+
+    def queries(n: int) -> int:
+        facts = {"product_id": "tv", "price": 10}
+        told = [
+            track("Product Added", anonymousId=f"v{number}", properties=facts)
+            for number in range(n)
+        ]
+        post(client, *told)
+        with CaptureQueriesContext(connections["default"]) as found:
+            merge()
+        return len(found)
+
+    queries(40)  # carts that are there already are saved too
+    few = queries(3)
+
+    assert queries(40) == few
+    assert Cart.objects.count() == 40

@@ -7,7 +7,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('privacy', '0014_identity_secrets'),
-        ('profiles', '0023_orders_are_cleaned_when_they_change'),
+        ('profiles', '0025_personas_in_use_have_keys'),
     ]
 
     operations = [
