@@ -13,8 +13,10 @@ from django.utils.translation import gettext_lazy as _
 
 from jobs.models import Job
 from jobs.registry import job
+from jobs.running import JobFailedError
 from jobs.work import Work
 from privacy import consent
+from privacy.problems import DomainError
 from profiles import asking, cleaning, membership, registry, segmentation
 from profiles.events import merging, partitions, rejected_events
 from profiles.identity import joining
@@ -127,7 +129,10 @@ def undo_import(work: Work) -> dict[str, Any]:
     is_over = False
     while not is_over:
         with work.step() as cursor:
-            found = undoing.step(upload, now=work.now)
+            try:
+                found = undoing.step(upload, now=work.now)
+            except DomainError as error:
+                raise JobFailedError(error.code, error.detail) from error
             cursor["counts"] = dict(Counter(cursor.get("counts", {})) + found)
             is_over = not found
         work.progress(sum(work.cursor["counts"].values()), upload.changes.count())

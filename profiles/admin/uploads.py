@@ -189,6 +189,7 @@ def upload_page(request: HttpRequest, pk: int) -> HttpResponse:
         "job": job,
         "is_preview": is_preview,
         "is_ledger": upload.kind == Upload.Kind.CONSENTS,
+        "resealed": undoing.resealed(n) if (n := upload.summary.get("resealed", 0)) else "",
         "may_undo": undoing.is_undoable(upload) and request.user.has_perm("profiles.add_upload"),
         "is_moving": job is not None and job.state in {Job.State.QUEUED, Job.State.RUNNING},
         "counts": [
@@ -219,8 +220,12 @@ def undo_action(request: HttpRequest, pk: int) -> HttpResponse:
     _require(request, "profiles.add_upload")
     upload = get_object_or_404(Upload, pk=pk)
     if undoing.is_undoable(upload):
-        asking.ask_for_undo(upload, timezone.now())
-        messages.success(request, _("The import is being taken back; see the jobs."))
+        try:
+            undoing.ask(upload, timezone.now())
+        except DomainError as error:
+            messages.error(request, error.detail)
+        else:
+            messages.success(request, _("The import is being taken back; see the jobs."))
     return redirect("admin:profiles_upload_change", pk)
 
 

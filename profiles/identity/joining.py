@@ -34,6 +34,7 @@ from profiles.models import (
     Order,
     Refund,
     StaticListMember,
+    UploadChange,
 )
 
 TAKEABLE: Final = ("email", "phone", "full_name", "birth_date")
@@ -95,6 +96,10 @@ def undo(merged: CustomerMerge, *, reason: str, actor: str, now: datetime) -> Cu
             rows = tables[label]._base_manager.filter(pk__in=pks, customer=survivor.pk)
             rows.update(customer=restored)
         Order.objects.filter(customer=restored).update(is_unclean=True)
+        noted = UploadChange.objects.filter(
+            kind=UploadChange.Kind.CUSTOMER, key=restored.external_id
+        )
+        noted.update(customer=restored)
         _withdraw(from_=survivor, at=restored, source=f"undo:{merged.uuid}", now=now)
         CustomerMerge.objects.filter(pk=merged.pk).update(undone_at=now)
         changes.mark({survivor.pk, restored.pk})
@@ -202,6 +207,9 @@ def _join(
     _take_strictest(survivor, absorbed, source=f"merge:{done.uuid}", now=now)
     _note("customer.merged", survivor, absorbed, now=now, **_who(facts))
     former = absorbed.external_id
+    # What imports noted of the record, so that they can be taken back after the merge is.
+    noted = UploadChange.objects.filter(kind=UploadChange.Kind.CUSTOMER, key=former)
+    noted.update(customer=survivor, before={}, after={})
     absorbed.delete()
     further = [identifiers.add(survivor, Identifier.Kind.CUSTOMER_ID, former, now=now)]
     if address:

@@ -166,7 +166,6 @@ TAKEN = """
 
 def settle(upload: Upload, source_id: int, work: Work) -> None:
     """Turn all staged sales of the upload into orders, customers and lines."""
-    _follow_merges(upload, work)
     n_total = StagedLine.objects.filter(upload=upload, kind=StagedLine.Kind.SALE).count()
     n_done = n_known = 0
     while n_done < n_total:
@@ -179,7 +178,7 @@ def settle(upload: Upload, source_id: int, work: Work) -> None:
         work.progress(n_done, n_total, _("Writing orders"))
 
 
-def _follow_merges(upload: Upload, work: Work) -> None:
+def follow_merges(upload: Upload, work: Work) -> None:
     """Let the file's ids from before a merge of customers name the one they are now."""
     if work.cursor.get("merges_followed"):
         return

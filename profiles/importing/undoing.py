@@ -1,7 +1,9 @@
 """Taking an import back: what it added goes, what it changed is as before.
 
 What another source has changed since, or builds on, stays: a customer who ordered, an order
-that was told of again, a column that holds something else than the import wrote.
+that was told of again, a column that holds something else than the import wrote. Sealed values
+stay too once keys were replaced: what stood there before cannot be read any more. An import is
+not taken back while a record it added or changed is a part of another by a merge.
 """
 
 from __future__ import annotations
@@ -12,17 +14,22 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from django.db import connection
-from django.db.models import Count, OuterRef, Q, Subquery, Sum
+from django.db.models import Count, Max, OuterRef, Q, Subquery, Sum
 from django.db.models.functions import Coalesce
+from django.utils.translation import gettext as _
 
+from jobs import queue
 from privacy import rotation, suppression
-from privacy.models import Subject, Suppression
-from profiles import changes
+from privacy.crypto.envelope import generation_of
+from privacy.models import Subject, SubjectKey, Suppression
+from privacy.problems import DomainError
+from profiles import asking, changes
 from profiles.importing import event_rows
 from profiles.importing.row_changes import GROUPS, SEALED, mark, stored, unpacked
 from profiles.models import (
     Customer,
     CustomerChange,
+    CustomerMerge,
     CustomerTraits,
     Event,
     EventKey,
@@ -34,12 +41,18 @@ from profiles.models import (
 )
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from django.db.models import Model
+
+    from jobs.models import Job
+    from jobs.queue import Way
 
 Kind = UploadChange.Kind
 Changes = Sequence[UploadChange]
 ORDER_FILES: Final = "Order files"
 ROWS_A_STEP: Final = 500
+NAMED: Final = 5  # merges, in a refusal
 # Refunds hang on lines, lines on orders, orders on customers.
 ORDER: Final = (Kind.EVENT, Kind.REFUND, Kind.LINE, Kind.ORDER, Kind.CUSTOMER, Kind.SUPPRESSION)
 # The customer itself, and what is made of one and made anew.
@@ -54,8 +67,10 @@ def is_undoable(upload: Upload) -> bool:
 def step(upload: Upload, *, now: datetime) -> Counter[str]:
     """Take back the next few changes; counts `undone` and `kept`, nothing when all are seen.
 
-    Call it inside a transaction.
+    Call it inside a transaction. Of the kept ones, `resealed` are counted too: whose sealed
+    values stay since keys were replaced. Raises DomainError `customers_merged`.
     """
+    check(upload)
     open_ones = upload.changes.filter(undone_at__isnull=True, is_kept=False)
     for kind in ORDER:
         rows = list(
@@ -66,8 +81,39 @@ def step(upload: Upload, *, now: datetime) -> Counter[str]:
             UploadChange.objects.filter(pk__in=undone).update(undone_at=now)
             kept = [row.pk for row in rows if row.pk not in undone]
             UploadChange.objects.filter(pk__in=kept).update(is_kept=True)
-            return Counter(undone=len(undone), kept=len(kept))
+            found = Counter(undone=len(undone), kept=len(kept))
+            return found + Counter(resealed=len(_resealed([row for row in rows if row.pk in kept])))
     return Counter()
+
+
+def check(upload: Upload) -> None:
+    """Raise DomainError `customers_merged` while a merge holds a record of the import."""
+    ours = upload.changes.filter(kind=Kind.CUSTOMER, undone_at__isnull=True, is_kept=False)
+    merges = CustomerMerge.objects.filter(
+        undone_at__isnull=True, absorbed_id__in=ours.values("key")
+    )
+    if n := merges.count():
+        named = [str(uuid) for uuid in merges.order_by("pk").values_list("uuid", flat=True)[:NAMED]]
+        detail = _(
+            "Customers of this import were merged into others since (%(n)d). Undo these merges"
+            " first, then take the import back: %(merges)s"
+        ) % {"n": n, "merges": ", ".join(named) + ("…" if n > NAMED else "")}
+        raise DomainError("customers_merged", detail, status=409)
+
+
+def ask(upload: Upload, now: datetime, *, way: Way = queue.enqueue) -> Job:
+    """Ask that a finished import be taken back. Raises DomainError `customers_merged`."""
+    check(upload)
+    return asking.ask_for_undo(upload, now, way=way)
+
+
+def resealed(n: int) -> str:
+    """What to do about sealed values that could not be given back."""
+    return _(
+        "Of %(n)d of these customers, names and addresses stay as the import wrote them: keys"
+        " were replaced since, so what stood there before cannot be read. Correct them by hand,"
+        " or import the earlier values again."
+    ) % {"n": n}
 
 
 def _changed_later(rows: Changes, kinds: Collection[str]) -> set[str]:
@@ -232,8 +278,8 @@ def _restore(
     upload: Upload,
 ) -> set[int]:
     """Give columns back what they held; return the changes of which nothing had to stay."""
-    turned = [rotation.last(what) for what in ("people", "indexes")]
-    is_stale = any(job is not None and job.created_at >= upload.created_at for job in turned)
+    is_turned = rotation.turned_since(upload.created_at)
+    newest = _newest_keys([customer for _row, customer in left])
     tags = [unpacked(row.before.get("email_tag")) for row, _customer in left]
     owners = dict(
         Customer.objects.filter(email_tag__in=[tag for tag in tags if tag]).values_list(
@@ -251,7 +297,11 @@ def _restore(
                 continue
             values = {column: unpacked(row.before[column]) for column in columns}
             is_ours = all(mark(holds[customer.pk][at]) == row.after[at] for at in columns)
-            sealed_long_ago = is_stale and name in SEALED and any(values.values())
+            sealed_long_ago = (
+                name in SEALED
+                and any(values.values())
+                and (is_turned or _generation(values[name]) != newest.get(customer.subject_id))
+            )
             owner = taken.get(values.get("email_tag") or b"", customer.pk)
             if is_ours and not sealed_long_ago and owner == customer.pk:
                 back |= values
@@ -263,6 +313,38 @@ def _restore(
             undone.add(row.pk)
     _write(by_columns)
     return undone
+
+
+def _newest_keys(customers: Sequence[Customer]) -> dict[UUID, int]:
+    """The generation of the key that seals each customer's values by now."""
+    keys = SubjectKey.objects.filter(subject_uuid__in=[one.subject_id for one in customers])
+    newest = keys.order_by().values_list("subject_uuid").annotate(newest=Max("generation"))
+    return dict(newest)
+
+
+def _generation(sealed: bytes | None) -> int | None:
+    return None if sealed is None else generation_of(sealed)
+
+
+def _resealed(rows: Changes) -> set[int]:
+    """Those of which sealed values stay since people's keys or the indexes were replaced."""
+    sealed = [row for row in rows if any(name in row.before for name in SEALED)]
+    if not sealed or rows[0].kind != Kind.CUSTOMER:
+        return set()
+    if rotation.turned_since(rows[0].upload.created_at):
+        return {row.pk for row in sealed}
+    there = Customer.objects.in_bulk([row.key for row in sealed], field_name="external_id")
+    newest = _newest_keys(list(there.values()))
+    return {
+        row.pk
+        for row in sealed
+        if row.key in there
+        and any(
+            _generation(unpacked(row.before[name])) != newest.get(there[row.key].subject_id)
+            for name in SEALED
+            if row.before.get(name) is not None
+        )
+    }
 
 
 def _write(by_columns: Mapping[tuple[str, ...], list[list[Any]]]) -> None:

@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from jobs import console
-from profiles import asking
+from privacy.problems import DomainError
 from profiles.importing import undoing
 from profiles.models import Upload
 
@@ -28,7 +28,10 @@ class Command(BaseCommand):
                 _("That import is not over, was a preview, or is taken back already.")
             )
         way = console.here(self, clock=timezone.now, verbosity=options["verbosity"])
-        asking.ask_for_undo(found, timezone.now(), way=way)
+        try:
+            undoing.ask(found, timezone.now(), way=way)
+        except DomainError as error:
+            raise CommandError(error.detail) from error
         found.refresh_from_db()
         told = found.summary
         if "n_retracted" in told:
@@ -39,3 +42,5 @@ class Command(BaseCommand):
             self.stdout.write(
                 _("%(n)d kept, as something else builds on them") % {"n": told["kept"]}
             )
+        if told.get("resealed"):
+            self.stdout.write(undoing.resealed(told["resealed"]))
