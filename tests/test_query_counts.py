@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -43,6 +44,7 @@ from profiles.models import (
     RejectedEvent,
     ScoreRun,
     Segment,
+    StaticList,
     Upload,
 )
 from profiles.traits import featuring
@@ -77,9 +79,15 @@ def campaigns(n: int) -> None:
 
 
 def segments(n: int) -> None:
-    rule = {"combinator": "and", "rules": [{"field": "n_orders", "operator": ">", "value": 1}]}
+    """Each names the one before it and a list."""
+    condition: dict[str, Any] = {"field": "n_orders", "operator": ">", "value": 1}
     for number in range(n):
-        Segment.objects.create(name=f"Segment {number} of {n}", rule=rule, created_at=make.NOW)
+        listed = StaticList.objects.create(name=f"List {number} of {n}", created_at=make.NOW)
+        rules = [condition, {"field": "list", "operator": "=", "value": str(listed.uuid)}]
+        rule = {"combinator": "and", "rules": rules}
+        name = f"Segment {number} of {n}"
+        segment = Segment.objects.create(name=name, rule=rule, created_at=make.NOW)
+        condition = {"field": "segment", "operator": "=", "value": str(segment.uuid)}
 
 
 def products(n: int) -> None:
@@ -414,6 +422,24 @@ def test_a_page_asks_once_for_the_shop_however_much_money_it_shows(
     of_the_shop = [one for one in queries if 'FROM "privacy_shop"' in one["sql"]]
     assert "€" in shown
     assert len(of_the_shop) == 1
+
+
+def test_the_api_tells_of_many_segments_with_as_many_queries_as_of_few(client: Client) -> None:
+    make.shop()
+    headers = {"Authorization": f"Bearer {make.secret_key()}"}
+    segments(SMALL)
+
+    def load() -> None:
+        found = client.get("/v1/segments", {"limit": 200}, headers=headers)
+        assert found.status_code == 200
+        assert "Segment 0 of 3" in found.json()["data"][-2]["words"]["en"]
+
+    load()
+    few = counted(load)
+    segments(50)
+    many = counted(load)
+
+    assert many <= few
 
 
 def test_recommendations_for_many_ask_no_more_than_for_few() -> None:

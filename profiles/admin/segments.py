@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet, Value
 from django.http import HttpRequest
 from django.urls import URLPattern, path
@@ -11,7 +12,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from privacy.admin.viewing import ThemedAdmin, shop_of
-from profiles import asking, segmentation
+from profiles import asking, segment_rules, segmentation
 from profiles.admin import segment_pages
 from profiles.admin.rule_form import SegmentForm
 from profiles.admin.segment_preview import preview
@@ -34,9 +35,19 @@ class SegmentAdmin(ThemedAdmin[Segment]):
         segments: QuerySet[Segment] = super().get_queryset(request)
         return segments.annotate(currency=Value(shop_of(request).currency))
 
+    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
+        """Find the names that the page's rules mention at once."""
+        changes = super().get_changelist_instance(request)
+        names = segment_rules.names(segment.rule for segment in changes.result_list)
+        for segment in changes.result_list:
+            segment.names = names
+        return changes
+
     @admin.display(description=_("rule"))
     def in_words(self, segment: Any) -> str:
-        return segmentation.in_words(segment, get_language() or "en", currency=segment.currency)
+        language = get_language() or "en"
+        currency, names = segment.currency, segment.names
+        return segmentation.in_words(segment, language, currency=currency, names=names)
 
     @admin.action(description=_("Count again"), permissions=["change"])
     def recount(self, _request: HttpRequest, queryset: QuerySet[Segment]) -> None:

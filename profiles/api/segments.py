@@ -201,7 +201,10 @@ class PreviewView(APIView):
         now = timezone.now()
         rule = segment_rules.stored(facts.validated_data["rule"])
         checked = segment_rules.checked(rule)
-        told: dict[str, Any] = {"rule": rule, "words": _words(rule, segment_rules.names([rule]))}
+        told: dict[str, Any] = {
+            "rule": rule,
+            "words": _words(rule, segment_rules.names([rule]), Shop.current().currency),
+        }
         try:
             with counting.at_most(counting.WAIT):
                 size = counting.size(checked, now)
@@ -265,13 +268,13 @@ class ListsView(APIView):
 
 def _told(segments: list[Segment]) -> list[dict[str, Any]]:
     names = segment_rules.names(segment.rule for segment in segments)
+    currency = Shop.current().currency
     for segment in segments:
-        segment.words = _words(segment.rule, names)  # type: ignore[attr-defined]
+        segment.words = _words(segment.rule, names, currency)  # type: ignore[attr-defined]
     return list(SegmentSerializer(segments, many=True).data)
 
 
-def _words(rule: dict[str, Any], names: dict[str, str]) -> dict[str, str]:
-    currency = Shop.current().currency
+def _words(rule: dict[str, Any], names: dict[str, str], currency: str) -> dict[str, str]:
     return {
         language: segmentation.in_words(rule, language, currency=currency, names=names)
         for language in LANGUAGES

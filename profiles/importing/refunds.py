@@ -1,4 +1,8 @@
-"""Refunds without their invoice: taken from the latest earlier line that has quantity left."""
+"""Refunds without their invoice: taken from the latest earlier line that has quantity left.
+
+Which line that is depends on files alone: what events and the API tell of the same orders is
+brought in line afterwards (`told_refunds`), so that it makes no difference who came first.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +13,15 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.db import connection
-from django.db.models import OuterRef, Subquery, Sum
+from django.db.models import Exists, OuterRef, Subquery, Sum
 from django.utils.translation import gettext as _
 
 from profiles import bulk, changes
 from profiles.bulk import moment
 from profiles.identity import registering
 from profiles.importing.tallies import REFUND_MATCHED, REFUND_UNMATCHED, Tally
-from profiles.models import Customer, Order, OrderLine, Refund, StagedLine, Upload
+from profiles.models import Customer, Order, OrderLine, Refund, StagedLine, ToldRefund, Upload
+from profiles.orders import told_refunds
 
 if TYPE_CHECKING:
     from jobs.work import Work
@@ -34,10 +39,13 @@ NUMBER_EQUAL_ONES = """
     ) AS equal_ones
     WHERE profiles_stagedline.id = equal_ones.id AND equal_ones.place > 1
 """
-# What the customers of the next refunds bought of the same items, and did not give back yet.
+# What the customers of the next refunds bought of the same items, and by no file gave back yet.
 BOUGHT_BEFORE = """
     SELECT placed.placed_at, placed.number, line.line_key, placed.customer_id, line.product_id,
-           placed.currency, line.id, placed.id, line.quantity - line.refunded_quantity
+           placed.currency, line.id, placed.id, line.quantity - (
+               SELECT COALESCE(SUM(back.quantity), 0) FROM profiles_refund AS back
+               WHERE back.line_id = line.id AND back.told_id IS NULL
+           )
     FROM (
         SELECT customer, product, MAX(placed_at) AS until
         FROM (
@@ -51,7 +59,10 @@ BOUGHT_BEFORE = """
       ON placed.customer_id = customer.id AND placed.placed_at <= staged.until
     JOIN profiles_orderline AS line
       ON line.order_id = placed.id AND line.product_id = staged.product
-    WHERE line.refunded_quantity < line.quantity
+    WHERE line.refunded_quantity < line.quantity OR EXISTS (
+        SELECT 1 FROM profiles_refund AS told
+        WHERE told.line_id = line.id AND told.told_id IS NOT NULL
+    )
 """
 TAKE_BACK = """
     UPDATE profiles_orderline
@@ -90,7 +101,7 @@ def split(
     for candidate in candidates:
         if not open_quantity:
             return
-        taken = min(candidate.left, open_quantity)
+        taken = max(min(candidate.left, open_quantity), 0)
         if not taken or candidate.placed_at > refunded_at:
             continue
         # The share of what is still open, so that rounding never loses a penny.
@@ -201,15 +212,24 @@ def _candidates(
 
 
 def _take_back(added: list[Refund], candidates: dict[Any, list[Candidate]]) -> None:
+    """Bring lines and orders in line with what was added to them."""
+    order_of = {one.line_id: one.order_id for found in candidates.values() for one in found}
+    taken = [(refund, pk) for refund in added if (pk := refund.line_id) is not None]
+    orders = Order.objects.filter(pk__in={order_of[pk] for _refund, pk in taken})
+    told = dict(
+        orders.filter(Exists(ToldRefund.objects.filter(number=OuterRef("number")))).values_list(
+            "pk", "number"
+        )
+    )
     matched = [
-        (refund.quantity, refund.amount_minor, refund.line_id)
-        for refund in added
-        if refund.line_id is not None
+        (refund.quantity, refund.amount_minor, pk)
+        for refund, pk in taken
+        if order_of[pk] not in told
     ]
     with connection.cursor() as cursor:
         cursor.executemany(TAKE_BACK, matched)
-    orders = {one.line_id: one.order_id for found in candidates.values() for one in found}
     sums = OrderLine.objects.filter(order=OuterRef("pk")).values("order")
-    Order.objects.filter(pk__in={orders[line_id] for _quantity, _minor, line_id in matched}).update(
+    orders.exclude(pk__in=told).update(
         refunded_minor=Subquery(sums.annotate(total=Sum("refunded_minor")).values("total"))
     )
+    told_refunds.apply(told.values())

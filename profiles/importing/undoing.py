@@ -39,6 +39,7 @@ from profiles.models import (
     Upload,
     UploadChange,
 )
+from profiles.orders import told_refunds
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -155,6 +156,8 @@ def _refunds(rows: Changes, _now: datetime) -> set[int]:
     OrderLine.objects.bulk_update(lines, ["refunded_quantity", "refunded_minor"])
     refunds.delete()
     _sum_orders(Q(pk__in=[line.order_id for line in lines]))
+    orders = Order.objects.filter(pk__in=[line.order_id for line in lines])
+    told_refunds.apply(orders.values_list("number", flat=True))
     return {row.pk for row in rows}
 
 

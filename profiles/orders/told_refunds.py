@@ -123,18 +123,18 @@ def _says(row: ToldRefund) -> tuple[Any, ...]:
 def _counted(told: Sequence[ToldRefund], filed: Sequence[Refund]) -> list[ToldRefund]:
     """The refunds that count, each once, those with an amount first.
 
-    Under one id of the shop there is one refund, whoever tells of it. Where a message names
-    none, refunds of the same product and amount that different tellers tell of are the same
+    Under one id of the shop there is one refund, whoever tells of it: of files it is the number
+    of the document. Where a message names none, refunds of the same product and amount that different tellers tell of are the same
     ones; told by one teller, each is one of its own.
     """
     named: dict[Any, ToldRefund] = {}
     nameless: defaultdict[Content, defaultdict[tuple[int, str], list[ToldRefund]]]
     nameless = defaultdict(lambda: defaultdict(list))
-    stood = {refund.refund_key for refund in filed}
+    documents = _documents(filed)
     told_by: Counter[tuple[Content, tuple[int, str]]] = Counter()
     for row in told:
         teller = row.source_id, row.channel
-        if row.key in stood:
+        if row.is_named and row.key.partition("#")[0] in documents:
             continue
         told_by[_content(row), teller] += 1
         if row.is_named:
@@ -142,6 +142,7 @@ def _counted(told: Sequence[ToldRefund], filed: Sequence[Refund]) -> list[ToldRe
         else:
             nameless[_content(row)][teller].append(row)
     standing = _contents(filed)
+    standing.update(("", sum(amounts)) for amounts in documents.values())
     counted = sorted(named.values(), key=_in_time)
     n_named = Counter(_content(row) for row in counted)
     for content in n_named.keys() & standing.keys():
@@ -161,6 +162,14 @@ def _in_time(row: ToldRefund) -> tuple[Any, ...]:
 
 def _content(row: ToldRefund) -> Content:
     return row.product_id, row.amount_minor
+
+
+def _documents(filed: Sequence[Refund]) -> dict[str, list[int]]:
+    """The amounts that files brought in, by the number of the document that told of them."""
+    amounts: defaultdict[str, list[int]] = defaultdict(list)
+    for refund in filed:
+        amounts[refund.refund_key.partition("|")[0]].append(refund.amount_minor)
+    return amounts
 
 
 def _contents(filed: Sequence[Refund]) -> Counter[Content]:

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.db import transaction
 from django.test import Client
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from profiles.models import Customer, Order, OrderLine, Refund
+from profiles.models import Customer, Order, OrderLine, Refund, Upload
 from tests import make
 from tests.make import NOW
 from tests.profiles.calls import merge, order_event, post, track
@@ -270,3 +271,74 @@ def test_any_mix_of_tellings_ends_the_same_in_any_order(tellers: Tellers, data: 
     other = data.draw(st.permutations(mix))
 
     assert end(tellers, mix) == end(tellers, other)
+
+
+REFUND_FILE = FILE.splitlines()[0] + "\nC1,C-1,tv,-1,100.00,2026-03-02T08:00:00+00:00,Austria\n"
+
+
+class Refunders(Tellers):
+    """Order 1001, and one refund of a television told by a file, the API and an event."""
+
+    def __init__(self, client: Client, folder: Path) -> None:
+        super().__init__(client, folder)
+        self.refunds = folder / "refunds.csv"
+        self.refunds.write_text(REFUND_FILE)
+
+    def api(self, key: str, **members: Any) -> None:
+        self.put(70, status="fulfilled", placedAt=at(601), refunds=[refund(key, **members)])
+
+    def tell_refund_file(self) -> None:
+        load(self.refunds, **FILED)
+
+    def tell_named(self) -> None:
+        """The API names the refund as the document of the file does, and no product."""
+        self.api("C1", amount="100.00")
+
+    def tell_whole(self) -> None:
+        self.api("r9", amount="100.00")
+
+
+@pytest.mark.parametrize(
+    "told_by", [("fulfilled",), ("refunded",), ("fulfilled", "refunded"), ("named",), ("whole",)]
+)
+@pytest.mark.parametrize("first", ["file", "completed", "placed"])
+def test_a_refund_of_a_file_is_the_one_that_others_tell_of(
+    client: Client, tmp_path: Path, told_by: tuple[str, ...], first: str
+) -> None:
+    tellers = Refunders(client, tmp_path)
+
+    ends = [
+        end(tellers, [first, *names]) for names in itertools.permutations([*told_by, "refund_file"])
+    ]
+
+    assert all(other == ends[0] for other in ends)
+    assert sum(amount for _key, _product, _n, amount, _who in ends[0]["refunds"]) == 10_000
+    assert [line[-2:] for line in ends[0]["lines"] if line[1] == "tv"] == [(1, 10_000)]
+
+
+def test_two_refunds_of_a_file_are_two_whoever_tells_of_one(client: Client, tmp_path: Path) -> None:
+    tellers = Refunders(client, tmp_path)
+    second = "C2,C-1,tv,-1,100.00,2026-03-02T08:30:00+00:00,Austria\n"
+    tellers.refunds.write_text(REFUND_FILE + second)
+
+    ends = [
+        end(tellers, ["file", *names])
+        for names in itertools.permutations(["fulfilled", "refunded", "refund_file"])
+    ]
+
+    assert all(other == ends[0] for other in ends)
+    assert [line[-2:] for line in ends[0]["lines"] if line[1] == "tv"] == [(2, 20_000)]
+
+
+def test_a_refund_told_by_the_api_stands_again_when_the_file_is_taken_back(
+    client: Client, tmp_path: Path
+) -> None:
+    tellers = Refunders(client, tmp_path)
+    for name in ("file", "fulfilled", "refund_file"):
+        tellers.tell(name)
+    assert [row.told for row in Refund.objects.all()] == [None]
+
+    call_command("undo_import", str(Upload.objects.latest("pk").uuid), verbosity=0)
+
+    assert Refund.objects.get().refund_key == "r1"
+    assert Order.objects.get().refunded_minor == 10_000
