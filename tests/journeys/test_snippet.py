@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 from django.utils import timezone
-from playwright.sync_api import Browser, BrowserContext, Page, Request
+from playwright.sync_api import Browser, BrowserContext, Page, Request, Route
 
 from profiles import snippet
 from profiles.events import merging
@@ -284,6 +285,36 @@ def test_a_server_that_is_down_breaks_nothing_and_loses_nothing_once_it_is_back(
     assert arrived(2)[1]["name"] == "Offline"
     assert all("ERR_INTERNET_DISCONNECTED" in fault for fault in faults)  # the browser's own lines
     faults.clear()
+
+
+@pytest.mark.parametrize(("status", "n_tries"), [(429, 2), (503, 2), (400, 1)])
+def test_what_the_server_could_not_take_is_tried_again_and_what_it_refused_is_not(
+    browser: BrowserContext,
+    shop: Shop,
+    tag: Callable[..., str],
+    faults: list[str],
+    *,
+    status: int,
+    n_tries: int,
+) -> None:
+    tried: list[str] = []
+
+    def answer(route: Route) -> None:
+        tried.append(str(route.request.post_data))
+        allowed = {"Access-Control-Allow-Origin": shop.url}
+        if len(tried) == 1:
+            route.fulfill(status=status, headers=allowed)
+        else:
+            route.fulfill(status=202, headers=allowed)
+
+    page = browser.new_page()
+    page.route("**/v1/batch", answer)
+    page.goto(shop.show(tag()))
+    page.wait_for_timeout(2_000)
+
+    assert len(tried) == n_tries
+    assert len({json.loads(body)["batch"][0]["messageId"] for body in tried}) == 1
+    faults.clear()  # the browser's own line about the status
 
 
 def test_the_shop_stands_where_the_script_cannot_be_had(
