@@ -18,6 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 FOLDER = "demo"
 MIN_CUSTOMERS = 100
+DEFAULT_CUSTOMERS = 2_400
 
 
 class Command(BaseCommand):
@@ -28,7 +29,10 @@ class Command(BaseCommand):
         parser.add_argument("--fresh", action="store_true", help="make the shop anew")
         parser.add_argument("--port", type=int, default=8000, help="port to listen on")
         parser.add_argument(
-            "--customers", type=int, default=2_400, help="how many; a small shop is made sooner"
+            "--customers",
+            type=int,
+            default=DEFAULT_CUSTOMERS,
+            help="how many; a small shop is made sooner",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
