@@ -211,6 +211,7 @@ def _campaign() -> Iterator[tuple[str, Any]]:
     yield "campaign languages", dict(languages.order_by("locale"))
     yield "campaign conversions", Conversion.objects.filter(delivery__campaign=found).count()
     yield "campaign messages sent", found.deliveries.exclude(sent_at=None).count()
+    yield "campaign verdict", str(report.verdict.code)
     for language in LANGUAGES:
         yield f"campaign verdict ({language})", wording.verdict_text(report, language)
 
