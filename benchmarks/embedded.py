@@ -21,6 +21,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 from benchmarks.frame import ROOT, Result, python, sample
 from benchmarks.imports import write_year
 
@@ -70,13 +72,11 @@ class Server:
 
     def cpu(self) -> float:
         """CPU seconds of the process so far, those of its children left out."""
-        with open(f"/proc/{self.process.pid}/stat", encoding="ascii") as file:  # noqa: PTH123 -- not a real file
-            user, system = file.read().rpartition(")")[2].split()[11:13]
-        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+        used = psutil.Process(self.process.pid).cpu_times()
+        return float(used.user + used.system)
 
     def rss_mb(self) -> float:
-        with open(f"/proc/{self.process.pid}/statm", encoding="ascii") as file:  # noqa: PTH123 -- not a real file
-            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+        return float(psutil.Process(self.process.pid).memory_info().rss) / 2**20
 
     def load(self) -> Load:
         taken, before = [], self.cpu()
@@ -141,13 +141,8 @@ def busy_load(server: Server, database: Path, environ: dict[str, str]) -> Load:
     if (now := state(database)) != "running":
         raise RuntimeError(f"the training was {now} before the last request: no sample")
     sample(python("-c", CANCEL), environ)
-    until(lambda: not children(server.process.pid), "the training ended")
+    until(lambda: not psutil.Process(server.process.pid).children(), "the training ended")
     return found
-
-
-def children(pid: int) -> str:
-    tasks = Path(f"/proc/{pid}/task").glob("*/children")
-    return "".join(task.read_text(encoding="ascii") for task in tasks)
 
 
 def run() -> Result:
