@@ -189,9 +189,6 @@ def send(hand: Hand, campaign: Campaign) -> None:
     assert campaign.status == Campaign.Status.FINISHED
     counts = campaign.counts()
     assert counts["sent"] > 0
-    sent = campaign.deliveries.exclude(sent_at=None).order_by()
-    went_out = set(sent.values_list("variant__key", "locale").distinct())
-    assert went_out == {(key, locale) for key in "AB" for locale in ("en", "zh-hans")}
     hand.page.goto("/admin/campaigns/campaign/outbox/")
     hand.click(".c-table a")
     hand.page.frame_locator("iframe").locator("h1").first.wait_for()
