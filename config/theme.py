@@ -151,6 +151,7 @@ NAVIGATION = [
                 "permission": _may("privacy.view_source"),
             },
             _item(_("Jobs"), "work_history", "jobs.job"),
+            _item(_("Sources"), "input", "privacy.source"),
             _item(_("API keys"), "key", "privacy.apikey"),
             _item(_("Webhooks"), "webhook", "privacy.webhook"),
             _item(_("Staff"), "badge", "privacy.staff"),

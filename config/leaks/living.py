@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,7 +17,9 @@ from django.urls import reverse
 
 from campaigns import approvals, attribution, delivery, writing
 from campaigns.models import Campaign, Variant
+from config.leaks.calling import Api
 from config.leaks.canaries import Canary
+from config.leaks.dealing import deal, listen
 from config.leaks.findings import Sweep
 from config.leaks.walking import look_at, visitor
 from jobs import running
@@ -53,12 +53,13 @@ def live(sweep: Sweep, *, now: datetime) -> dict[str, str]:
         kind: doors.issue(
             source,
             kind=kind,
-            scopes=doors.SECRET_SCOPES if kind == ApiKey.Kind.SECRET else (),
+            scopes=doors.SCOPES if kind == ApiKey.Kind.SECRET else (),
             now=now,
         )[1]
         for kind in ApiKey.Kind.values
     }
     api = Api(sweep, keys)
+    listen(api)
     half = len(people) // 2
     _import(people[:half])
     _tell(people[half:], api)
@@ -79,23 +80,9 @@ def live(sweep: Sweep, *, now: datetime) -> dict[str, str]:
     _write_to_everybody(now)
     _ask(sweep, now)
     work_off(now)
+    deal(people[-5:], api, now)
+    work_off(now)
     return keys
-
-
-@dataclass(frozen=True)
-class Api:
-    """Calls with keys of each kind; whatever is answered to a write is looked at."""
-
-    sweep: Sweep
-    keys: dict[str, str]
-
-    def send(self, method: str, path: str, body: Any, *, kind: str = ApiKey.Kind.SECRET) -> None:
-        text = body if isinstance(body, str) else json.dumps(body)
-        headers = {"Authorization": f"Bearer {self.keys[kind]}"}
-        answer = visitor().generic(
-            method, path, text, content_type="application/json", headers=headers
-        )
-        look_at(self.sweep, "API: replies to writes", f"{method} {path[:12]}", answer)
 
 
 def work_off(now: datetime) -> None:

@@ -17,7 +17,7 @@ from rest_framework.views import APIView
 
 from privacy.api.authentication import key_of
 from privacy.api.fields import Text
-from profiles.api.identifiers import CustomerId, checked, in_path
+from profiles.api.identifiers import CustomerId, checked, in_path, refuse_telling
 from profiles.api.orders import Amount, Currency
 from profiles.models import Cart, CartLine
 from profiles.money import to_minor
@@ -82,7 +82,7 @@ class CartView(APIView):
     )
     def put(self, request: Request, cart_id: str) -> Response:
         """The cart holds what is stated; what was bought before keeps its state."""
-        checked(cart_id)
+        refuse_telling(checked(cart_id))
         now = timezone.now()
         facts = CartSerializer(data=request.data)
         facts.is_valid(raise_exception=True)

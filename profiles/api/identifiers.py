@@ -40,3 +40,10 @@ def refuse_personal(identifier: str) -> None:
     if wire.looks_personal(identifier):
         detail = _("Use an id of your own, not an e-mail address or a phone number.")
         raise serializers.ValidationError(detail, "personal_id")
+
+
+def refuse_telling(identifier: str) -> None:
+    """Refuse the id of an order or a cart that holds an address; plain digits may be one."""
+    if wire.tells_personal(identifier):
+        detail = _("Use a number of your own, without an e-mail address or a phone number in it.")
+        raise serializers.ValidationError(detail, "personal_id")

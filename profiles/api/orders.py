@@ -20,7 +20,7 @@ from rest_framework.views import APIView
 from privacy.api.authentication import key_of
 from privacy.api.fields import Text
 from privacy.problems import DomainError
-from profiles.api.identifiers import CustomerId, checked, in_path
+from profiles.api.identifiers import CustomerId, checked, in_path, refuse_telling
 from profiles.models import Order, OrderLine
 from profiles.money import EXPONENTS, UnknownCurrencyError, exponent, from_minor, to_minor
 from profiles.orders import ordering
@@ -83,7 +83,7 @@ class LineSerializer(serializers.Serializer[Any]):
 
 
 class RefundSerializer(serializers.Serializer[Any]):
-    id = Text(max_length=160, help_text="Counted once per order.")
+    id = Text(max_length=160, validators=[refuse_telling], help_text="Counted once per order.")
     refundedAt = serializers.DateTimeField(source="refunded_at")
     amount = Amount(required=False, help_text="Without it, all that is left.")
     productId = Text(source="product_id", max_length=100, required=False)
@@ -132,7 +132,7 @@ class OrderSerializer(serializers.Serializer[Any]):
 
 
 class NumberedOrderSerializer(OrderSerializer):
-    number = Text(max_length=100)
+    number = Text(max_length=100, validators=[refuse_telling])
 
 
 class OrderBatchSerializer(serializers.Serializer[Any]):
@@ -167,7 +167,7 @@ class OrderView(APIView):
     )
     def put(self, request: Request, number: str) -> Response:
         """Lines are replaced as stated; refunds are added, each id once."""
-        checked(number)
+        refuse_telling(checked(number))
         now = timezone.now()
         facts = OrderSerializer(data=request.data, context={"now": now})
         facts.is_valid(raise_exception=True)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import csv
 import io
 import json
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +18,7 @@ from django.utils import timezone, translation
 from jobs import running
 from jobs.models import Job
 from privacy import audit, checkpoints, consent, inventory, links, processing, requests, retention
+from privacy.admin.access import ACTIONS
 from privacy.keystore import keystore
 from privacy.models import (
     AuditEntry,
@@ -35,6 +38,7 @@ from tests import make
 from tests.make import NOW
 
 pytestmark = pytest.mark.django_db
+ROOT = Path(__file__).parents[2]
 HOME, RECORD = "/admin/privacy/", "/admin/privacy/record/"
 CONSENTS, LOG = "/admin/privacy/consententry/", "/admin/privacy/auditentry/"
 
@@ -58,6 +62,26 @@ def ask_for_erasure(days_ago: int) -> None:
     now = timezone.now() - timedelta(days=days_ago)
     requests.submit("erase", "p0@example.com", details="", language="en", visitor="v", now=now)
     assert requests.confirm(links.token(PrivacyRequest.objects.latest("pk")), now=now)
+
+
+def noted() -> set[str]:
+    """Every action that the code writes into the log by its name."""
+    folders = ("campaigns", "privacy", "profiles", "recommendations")
+    found = set()
+    for path in (path for folder in folders for path in (ROOT / folder).rglob("*.py")):
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            match call:
+                case ast.Call(
+                    func=ast.Attribute(value=ast.Name("audit"), attr="append") | ast.Name("_audit"),
+                    args=[ast.Constant(str(action)), *_],
+                ):
+                    found.add(action)
+    return found
+
+
+def test_every_action_of_the_log_has_words() -> None:
+    assert {"webhook.rotated", "suppression.lifted", "value.revealed"} <= noted()
+    assert noted() - set(ACTIONS) == set()
 
 
 def test_values_are_counted_by_class_with_their_purposes_and_periods() -> None:
