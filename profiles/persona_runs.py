@@ -131,6 +131,15 @@ def sizes(runs: Sequence[ClusteringRun], language: str) -> tuple[list[Clustering
     ]
 
 
+def trend(persona: Persona) -> list[tuple[datetime, int, float]]:
+    """Return when the persona was how large, and its share, in the last runs, oldest first."""
+    rows = Persona.objects.filter(pk=persona.pk)
+    if persona.key is not None:
+        rows = Persona.objects.filter(key=persona.key)
+    found = rows.order_by("-run__created_at", "-run")[:SHOWN]
+    return list(reversed(found.values_list("run__as_of", "n_customers", "share")))
+
+
 def moves(run: ClusteringRun, language: str) -> list[tuple[str, str, int]]:
     """Return from which persona to which customers went since the run before, most first."""
     rows: list[list[int]] = run.compared.get("moves", [])

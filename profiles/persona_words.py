@@ -73,6 +73,14 @@ WORDS: dict[str, Words] = {
     "weekend:often": Words(
         _("A third of orders or more at weekends"), _("at weekends"), _("weekend shoppers")
     ),
+    "answers:email": Words(
+        _("Opened or clicked an e-mail in the last 90 days"),
+        _("answers to e-mail"),
+        _("e-mail readers"),
+    ),
+    "channel": Words(
+        _("Comes to the shop by %(value)s"), _("comes by %(value)s"), _("visitors by %(value)s")
+    ),
     "category": Words(
         _("A third of the money or more on %(value)s"), "%(value)s", _("buyers of %(value)s")
     ),

@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 
 from jobs.running import JobFailedError
 from privacy.models import Shop
-from profiles import persona_identity, segmentation
+from profiles import persona_identity, persona_products, segmentation
 from profiles.clustering import choosing, fitting
 from profiles.clustering.choosing import Evidence
 from profiles.clustering.model import Model, inertia
@@ -194,6 +194,8 @@ def save(
         persona.key = identity.keys[persona.number - 1]
     for persona in Persona.objects.bulk_create(personas):
         _enrol(persona, people.loc[labels == persona.number, "customer_id"].tolist())
+    for pk, products in persona_products.top_products(run).items():
+        run.personas.filter(pk=pk).update(products=products)
     return run
 
 

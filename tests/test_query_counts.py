@@ -161,7 +161,7 @@ def personas_of(n: int) -> list[Persona]:
 
 
 def runs_of_personas(n: int) -> None:
-    for number in range(n):
+    for _ in range(n):
         personas_of(2)
         ClusteringRun.objects.create(
             as_of=make.NOW, created_at=make.NOW, currency="EUR", n_customers=9, n_clusters=1,

@@ -7,7 +7,7 @@ from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
@@ -15,6 +15,7 @@ from django.views.decorators.http import require_POST
 
 from privacy.admin.viewing import ViewOnlyAdmin
 from profiles import asking, persona_runs, personas, segmentation
+from profiles.admin.persona_page import persona_page
 from profiles.admin.persona_runs import runs_page
 from profiles.models import Persona, Segment
 from profiles.personas import PersonaCard
@@ -57,7 +58,7 @@ class PersonaAdmin(ViewOnlyAdmin[Persona]):
         return [
             path("runs/", wrap(runs_page), name="profiles_persona_runs"),
             path("build/", wrap(build_action), name="profiles_persona_build"),
-            path("<int:pk>/change/", wrap(card_redirect), name="profiles_persona_change"),
+            path("<int:pk>/change/", wrap(persona_page), name="profiles_persona_change"),
             path("<int:pk>/segment/", wrap(segment_action), name="profiles_persona_segment"),
             *super().get_urls(),
         ]
@@ -74,13 +75,6 @@ def _bars(card: PersonaCard) -> list[Bar]:
         )
         for one in card.contrasts
     ]
-
-
-def card_redirect(_request: HttpRequest, pk: int) -> HttpResponse:
-    persona = get_object_or_404(Persona, pk=pk)
-    return redirect(
-        f"{reverse('admin:profiles_persona_changelist')}#persona-{persona.shown_number}"
-    )
 
 
 @require_POST

@@ -46,6 +46,7 @@ def attributes(people: pd.DataFrame, *, year: int) -> list[Attribute]:
     return [
         *_behaviour(people),
         *_habits(people),
+        *_channels(people),
         *_categories(people),
         *_person(people, year),
         *_own(people),
@@ -85,6 +86,14 @@ def _habits(people: pd.DataFrame) -> Iterator[Attribute]:
         yield Attribute("discount", "never", discount == 0, everybody)
     if (refund := np.asarray(people["refund_share"])).any():
         yield Attribute("refund", "often", refund >= MANY_RETURNS, everybody)
+
+
+def _channels(people: pd.DataFrame) -> Iterator[Attribute]:
+    """A shop that sends no campaigns knows of nobody whether they answer."""
+    answers = np.asarray(people["n_email_opens"] + people["n_email_clicks"] > 0, dtype=bool)
+    if answers.any():
+        yield Attribute("answers", "email", answers, np.ones(len(people), dtype=bool))
+    yield from _values("channel", people["top_channel"].tolist())
 
 
 def _categories(people: pd.DataFrame) -> Iterator[Attribute]:

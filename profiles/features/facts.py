@@ -19,6 +19,7 @@ NEEDED = {
     "city": MANY_VALUES,
     "occupation": MANY_VALUES,
     "category": MANY_VALUES,
+    "channel": MANY_VALUES,
 }
 APART = 0.2  # Cohen's "small"
 TITLE_WORDS = 2

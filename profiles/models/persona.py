@@ -48,7 +48,7 @@ class Persona(models.Model):
     Number 1 is the cluster with the highest revenue per customer. `key` is the persona's own
     and stays from run to run; those of runs from before keys were kept have none. `centre` holds medians of
     traits, `title` the codes of the words that name it, `facts` every word the data carry
-    with the share behind it.
+    with the share behind it, `products` what its customers spend most on.
     """
 
     run = models.ForeignKey("profiles.ClusteringRun", models.CASCADE, related_name="personas")
@@ -60,6 +60,7 @@ class Persona(models.Model):
     centre = models.JSONField(_("centre"), default=dict)
     title = models.JSONField(_("title"), default=list)
     facts = models.JSONField(_("facts"), default=list)
+    products = models.JSONField(_("top products"), default=list)
 
     class Meta:
         verbose_name = _("persona")

@@ -14,7 +14,7 @@ QUIET: dict[str, Any] = {
     "recency_days": 10.0, "tenure_days": 10.0, "night_share": 0.0, "morning_share": 0.0,
     "afternoon_share": 0.0, "evening_share": 1.0, "weekend_share": 0.0, "discount_share": 0.0,
     "refund_share": 0.0, "category_shares": {}, "birth_year": np.nan, "gender": "", "country": "",
-    "city": "", "occupation": "",
+    "city": "", "occupation": "", "n_email_opens": 0, "n_email_clicks": 0, "top_channel": "",
 }  # fmt: skip
 
 
@@ -39,3 +39,18 @@ def test_a_category_is_known_only_of_whose_items_have_one() -> None:
     audio = said({"category_shares": {"Audio": 1.0}}, {})["category", "Audio"]
 
     assert (audio.holds.tolist(), audio.known.tolist()) == ([True, False], [True, False])
+
+
+def test_answers_to_e_mail_are_known_of_all_once_anybody_answered() -> None:
+    found = said({"n_email_clicks": 1}, {"n_email_opens": 2}, {})
+
+    assert found["answers", "email"].holds.tolist() == [True, True, False]
+    assert not [code for code, _value in said({}, {}) if code == "answers"]
+
+
+def test_a_channel_is_known_only_of_whose_visits_tell_it() -> None:
+    rows = [{"top_channel": "newsletter"}] * 12 + [{}] * 3
+
+    channel = said(*rows)["channel", "newsletter"]
+
+    assert (int(channel.holds.sum()), int(channel.known.sum())) == (12, 12)

@@ -9,7 +9,14 @@ import numpy as np
 import pytest
 from django.test import Client
 
-from profiles import persona_identity, persona_runs, personas, profiling, segmentation
+from profiles import (
+    persona_identity,
+    persona_products,
+    persona_runs,
+    personas,
+    profiling,
+    segmentation,
+)
 from profiles.clustering import choosing
 from profiles.clustering.model import Model
 from profiles.clustering.scaling import Column, Scale
@@ -208,3 +215,59 @@ def test_two_builds_of_the_same_customers_are_the_same_personas(client: Client) 
 
 def test_the_mark_of_the_chart_is_the_bound_by_which_the_number_is_chosen() -> None:
     assert persona_runs.MIN_STABILITY == choosing.MIN_STABILITY
+
+
+# A persona's own page -------------------------------------------------------------------------
+
+
+def test_top_products_are_those_with_the_most_money_of_ten_customers_or_more() -> None:
+    customers = people(40)
+    run = stored(customers, [1] * 20 + [2] * 20, [200.0] * 20 + [0.0] * 20, LATER)
+    for number, customer in enumerate(customers):
+        make.order(customer, ("cable", "", 1, 500), days_ago=1)
+        if number < 15:
+            make.order(customer, ("camera", "", 1, 90_000), days_ago=1)
+        if number < 9:
+            make.order(customer, ("drone", "", 1, 900_000), days_ago=1)
+
+    first, second = (
+        persona_products.top_products(run)[one.pk] for one in run.personas.order_by("number")
+    )
+
+    assert [(one["product_id"], one["n"]) for one in first] == [("camera", 15), ("cable", 20)]
+    assert [(one["share"], one["everyone"]) for one in first] == [(0.75, 0.375), (1.0, 1.0)]
+    assert [one["product_id"] for one in second] == ["cable"]
+    assert first[1]["effect"] == 0
+
+
+def test_the_page_shows_trend_products_and_masked_examples(client: Client) -> None:
+    customers = [
+        make.customer(f"c{n}", full_name="Ann Lee", email=f"c{n}@example.com") for n in range(N)
+    ]
+    stored(customers, [1] * 40 + [2] * 30, [200.0] * 40 + [0.0] * 30)
+    run = stored(customers, [1] * 35 + [2] * 35, [200.0] * 35 + [0.0] * 35, LATER)
+    persona = run.personas.get(number=1)
+    persona.products = [
+        {"product_id": "tv", "title": "TV", "n": 20, "share": 0.5, "everyone": 0.2, "effect": 0.64}
+    ]
+    persona.save()
+    client.force_login(make.staff(), backend="privacy.roles.RoleBackend")
+
+    shown = client.get(f"/admin/profiles/persona/{persona.pk}/change/")
+    text = shown.content.decode()
+
+    assert [n for _at, n, _share in shown.context["trend"]] == [40, 35]
+    assert "50.0% / 20.0%" in text
+    assert "A*** L***" in text
+    assert "Ann Lee" not in text
+    assert "c1@example.com" not in text
+
+
+def test_whoever_may_not_see_customers_sees_no_examples(client: Client) -> None:
+    run = stored(people(), [1] * 35 + [2] * 35, [200.0] * 35 + [0.0] * 35)
+    client.force_login(make.staff("viewer"), backend="privacy.roles.RoleBackend")
+
+    shown = client.get(f"/admin/profiles/persona/{run.personas.get(number=1).pk}/change/")
+
+    may_see = make.staff("viewer", username="other").has_perm("profiles.view_customer")
+    assert (shown.context["examples"] is None) is not may_see
