@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('profiles', '0025_personas_in_use_have_keys'),
+        ('profiles', '0026_event_by_name'),
     ]
 
     operations = [
