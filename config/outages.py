@@ -54,7 +54,10 @@ def _cause(error: Error) -> str:
 
 def _remedy(cause: str, said: str) -> str:
     if cause == UNDEFINED_TABLE or said.startswith("no such"):
-        return _("Run manage.py migrate for both databases, and start the command again.")
+        return _(
+            "Run manage.py migrate and manage.py migrate --database keystore (in embedded mode "
+            "manage.py serve does both), then start the command again."
+        )
     if cause.startswith(DAMAGE):
         return _("A database file is damaged: put it back from its backup with manage.py restore.")
     if cause.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):

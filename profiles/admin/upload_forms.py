@@ -69,9 +69,13 @@ class WrittenForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.label_suffix = ""
         known = [*([ONLINE_RETAIL] if kind == Upload.Kind.ORDERS else []), *presets.names(kind)]
-        shown, by_columns = self.fields["format"], (CSV, _("Columns as chosen below"))
+        shown = self.fields["format"]
         if isinstance(shown, forms.ChoiceField):
-            shown.choices = [by_columns, *((name, FORMAT_NAMES[name]) for name in known)]
+            shown.choices = [
+                ("", _("Told by its columns")),
+                (CSV, _("Columns as chosen below")),
+                *((name, FORMAT_NAMES[name]) for name in known),
+            ]
         if not known:
             del self.fields["format"]
 

@@ -110,7 +110,7 @@ def columns_page(request: HttpRequest, held: UUID) -> HttpResponse:
 
 def _look(request: HttpRequest, held: UUID, kind: str) -> tuple[WrittenForm, Preview]:
     """The first rows, read as the address says the file is written, and the form that says it."""
-    asked = WrittenForm(request.GET, kind=kind)
+    asked = WrittenForm({"encoding": encodings.DEFAULT, **request.GET.dict()}, kind=kind)
     said = asked.cleaned_data if asked.is_valid() else {}
     encoding = said.get("encoding") or encodings.DEFAULT
     found = uploads.look(
@@ -121,9 +121,7 @@ def _look(request: HttpRequest, held: UUID, kind: str) -> tuple[WrittenForm, Pre
         encoding=encoding,
         file_format=said.get("format", ""),
     )
-    if asked.errors:
-        return asked, found
-    return WrittenForm(kind=kind, initial={"encoding": encoding, "format": found.format}), found
+    return asked, found
 
 
 def _fields(kind: str, found: Preview, posted: Any) -> list[tuple[str, bool, str]]:

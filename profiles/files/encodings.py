@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 DEFAULT: Final = "utf-8"
 USUAL: Final[dict[str, str | Promise]] = {
     DEFAULT: "UTF-8",
-    "gb18030": _("GB18030 (Simplified Chinese; also GBK, GB2312)"),
+    "gb18030": _("GB18030 (Chinese, also GBK)"),
     "big5": _("Big5 (Traditional Chinese)"),
     "cp1252": _("Windows-1252 (Western Europe)"),
 }

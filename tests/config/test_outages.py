@@ -336,5 +336,5 @@ def test_a_command_on_a_database_without_tables_says_which_command_makes_them(
     )
 
     assert ended.returncode == 1
-    assert "Run manage.py migrate for both databases" in ended.stderr
+    assert "Run manage.py migrate and manage.py migrate --database keystore" in ended.stderr
     assert "Traceback" not in ended.stderr
