@@ -18,7 +18,7 @@ from privacy.fields import sealed_field
 from privacy.models import Channel
 from privacy.problems import DomainError
 from profiles import changes
-from profiles.events import partitions
+from profiles.event_store import EVENTS
 from profiles.identity import enrolling
 from profiles.models import (
     Cart,
@@ -249,7 +249,7 @@ def _drop_events(before: datetime) -> int:
     old = "SELECT customer_id FROM profiles_event WHERE happened_at < %s"
     with connection.cursor() as cursor:
         changes.mark_found(cursor, old, [connection.ops.adapt_datetimefield_value(before)])
-    return partitions.drop_before(before)
+    return EVENTS.drop_before(before)
 
 
 def _never_told(before: datetime) -> QuerySet[ToldRefund]:

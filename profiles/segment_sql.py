@@ -21,16 +21,15 @@ from django.db.models import (
     Sum,
     Value,
 )
-from django.db.models.expressions import CombinedExpression
 from django.db.models.fields.json import KeyTransform
 from django.db.models.functions import Coalesce
 
 from privacy.models import Consent, ConsentEntry
 from profiles import registry, trait_conditions
+from profiles.event_store import EVENTS, later
 from profiles.features.vocabulary import AGE_BANDS, Kind
 from profiles.models import CustomTraitValue, Event, OrderLine, StaticListMember
 from profiles.models.customer import ADDRESS_TAGS
-from profiles.models.event import Kind as EventKind
 from profiles.segment_rules import Checked
 from profiles.segments.compile import fold
 from profiles.segments.evaluate import COMPARE
@@ -186,14 +185,8 @@ class Sql:
 
     def _events(self, condition: Condition) -> QuerySet[Event, Any]:
         scope = condition.scope
-        events = Event.objects.filter(
-            kind=EventKind.TRACK,
-            name=scope.event,
-            customer__isnull=False,
-            happened_at__lt=self.as_of,
-        )
-        if start := start_of(condition, self.as_of):
-            events = events.filter(happened_at__gte=start)
+        since = start_of(condition, self.as_of)
+        events = EVENTS.count_in(scope.event, until=self.as_of, since=since)
         if not scope.property:
             return events
         told = KeyTransform(scope.property, "properties")
@@ -239,21 +232,14 @@ class Sql:
     def _followed(self, condition: Condition) -> Q:
         wait = timedelta(hours=condition.within_hours or 0)
         first = self._events(condition)
-        second = Event.objects.filter(
-            kind=EventKind.TRACK,
-            name=condition.value,
-            customer=OuterRef("customer"),
-            happened_at__lt=self.as_of,
-            happened_at__gt=OuterRef("happened_at"),
-            happened_at__lte=_later(wait),
-        )
-        answered = Q(Exists(second))
+        second = EVENTS.sequence(str(condition.value), within=wait, until=self.as_of)
+        answered = Q(second)
         if condition.value == ORDERED:
             lines = OrderLine.objects.countable().filter(
                 order__customer=OuterRef("customer"),
                 order__placed_at__lt=self.as_of,
                 order__placed_at__gt=OuterRef("happened_at"),
-                order__placed_at__lte=_later(wait),
+                order__placed_at__lte=later(wait),
             )
             answered |= Q(Exists(lines))
         if condition.operator == "then":
@@ -287,10 +273,6 @@ def _measure(condition: Condition) -> Any:
         return MEASURES[condition.field.name]
     summed = Sum(_Millionths(KeyTransform(condition.scope.summed, "properties")))
     return Coalesce(summed, 0, output_field=BigIntegerField())
-
-
-def _later(wait: timedelta) -> CombinedExpression:
-    return OuterRef("happened_at") + wait
 
 
 def _figure(operator: str, value: Any) -> Q:

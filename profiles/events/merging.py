@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 from django.db import connection, transaction
 
 from profiles import asking, changes
-from profiles.events import cart_events, event_names, order_events, rollups
+from profiles.event_store import EVENTS, OF_WHOM
+from profiles.events import cart_events, event_names, order_events
 from profiles.identity import identities
 from profiles.models import EventKey, EventStaging, EventVerdict, RejectedEvent
 from profiles.models.event import ORDER_EVENTS
@@ -83,26 +84,11 @@ SELECT source_id, message_id, kind, name, 'duplicate', 'duplicate', false, recei
 FROM profiles_merging WHERE {REPEATED}
 """  # noqa: S608 -- constants  # nosec B608
 DROP_REPEATED = f"DELETE FROM profiles_merging WHERE {REPEATED}"  # noqa: S608  # nosec B608
-OF_WHOM = """
-FROM profiles_merging m
-LEFT JOIN profiles_customer c ON m.customer_ref <> '' AND c.external_id = m.customer_ref
-LEFT JOIN profiles_identity i ON m.customer_ref = '' AND i.anonymous_id = m.anonymous_id
-"""
 # To whom something happened, those among them whom their device is only now known to be.
 CHANGED = f"""
 SELECT COALESCE(c.id, i.customer_id) AS customer_id {OF_WHOM}
 UNION SELECT customer_id FROM profiles_identity WHERE id > %s
 """  # noqa: S608 -- constants  # nosec B608
-INSERT = f"""
-INSERT INTO profiles_event (
-    source_id, message_id, kind, name, customer_id, anonymous_id, product_id,
-    properties, context, is_confirmed, happened_at, received_at
-)
-SELECT m.source_id, m.message_id, m.kind, m.name, COALESCE(c.id, i.customer_id),
-    m.anonymous_id, m.product_id, m.properties, m.context, m.is_confirmed,
-    m.happened_at, m.received_at
-{OF_WHOM} ORDER BY m.id
-"""  # nosec B608
 ADOPT = """
 UPDATE profiles_event SET customer_id = (
     SELECT i.customer_id FROM profiles_identity i
@@ -144,10 +130,10 @@ def merge(now: datetime, *, limit: int = BATCH) -> int:
             cursor.execute(NOTE_REPEATED)
             cursor.execute(DROP_REPEATED)
         last_identity = identities.join(cursor, now=now)
-        cursor.execute(INSERT)
+        EVENTS.append(cursor)
         changes.mark_found(cursor, CHANGED, [last_identity])
         event_names.note(cursor)
-        rollups.add(cursor)
+        EVENTS.rollup(cursor)
         order_events.adopt_orders(cursor, last_identity=last_identity, now=now)
         cursor.execute(ADOPT, [last_identity])
         identities.learn(cursor, today=now.date())

@@ -12,7 +12,6 @@ from typing import Final
 from django.db import connection, transaction
 
 MONTHS_AHEAD: Final = 2
-DEFAULT: Final = "profiles_event_default"
 
 STRAY_MONTHS = """
 SELECT DISTINCT date_trunc('month', happened_at AT TIME ZONE 'UTC') FROM profiles_event_default
@@ -48,35 +47,6 @@ def ensure(now: datetime) -> list[str]:
         cursor.execute(STRAY_MONTHS)
         wanted |= {month.replace(tzinfo=UTC) for (month,) in cursor.fetchall()}
     return [name for month in sorted(wanted) if (name := _make(month))]
-
-
-def names() -> list[str]:
-    """The partitions there are, the default one included."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT inhrelid::regclass::text FROM pg_inherits"
-            " WHERE inhparent = 'profiles_event'::regclass ORDER BY 1"
-        )
-        return [name for (name,) in cursor.fetchall()]
-
-
-def drop_before(before: datetime) -> int:
-    """Drop the partitions of months that ended by then; returns how many events they held.
-
-    A month goes in one statement, however many events lie in it. Nothing on SQLite.
-    """
-    if connection.vendor != "postgresql":
-        return 0
-    first_kept = f"profiles_event_{before.astimezone(UTC):%Y_%m}"
-    n_events = 0
-    for name in names():
-        if name == DEFAULT or name >= first_kept:
-            continue
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(f"SELECT count(*) FROM {name}")  # noqa: S608 -- a name of our own making  # nosec B608
-            n_events += int(cursor.fetchone()[0])
-            cursor.execute(f"DROP TABLE {name}")
-    return n_events
 
 
 @transaction.atomic

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from django.db import connection
 
+from profiles.event_store import DEFAULT_PARTITION, EVENTS, partition_names
 from profiles.events import partitions
 from profiles.models import Event
 from tests import make
@@ -92,10 +93,10 @@ def test_months_that_ended_before_the_period_go_at_once() -> None:
     in_part = event(datetime(2025, 2, 3, tzinfo=UTC))
     partitions.ensure(NOW)
 
-    n_gone = partitions.drop_before(datetime(2025, 2, 15, tzinfo=UTC))
+    n_gone = EVENTS.drop_before(datetime(2025, 2, 15, tzinfo=UTC))
 
     assert n_gone == 3
     assert set(Event.objects.all()) == {in_part, kept}
-    assert "profiles_event_2024_01" not in partitions.names()
-    assert partitions.DEFAULT in partitions.names()
-    assert partitions.drop_before(datetime(2025, 2, 15, tzinfo=UTC)) == 0
+    assert "profiles_event_2024_01" not in partition_names()
+    assert DEFAULT_PARTITION in partition_names()
+    assert EVENTS.drop_before(datetime(2025, 2, 15, tzinfo=UTC)) == 0
