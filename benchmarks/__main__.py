@@ -11,7 +11,7 @@ from benchmarks import frame
 
 NAMES = ("startup", "finder", "imports", "embedded", "privacy", "rotation", "resuming", "audit")
 # These take their sizes from the command line.
-SIZED = ("ingest", "features", "clustering")
+SIZED = ("ingest", "features", "clustering", "traits")
 
 
 def facts() -> str:
@@ -22,7 +22,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", choices=[*NAMES, *SIZED, []], help="all, unless named")
     parser.add_argument("--events", type=int, help="of ingest and features")
-    parser.add_argument("--customers", type=int, help="of features and clustering")
+    parser.add_argument("--customers", type=int, help="of features, clustering and traits")
     parser.add_argument("--json", type=Path, metavar="OUT", help="also write the figures here")
     parser.add_argument(
         "--orders", type=Path, metavar="FILE", help="have the imports take this real file"

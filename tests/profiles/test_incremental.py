@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -159,7 +160,8 @@ class World:
     def do_undo_import(self) -> None:
         done = [one for one in Upload.objects.order_by("-pk") if "undone" not in one.summary]
         if done:
-            call_command("undo_import", str(done[0].uuid), verbosity=0)
+            with suppress(CommandError):  # a merge holds what it added
+                call_command("undo_import", str(done[0].uuid), verbosity=0)
 
     def do_merge(self) -> None:
         there = sorted(Customer.objects.values_list("external_id", flat=True))
