@@ -128,6 +128,10 @@ class RuleField(forms.JSONField):
         except ValueError as error:
             raise ValidationError(str(error)) from error
 
+    def prepare_value(self, value: Any) -> Any:
+        """A rule that a link brings along is text already."""
+        return value if isinstance(value, str) else super().prepare_value(value)
+
     def bound_data(self, data: Any, initial: Any) -> Any:
         try:
             return read_tree(data)
