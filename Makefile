@@ -10,7 +10,7 @@ PRODUCTION := APP_ENV=production SECRET_KEY=$$($(PYTHON) -c "import secrets; pri
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev demo serve test check gates lint format types imports migrations \
-	deploy schema security translations coverage lock bench clean
+	deploy schema security translations coverage lock bench screenshots clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -91,6 +91,9 @@ lock: ## Resolve the lock files anew
 
 bench: setup-dev ## Run the benchmarks, each against a floor of the same run
 	$(BIN)/python -m benchmarks
+
+screenshots: setup-dev ## Take the pictures of README of a demo shop, by Chromium
+	SCREENSHOTS=1 REQUIRE_SERVICES=1 $(BIN)/python -m pytest -q tests/journeys/test_screenshots.py
 
 clean: ## Remove the environment and what tools left behind; your data stays
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage

@@ -155,7 +155,7 @@ def know_customers(hand: Hand) -> Segment:
     # The rule of one persona, then everybody who can be written to: the audience of the test.
     hand.page.goto("/admin/profiles/segment/add/")
     hand.fill({"#id_name": "Everybody reachable"})
-    hand.page.get_by_role("button", name="Add condition").click()
+    hand.page.locator(".ruleGroup-addRule").first.click()
     hand.page.locator(".rule-fields").select_option("consent")
     hand.page.locator(".rule .c-value-of select").select_option("campaign.email:email")
     hand.page.locator(".c-notice.is-good").wait_for()
@@ -189,6 +189,9 @@ def send(hand: Hand, campaign: Campaign) -> None:
     assert campaign.status == Campaign.Status.FINISHED
     counts = campaign.counts()
     assert counts["sent"] > 0
+    sent = campaign.deliveries.exclude(sent_at=None).order_by()
+    went_out = set(sent.values_list("variant__key", "locale").distinct())
+    assert went_out == {(key, locale) for key in "AB" for locale in ("en", "zh-hans")}
     hand.page.goto("/admin/campaigns/campaign/outbox/")
     hand.click(".c-table a")
     hand.page.frame_locator("iframe").locator("h1").first.wait_for()
