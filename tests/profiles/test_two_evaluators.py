@@ -162,12 +162,11 @@ def own(dice: random.Random, customer: Customer) -> dict[str, float | str]:
     if dice.random() < 0.6:
         found["plan"] = dice.choice(["Audio", "Video", "nurse"])
     for name, value in found.items():
-        is_text = isinstance(value, str)
         CustomTraitValue.objects.create(
             trait=CustomTrait.objects.get(name=name),
             customer=customer,
-            text=value if is_text else "",
-            number=None if is_text else value,
+            text=value if isinstance(value, str) else "",
+            number=None if isinstance(value, str) else value,
         )
     return found
 
