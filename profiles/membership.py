@@ -10,15 +10,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from profiles import segment_rules, segmentation
 from profiles.features.vocabulary import Kind
-from profiles.models import Customer, Event, OrderLine, Segment, SegmentMember
+from profiles.models import Customer, Event, Order, Segment, SegmentMember
 from profiles.segment_rules import Checked
-from profiles.segment_sql import compiled
+from profiles.segment_sql import compiled, these
 from profiles.segments.measures import spans
 from profiles.segments.rules import Condition, conditions_of
 from profiles.segments.vocabulary import Source
@@ -56,25 +57,34 @@ def refresh(segment: Segment, *, now: datetime, customers: Iterable[int] | None 
     """
     row = Segment.objects.select_for_update().get(pk=segment.pk)
     rule = segment_rules.checked(row.rule, of=str(row.uuid))
-    found = Customer.objects.for_purpose("profile.build").filter(compiled(rule, now))
+    among = _looked_at(row, rule, customers, now)
+    found = Customer.objects.for_purpose("profile.build").filter(compiled(rule, now, among=among))
     stays = SegmentMember.objects.filter(segment=row, left_at__isnull=True)
-    moved_by_clock = None
-    if customers is not None and row.refreshed_at is not None:
-        moved_by_clock = crossed(rule, since=row.refreshed_at, until=now)
-    if customers is not None and moved_by_clock is not None:
-        some = Q(pk__in=list(customers)) | moved_by_clock
-        looked_at = list(Customer.objects.filter(some).values_list("pk", flat=True))
-        found = found.filter(pk__in=looked_at)
-        stays = stays.filter(customer__in=looked_at)
+    if among is not None:
+        stays = stays.filter(customer__in=these(among))
     n_left = stays.exclude(customer__in=found.values("pk")).update(left_at=now)
-    n_entered = _enter(row, found, now)
+    n_entered = _enter(stays, found, row, now)
     Segment.objects.filter(pk=row.pk).update(refreshed_at=now)
     segment.refreshed_at = now
     return Moved(n_entered, n_left)
 
 
-def _enter(segment: Segment, found: QuerySet[Customer], now: datetime) -> int:
-    staying = SegmentMember.objects.filter(segment=segment, left_at__isnull=True)
+def _looked_at(
+    segment: Segment, rule: Checked, customers: Iterable[int] | None, now: datetime
+) -> list[int] | None:
+    """The keys of those who may have moved since the last refresh; None for anybody at all."""
+    if customers is None or segment.refreshed_at is None:
+        return None
+    by_clock = crossed(rule, since=segment.refreshed_at, until=now)
+    if by_clock is None:
+        return None
+    moved = (keys.values_list("customer", flat=True) for keys in by_clock)
+    return sorted({*customers, *(key for keys in moved for key in keys.iterator())})
+
+
+def _enter(
+    staying: QuerySet[SegmentMember], found: QuerySet[Customer], segment: Segment, now: datetime
+) -> int:
     new = found.exclude(pk__in=staying.values("customer")).order_by().values_list("id")
     sql, params = new.query.sql_with_params()
     with connection.cursor() as cursor:
@@ -86,21 +96,21 @@ def _enter(segment: Segment, found: QuerySet[Customer], now: datetime) -> int:
         return int(cursor.rowcount)
 
 
-def crossed(rule: Checked, *, since: datetime, until: datetime) -> Q | None:
+def crossed(rule: Checked, *, since: datetime, until: datetime) -> list[QuerySet[Any, Any]] | None:
     """Return who may have moved by the passing of time alone; None for anybody at all.
 
     A condition that looks back a number of days changes for whom something happened exactly
     that long ago: between `since` and `until`, both that number of days earlier.
     """
     wanted = [rule.rule, *rule.rules.values()]
-    moved = Q(pk__in=[])
+    moved: list[QuerySet[Any, Any]] = []
     for condition in (one for part in wanted for one in conditions_of(part)):
         if condition.field.source == Source.AGE and since.year != until.year:
             return None
         if condition.field.source == Source.TRAIT and condition.field.kind == Kind.DAYS:
             return None  # days are told from stored moments, which every day moves
         for back in _looking_back(condition):
-            moved |= _happened(condition, since - back, until - back)
+            moved += _happened(condition, since - back, until - back)
     return moved
 
 
@@ -122,15 +132,14 @@ def _looking_back(condition: Condition) -> Iterator[timedelta]:
                 yield min(last + 1, MOST_DAYS) * DAY
 
 
-def _happened(condition: Condition, after: datetime, until: datetime) -> Q:
-    lines = OrderLine.objects.filter(
-        order__customer__isnull=False, order__placed_at__range=(after, until)
-    )
+def _happened(condition: Condition, after: datetime, until: datetime) -> list[QuerySet[Any, Any]]:
+    """Who bought or did in that time what the condition looks at, under the name `customer`."""
+    orders = Order.objects.filter(customer__isnull=False, placed_at__range=(after, until))
     events = Event.objects.filter(customer__isnull=False, happened_at__range=(after, until))
     match condition.field.source:
         case Source.PURCHASE | Source.ORDERS:
-            return Q(pk__in=lines.values("order__customer"))
+            return [orders.values("customer")]
         case Source.EVENTS:
-            return Q(pk__in=events.filter(name=condition.scope.event).values("customer"))
+            return [events.filter(name=condition.scope.event).values("customer")]
     named = events.filter(name__in=[condition.scope.event, condition.value])
-    return Q(pk__in=named.values("customer")) | Q(pk__in=lines.values("order__customer"))
+    return [named.values("customer"), orders.values("customer")]

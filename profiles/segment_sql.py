@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db import connection
 from django.db.models import (
     BigIntegerField,
     Count,
@@ -21,6 +23,7 @@ from django.db.models import (
     Sum,
     Value,
 )
+from django.db.models.expressions import RawSQL
 from django.db.models.fields.json import KeyTransform
 from django.db.models.functions import Coalesce
 
@@ -114,12 +117,14 @@ class _Millionths(Func):
 class Sql:
     """Conditions as `Q` on `Customer`; each is false, not NULL, where the value is unknown.
 
-    `rules` holds every segment a rule may name, by uuid; money is counted in `currency`.
+    `rules` holds every segment a rule may name, by uuid; money is counted in `currency`. With
+    `among`, only rows of these customers are read: the answer holds for nobody else.
     """
 
     as_of: datetime
     rules: Mapping[str, Rule]
     currency: str
+    among: RawSQL | None = None
 
     def all_of(self, parts: Sequence[Q]) -> Q:
         # An empty Q is everybody; kept inside another it would hide from `negate`.
@@ -162,6 +167,8 @@ class Sql:
                 return Q(subject__in=_consenting(str(condition.value)))
             case Source.LIST:
                 listed = StaticListMember.objects.filter(static_list__uuid__in=map(str, values))
+                if self.among is not None:
+                    listed = listed.filter(customer__in=self.among)
                 return Q(pk__in=listed.values("customer"))
             case Source.SEGMENT:
                 return self.any_of([fold(self.rules[str(uuid)], self) for uuid in values])
@@ -172,6 +179,8 @@ class Sql:
         lines = OrderLine.objects.countable().filter(
             order__customer__isnull=False, order__placed_at__lt=self.as_of
         )
+        if self.among is not None:
+            lines = lines.filter(order__customer__in=self.among)
         if start := start_of(condition, self.as_of):
             lines = lines.filter(order__placed_at__gte=start)
         scope = condition.scope
@@ -187,6 +196,8 @@ class Sql:
         scope = condition.scope
         since = start_of(condition, self.as_of)
         events = EVENTS.count_in(scope.event, until=self.as_of, since=since)
+        if self.among is not None:
+            events = events.filter(customer__in=self.among)
         if not scope.property:
             return events
         told = KeyTransform(scope.property, "properties")
@@ -263,9 +274,22 @@ class Sql:
         return Q(birth_year__isnull=False) & Q(birth_year__range=between)
 
 
-def compiled(rule: Checked, as_of: datetime) -> Q:
-    """Return the rule as a condition on `Customer`; never NULL in SQL, so it can be negated."""
-    return fold(rule.rule, Sql(as_of, rule.rules, currency_in_use()))
+def compiled(rule: Checked, as_of: datetime, *, among: Iterable[int] | None = None) -> Q:
+    """Return the rule as a condition on `Customer`; never NULL in SQL, so it can be negated.
+
+    With `among` it means those of these customers, and costs what they are to what all are.
+    """
+    if among is None:
+        return fold(rule.rule, Sql(as_of, rule.rules, currency_in_use()))
+    some = these(among)
+    return Q(pk__in=some) & fold(rule.rule, Sql(as_of, rule.rules, currency_in_use(), some))
+
+
+def these(keys: Iterable[int]) -> RawSQL:
+    """Return keys to stand behind `__in`: one parameter, however many they are."""
+    if connection.vendor == "postgresql":
+        return RawSQL("SELECT unnest(%s::bigint[])", [list(keys)])
+    return RawSQL("SELECT value FROM json_each(%s)", [json.dumps(list(keys))])
 
 
 def _measure(condition: Condition) -> Any:

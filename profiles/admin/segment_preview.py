@@ -35,11 +35,11 @@ def preview(request: HttpRequest) -> JsonResponse:
     told: dict[str, Any] = {
         "words": segmentation.describe(rule.rule, language, currency=shop_of(request).currency)
     }
+    now, asker = timezone.now(), _asker(request)
     try:
-        with counting.at_most(counting.WAIT, of=_asker(request)):
-            told |= _counted(rule, language, timezone.now())
-            if request.user.has_perm("profiles.view_customer"):
-                told["samples"] = _samples(rule, timezone.now())
+        told |= _counted(counting.soon(rule, now, of=asker), language)
+        if request.user.has_perm("profiles.view_customer"):
+            told["samples"] = _samples(rule, now, asker)
     except counting.TooLongError:
         text = _("Counting takes longer than here is time for; saving the rule counts it in full.")
         return JsonResponse({"ok": False, "text": text, "words": told["words"]})
@@ -53,9 +53,10 @@ def _asker(request: HttpRequest) -> str:
     return ""
 
 
-def _counted(rule: Checked, language: str, now: datetime) -> dict[str, Any]:
-    size = counting.size(rule, now)
+def _counted(size: counting.Size, language: str) -> dict[str, Any]:
     text = ngettext("%(n)s customer", "%(n)s customers", size.n_customers)
+    if size.is_estimate:
+        text = _("about %(n)s customers, told from some of them")
     reachable = _("%(n)s reachable by %(channel)s")
     return {
         "text": text % {"n": figures.number(size.n_customers, language)},
@@ -66,7 +67,15 @@ def _counted(rule: Checked, language: str, now: datetime) -> dict[str, Any]:
     }
 
 
-def _samples(rule: Checked, now: datetime) -> list[list[str]]:
+def _samples(rule: Checked, now: datetime, asker: str) -> list[list[str]]:
+    """Nobody waits long for examples: there are none where finding them takes its time."""
+    try:
+        with counting.at_most(counting.SOON, of=asker):
+            found = counting.samples(rule, now)
+    except counting.SupersededError:
+        raise
+    except counting.TooLongError:
+        return []
     return [
         [
             one["id"],
@@ -74,5 +83,5 @@ def _samples(rule: Checked, now: datetime) -> list[list[str]]:
             one["email"],
             ", ".join(filter(None, (one["city"], one["country"]))),
         ]
-        for one in counting.samples(rule, now)
+        for one in found
     ]
