@@ -9,7 +9,17 @@ from pathlib import Path
 
 from benchmarks import frame
 
-NAMES = ("startup", "finder", "imports", "embedded", "privacy", "rotation", "resuming", "audit")
+NAMES = (
+    "startup",
+    "finder",
+    "imports",
+    "embedded",
+    "privacy",
+    "rotation",
+    "resuming",
+    "audit",
+    "segments",
+)
 # These take their sizes from the command line.
 SIZED = ("ingest", "features", "clustering", "traits")
 

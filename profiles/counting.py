@@ -75,10 +75,10 @@ def soon(rule: Checked, now: datetime, *, of: str = "") -> Size:
         raise
     except TooLongError:
         with at_most(WAIT, of=of):
-            return _estimate(rule, now)
+            return estimate(rule, now)
 
 
-def _estimate(rule: Checked, now: datetime) -> Size:
+def estimate(rule: Checked, now: datetime) -> Size:
     """Scale up what is true of keys drawn by chance among all between the first and the last.
 
     With n keys drawn of N, a share p is off by more than 2 √(p (1 - p) / n) once in twenty.
@@ -150,7 +150,7 @@ def _bounded_by_server(wait: timedelta, of: str) -> Iterator[None]:
                 [of],
             )
             cursor.execute("SELECT set_config('application_name', %s, true)", [of])
-        milliseconds = str(int(wait / timedelta(milliseconds=1)))
+        milliseconds = str(max(1, int(wait / timedelta(milliseconds=1))))  # 0 is without end
         cursor.execute("SELECT set_config('statement_timeout', %s, true)", [milliseconds])
         yield
         cursor.execute("SELECT set_config('statement_timeout', '0', true)")

@@ -28,6 +28,7 @@ from profiles.models import (
     StaticList,
     StaticListMember,
 )
+from profiles.segment_sql import compiled
 from profiles.segments import evaluate
 from profiles.segments.vocabulary import FIELDS, Field, Source
 from tests import make
@@ -415,3 +416,18 @@ def test_sql_and_the_customers_as_reasons_read_them_agree_on_every_operator(
     read = People((name, segment_person.person(one, rules, NOW)) for name, one in customers.items())
 
     assert differing(read) == []
+
+
+def test_a_rule_asked_of_some_means_those_of_them_whom_it_means(people: People) -> None:
+    names = set(list(people)[::3])
+    asked = Customer.objects.filter(external_id__in=names)
+    some = list(asked.values_list("pk", flat=True))
+
+    def among(tree: dict[str, Any]) -> set[str]:
+        rule = segment_rules.checked(tree)
+        found = Customer.objects.filter(compiled(rule, NOW, among=some))
+        return set(found.values_list("external_id", flat=True))
+
+    wrong = [tree["rules"] for tree in singles() if among(tree) != external_ids(tree) & names]
+
+    assert wrong == []
