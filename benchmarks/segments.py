@@ -197,7 +197,7 @@ def _statements(source: int) -> list[str]:
         uuid, numbers = "gen_random_uuid()", "generate_series(1, {}) AS numbers(i)"
         moment = f"TIMESTAMPTZ '{NOW:%Y-%m-%d} 00:00+00' - make_interval(mins => ({{}})::int)"
         value = "jsonb_build_object('value', {})"
-    minutes = "1 + (i * 7919) % 115200"
+    minutes = "1 + (i % 115200 * 7919) % 115200"
     at = moment.format(minutes)
     first = moment.format(1)
     sql = f"""
