@@ -18,10 +18,9 @@ NAMES = (
     "rotation",
     "resuming",
     "audit",
-    "segments",
 )
 # These take their sizes from the command line.
-SIZED = ("ingest", "features", "clustering", "traits")
+SIZED = ("ingest", "features", "clustering", "traits", "segments")
 
 
 def facts() -> str:
@@ -48,7 +47,8 @@ def main() -> int:
     asked = {"n_events": options.events, "n_customers": options.customers}
     sizes = {name: size for name, size in asked.items() if size}
     takes = dict.fromkeys(SIZED, sizes) | {
-        "imports": {"orders": options.orders, "runs": options.runs}
+        "imports": {"orders": options.orders, "runs": options.runs},
+        "segments": {"n_customers": options.customers} if options.customers else {},
     }
     for name in options.names or (*NAMES, *SIZED):
         run = importlib.import_module(f"benchmarks.{name}").run

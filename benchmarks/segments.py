@@ -1,6 +1,6 @@
 """Segments on many customers and events: counts against SQL by hand, the builder, a refresh.
 
-BENCHMARK_CUSTOMERS asks for another size (each has an order and twenty events), and
+`--customers` asks for another size (each has an order and twenty events), and
 BENCHMARK_DATABASE=sqlite for SQLite in the place of a private PostgreSQL.
 """
 
@@ -11,6 +11,7 @@ import json
 import os
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -19,7 +20,7 @@ from typing import Any
 
 from benchmarks.frame import ROOT, Result, python
 
-N_CUSTOMERS = int(os.environ.get("BENCHMARK_CUSTOMERS", "100000"))
+N_CUSTOMERS = 100_000
 VENDOR = os.environ.get("BENCHMARK_DATABASE", "postgresql")
 EVENTS_EACH = 20
 ROUNDS = 5
@@ -51,25 +52,25 @@ NUMBER = {
 }
 
 
-def run() -> Result:
+def run(n_customers: int = N_CUSTOMERS) -> Result:
     with tempfile.TemporaryDirectory() as folder:
         if VENDOR == "sqlite":
-            found = _measured(f"sqlite:///{folder}/db.sqlite3", folder)
+            found = _measured(f"sqlite:///{folder}/db.sqlite3", folder, n_customers)
         else:
             from tests.servers import own_postgres
 
             with own_postgres(synchronous_commit="off") as server:
-                found = _measured(server.url, folder)
+                found = _measured(server.url, folder, n_customers)
     ratios = [f"{name}: count / by hand" for name in RULES]
     return Result(
-        name=f"segments: {N_CUSTOMERS:,} customers, {N_CUSTOMERS * EVENTS_EACH:,} events, {VENDOR}",
+        name=f"segments: {n_customers:,} customers, {n_customers * EVENTS_EACH:,} events, {VENDOR}",
         figures=found,
         budgets=dict.fromkeys(ratios, 1.3)
         | {"builder's count, ms": 300, "refresh of 1 % / of all": 0.05},
     )
 
 
-def _measured(url: str, folder: str) -> dict[str, float]:
+def _measured(url: str, folder: str, n_customers: int) -> dict[str, float]:
     told = {
         "DATABASE_URL": url,
         "KEYSTORE_DATABASE_URL": f"sqlite:///{folder}/keys.sqlite3",
@@ -78,7 +79,7 @@ def _measured(url: str, folder: str) -> dict[str, float]:
         "LOG_LEVEL": "ERROR",
     }
     done = subprocess.run(
-        python("-m", "benchmarks.segments"),
+        python("-m", "benchmarks.segments", str(n_customers)),
         cwd=ROOT,
         env=os.environ | told,
         stdout=subprocess.PIPE,
@@ -89,7 +90,7 @@ def _measured(url: str, folder: str) -> dict[str, float]:
     return figures
 
 
-def measure() -> dict[str, float]:
+def measure(n_customers: int) -> dict[str, float]:
     import django
     from django.core.management import call_command
     from django.db import connection
@@ -97,7 +98,7 @@ def measure() -> dict[str, float]:
     django.setup()
     for alias in ("default", "keystore"):
         call_command("migrate", verbosity=0, database=alias)
-    _fill()
+    _fill(n_customers)
     figures: dict[str, float] = {}
     from profiles import counting, segment_rules, segmentation
 
@@ -164,7 +165,7 @@ def _zone() -> str:
     return "" if VENDOR == "sqlite" else "+00"
 
 
-def _fill() -> None:
+def _fill(n_customers: int) -> None:
     """Customers, an order of one line each, and events, spread over 80 days, in SQL alone."""
     from django.db import connection
 
@@ -178,13 +179,12 @@ def _fill() -> None:
     shop.save()
     source = Source.objects.create(name="Web", kind=Source.Kind.WEBSITE, created_at=NOW).pk
     with connection.cursor() as cursor:
-        for sql in _statements(source):
+        for sql in _statements(source, n_customers):
             cursor.execute(sql)
         cursor.execute("ANALYZE")
 
 
-def _statements(source: int) -> list[str]:
-    n = N_CUSTOMERS
+def _statements(source: int, n: int) -> list[str]:
     if VENDOR == "sqlite":
         uuid = "lower(hex(randomblob(16)))"
         numbers = (
@@ -229,4 +229,4 @@ def _statements(source: int) -> list[str]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(measure()))
+    print(json.dumps(measure(int(sys.argv[1]))))

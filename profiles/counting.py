@@ -78,7 +78,7 @@ def soon(rule: Checked, now: datetime, *, of: str = "") -> Size:
             return estimate(rule, now)
 
 
-def estimate(rule: Checked, now: datetime) -> Size:
+def estimate(rule: Checked, now: datetime, *, sampled: int = SAMPLED) -> Size:
     """Scale up what is true of keys drawn by chance among all between the first and the last.
 
     With n keys drawn of N, a share p is off by more than 2 √(p (1 - p) / n) once in twenty.
@@ -86,7 +86,7 @@ def estimate(rule: Checked, now: datetime) -> Size:
     ends = Customer.objects.aggregate(first=Min("pk"), last=Max("pk"))
     first, last = ends["first"] or 0, ends["last"] or 0
     keys = range(first, last + 1)
-    drawn = random.Random(now.toordinal()).sample(keys, min(SAMPLED, len(keys)))  # noqa: S311
+    drawn = random.Random(now.toordinal()).sample(keys, min(sampled, len(keys)))  # noqa: S311
     counted = size(rule, now, among=drawn)
     factor = len(keys) / len(drawn)
     return Size(

@@ -64,14 +64,13 @@ def test_a_newer_count_ends_the_one_that_runs() -> None:
 
 
 @pytest.mark.django_db
-def test_an_estimate_scales_up_those_who_were_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_estimate_scales_up_those_who_were_drawn() -> None:
     for n in range(40):
         make.customer(f"c{n}", city="Rome" if n % 2 else "Paris")
-    monkeypatch.setattr(counting, "SAMPLED", 20)
     condition = {"field": "city", "operator": "=", "value": "Rome"}
     rule = segment_rules.checked({"combinator": "and", "not": False, "rules": [condition]})
 
-    found = counting.estimate(rule, NOW)
+    found = counting.estimate(rule, NOW, sampled=20)
 
     assert found.is_estimate
     assert 0 < found.n_customers < 40
