@@ -56,6 +56,7 @@ OVERLAP: Final = timedelta(days=7)
 USE_NOTED_EVERY: Final = timedelta(minutes=1)
 
 
+@transaction.atomic
 def issue(
     source: Source,
     *,
@@ -65,9 +66,11 @@ def issue(
     origins: Iterable[str] = (),
     expires_at: datetime | None = None,
     is_test: bool = False,
+    actor: str = "",
 ) -> tuple[ApiKey, str]:
     """Make a key of 256 random bits and return it with its plaintext, which is not kept.
 
+    What somebody (`actor`) makes is audited; what the installation makes for itself is not.
     Publishable and app keys have fixed scopes; a secret key gets those it is given.
     Raises DomainError for a scope that is unknown or an origin that is not exact.
     """
@@ -91,11 +94,15 @@ def issue(
         created_at=now,
         expires_at=expires_at,
     )
+    if actor:
+        audit.append("api_key.made", actor=actor, at=now, fields=[_called(key)])
     return key, plaintext
 
 
 @transaction.atomic
-def rotate(key: ApiKey, *, now: datetime, overlap: timedelta = OVERLAP) -> tuple[ApiKey, str]:
+def rotate(
+    key: ApiKey, *, now: datetime, actor: str = "", overlap: timedelta = OVERLAP
+) -> tuple[ApiKey, str]:
     """Make the successor of a live key and return it with its plaintext.
 
     Both open the same doors until `overlap` has gone by; then the old one expires. So there are
@@ -123,12 +130,18 @@ def rotate(key: ApiKey, *, now: datetime, overlap: timedelta = OVERLAP) -> tuple
     until = now + overlap
     key.expires_at = min(key.expires_at or until, until)
     key.save(update_fields=["expires_at"])
+    if actor:
+        named = [_called(key), _called(successor)]
+        audit.append("api_key.rotated", actor=actor, at=now, fields=named)
     return successor, plaintext
 
 
-def revoke(key: ApiKey, *, now: datetime) -> None:
+@transaction.atomic
+def revoke(key: ApiKey, *, now: datetime, actor: str = "") -> None:
     """Close the door at once and for good; revoking twice keeps the first time."""
-    ApiKey.objects.filter(pk=key.pk, revoked_at__isnull=True).update(revoked_at=now)
+    live = ApiKey.objects.filter(pk=key.pk, revoked_at__isnull=True)
+    if live.update(revoked_at=now) and actor:
+        audit.append("api_key.revoked", actor=actor, at=now, fields=[_called(key)])
     key.refresh_from_db(fields=["revoked_at"])
 
 
@@ -238,6 +251,10 @@ def end_old_identity_secret(source: Source, *, actor: str, now: datetime) -> Non
     if rotating.update(identity_rotated_until=now):
         audit.append("identity_secret.old_ended", actor=actor, at=now, fields=[_named(source)])
     source.refresh_from_db()
+
+
+def _called(key: ApiKey) -> str:
+    return f"api_key.{key.pk}"
 
 
 def _named(source: Source) -> str:

@@ -85,6 +85,7 @@ class ApiKeyAdmin(ConfirmedChanges, ThemedAdmin[ApiKey]):
             expires_at=chosen["expires_at"],
             is_test=chosen["is_test"],
             now=timezone.now(),
+            actor=f"staff:{request.user.pk}",
         )
         obj.__dict__.update(key.__dict__)
         obj.plaintext = plaintext  # type: ignore[attr-defined]  # for the answer to this request
@@ -108,16 +109,17 @@ class ApiKeyAdmin(ConfirmedChanges, ThemedAdmin[ApiKey]):
         return super().get_queryset(request).annotate(is_replaced=Exists(successors))
 
     @admin.action(description=_("Revoke"), permissions=["add"])
-    def revoke(self, _request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
+    def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
         for key in queryset:
-            doors.revoke(key, now=timezone.now())
+            doors.revoke(key, now=timezone.now(), actor=f"staff:{request.user.pk}")
 
     @admin.action(description=_("Rotate: a new key, both live for 7 days"), permissions=["add"])
     def rotate(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> HttpResponse | None:
         made = []
         for key in queryset:
             try:
-                made.append(doors.rotate(key, now=timezone.now()))
+                actor = f"staff:{request.user.pk}"
+                made.append(doors.rotate(key, now=timezone.now(), actor=actor))
             except DomainError as error:
                 messages.error(request, f"{key}: {error.detail}")
         return _show(request, made) if made else None

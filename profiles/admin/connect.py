@@ -69,7 +69,9 @@ def connect_page(request: HttpRequest) -> HttpResponse:
         if not is_recent(request, now):
             return ask_again(request)
         if form.is_valid():
-            keys, since = connecting.issue(source, **form.cleaned_data, now=now), now
+            actor = f"staff:{request.user.pk}"
+            keys = connecting.issue(source, **form.cleaned_data, actor=actor, now=now)
+            since = now
     context = {
         **admin.site.each_context(request),
         "title": _("Connect your shop"),

@@ -61,13 +61,13 @@ class Light:
     line: Line | None = None
 
 
-def issue(source: Source, *, is_test: bool, origins: list[str], now: datetime) -> Keys:
+def issue(source: Source, *, is_test: bool, origins: list[str], actor: str, now: datetime) -> Keys:
     """Make the keys that the samples need, with no more scopes than they need.
 
     Raises DomainError `invalid_origin` where an origin is not exact.
     """
     exact = [doors.exact_origin(origin) for origin in origins]
-    make = partial(doors.issue, source, is_test=is_test, now=now)
+    make = partial(doors.issue, source, is_test=is_test, actor=actor, now=now)
     keys = Keys(server=make(kind=ApiKey.Kind.SECRET, scopes=SERVER_SCOPES)[1])
     if kind := BROWSERS.get(Source.Kind(source.kind)):
         keys = replace(keys, browser=make(kind=kind, origins=exact)[1])
