@@ -78,6 +78,8 @@ PURE_TESTS := tests/inference tests/test_branches.py tests/privacy/test_envelope
 	tests/privacy/test_wycheproof.py tests/privacy/test_stream.py tests/privacy/test_signing.py tests/privacy/test_key_cache.py tests/privacy/test_finder.py tests/privacy/test_outbound.py \
 	tests/privacy/test_fairness.py tests/profiles/test_rules.py tests/profiles/test_attributes.py \
 	tests/profiles/test_clustering.py tests/profiles/test_scores.py tests/profiles/test_personas.py tests/profiles/test_segmentation.py \
+	tests/profiles/test_segment_conditions.py tests/profiles/test_two_evaluators.py tests/profiles/test_reasons.py \
+	tests/profiles/test_event_traits.py tests/profiles/test_own_traits.py tests/profiles/test_membership.py \
 	tests/recommendations/test_engines.py tests/recommendations/test_engine_formulas.py \
 	tests/recommendations/test_evaluation.py tests/recommendations/test_comparing.py \
 	tests/campaigns/test_assignment.py tests/campaigns/test_findings.py tests/campaigns/test_rendering.py
