@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +117,7 @@ def test_every_answer_is_one_that_the_document_allows(kind: str) -> None:
     make.product("tv-55")  # the customer and the order of the examples are put there on the way
     config = schemathesis.Config.from_str(CONFIG)
     document = schemathesis.openapi.from_path(DOCUMENT, config=config)
-    document.app = closing(get_wsgi_application())
+    document.app = giving_back(get_wsgi_application())
     if key:
         document.config.update(headers={"Authorization": f"Bearer {key}"})
         # The run without a key sends the same requests, with none and with made-up ones.
@@ -133,15 +134,14 @@ def test_every_answer_is_one_that_the_document_allows(kind: str) -> None:
     assert n_asked > 1_000
 
 
-def closing(app: Callable[..., Any]) -> Callable[..., list[bytes]]:
+def giving_back(app: Callable[..., Any]) -> Callable[..., list[bytes]]:
     """Let each request give its connections back: Schemathesis asks from threads of its own."""
 
     def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
-        response = app(environ, start_response)
         try:
-            return [b"".join(response)]
+            with closing(app(environ, start_response)) as response:
+                return [b"".join(response)]
         finally:
-            response.close()
             connections.close_all()
 
     return answer

@@ -189,9 +189,9 @@ class PreviewView(APIView):
 
 def _facts(request: Request, **known: str) -> dict[str, Any]:
     told = request.data
-    read = TraitSerializer(data={**told, **known} if isinstance(told, dict) else told)
+    read = TraitSerializer(data={**known, **told} if isinstance(told, dict) else told)
     read.is_valid(raise_exception=True)
-    return dict(read.validated_data)
+    return {**read.validated_data, **known}
 
 
 def _told(trait: CustomTrait) -> dict[str, Any]:

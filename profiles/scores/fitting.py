@@ -51,12 +51,12 @@ class Model:
     calibration: str
     n_fitted: int
     weights: Mapping[str, float]
-    raw: Callable[[Floats], Floats]
+    uncalibrated: Callable[[Floats], Floats]
     calibrated: Calibration
 
     def predict(self, of: Snapshot) -> Floats:
         with threadpool_limits(limits=1):
-            return self.calibrated(self.raw(matrix(of)))
+            return self.calibrated(self.uncalibrated(matrix(of)))
 
 
 def churn(train: Snapshot, held_out: Snapshot, *, by_recency: bool = False) -> Model:
@@ -78,7 +78,7 @@ def churn(train: Snapshot, held_out: Snapshot, *, by_recency: bool = False) -> M
         held_out,
         by_recency=by_recency,
     )
-    calibration, calibrated = _probabilities(fitted.raw(matrix(held_out)), held_out.left)
+    calibration, calibrated = _probabilities(fitted.uncalibrated(matrix(held_out)), held_out.left)
     return replace(fitted, calibration=calibration, calibrated=calibrated)
 
 
@@ -106,7 +106,7 @@ def value(train: Snapshot, held_out: Snapshot, *, by_recency: bool = False) -> M
         held_out,
         by_recency=by_recency,
     )
-    foretold = float(fitted.raw(matrix(held_out)).sum())
+    foretold = float(fitted.uncalibrated(matrix(held_out)).sum())
     factor = float(held_out.spent_after.sum()) / foretold if foretold else 1.0
     return replace(fitted, calibration="factor", calibrated=lambda found: found * factor)
 
@@ -156,7 +156,7 @@ def _best(
         calibration="",
         n_fitted=len(rows),
         weights=_weights(estimator, names) if kind == "linear" else {},
-        raw=lambda every_column: task.read(estimator, every_column[:, kept]),
+        uncalibrated=lambda every_column: task.read(estimator, every_column[:, kept]),
         calibrated=lambda raw: raw,
     )
 

@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 import psycopg
 
 ROOT = Path(__file__).parents[2]
-PATIENCE_SECONDS = 90
+PATIENCE_SECONDS = 300
 # Each process of the run has databases of its own; those of Redis follow the suite's own.
 RUNNER = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
 DATABASE = f"candor_faults_{RUNNER}"

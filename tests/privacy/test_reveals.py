@@ -41,12 +41,13 @@ CALLED_INSIDE = {"profiles/sections.py"}
 SQL_ON_SEALED_TABLES = {
     "profiles/events/cart_events.py",
     "profiles/identity/identities.py",
-    "profiles/events/merging.py",
+    "profiles/event_store.py",
     "profiles/events/order_events.py",
     "profiles/importing/refunds.py",
     "profiles/importing/row_changes.py",
     "profiles/importing/settling.py",
     "profiles/importing/undoing.py",
+    "profiles/traits/sources/snapshots.py",
 }
 RAW_SQL = {"raw", "extra", "RawSQL"}
 
