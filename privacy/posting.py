@@ -350,7 +350,7 @@ def _note_health(
         if any(outcome.is_good for outcome in outcomes):
             webhook.n_failures, webhook.failing_since, webhook.resting_until = 0, None, None
         else:
-            webhook.n_failures += len(outcomes)
+            webhook.n_failures += 1  # however many of a batch went out before the first came back
             webhook.failing_since = webhook.failing_since or now
             webhook.resting_until = now + _rest(webhook.n_failures)
         if webhook.is_enabled and (state := _verdict(webhook, outcomes, now)):

@@ -61,7 +61,9 @@ class TraitSerializer(serializers.Serializer[Any]):
 
 
 class ChangedTraitSerializer(TraitSerializer):
-    name = TraitName(max_length=40, required=False, help_text="That of the address counts.")
+    """A change names no trait: the address does."""
+
+    name = None  # type: ignore[assignment]
 
 
 class OwnTraitSerializer(TraitSerializer):
@@ -189,9 +191,9 @@ class PreviewView(APIView):
 
 def _facts(request: Request, **known: str) -> dict[str, Any]:
     told = request.data
-    read = TraitSerializer(data={**known, **told} if isinstance(told, dict) else told)
+    read = TraitSerializer(data={**told, **known} if isinstance(told, dict) else told)
     read.is_valid(raise_exception=True)
-    return {**read.validated_data, **known}
+    return dict(read.validated_data)
 
 
 def _told(trait: CustomTrait) -> dict[str, Any]:

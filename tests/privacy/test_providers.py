@@ -156,7 +156,7 @@ def test_many_who_ask_at_once_wait_once_and_not_one_after_the_other() -> None:
         except KeyUnavailableError as error:
             return str(error)
         finally:
-            connections["keystore"].close()
+            connections.close_all()
         return ""
 
     started = time.monotonic()

@@ -50,6 +50,8 @@ SQL_ON_SEALED_TABLES = {
     "profiles/traits/sources/snapshots.py",
 }
 RAW_SQL = {"raw", "extra", "RawSQL"}
+# `these` hands keys over as one parameter, on either database; it names no table.
+KEYS_AS_ONE_PARAMETER = {"profiles/segment_sql.py"}
 
 
 def opened(tree: ast.AST, *, inside: bool = False) -> Iterator[tuple[int, bool]]:
@@ -139,7 +141,9 @@ def test_querysets_take_no_sql_of_our_own() -> None:
         f"{where}:{node.lineno}"
         for where, tree in modules()
         for node in ast.walk(tree)
-        if isinstance(node, ast.Call) and name(node) in RAW_SQL
+        if isinstance(node, ast.Call)
+        and name(node) in RAW_SQL
+        and where not in KEYS_AS_ONE_PARAMETER
     ]
     assert raw == []
 
