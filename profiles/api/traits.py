@@ -26,7 +26,7 @@ class TraitName(Text):
     """The name of a trait in rules; `custom_traits.check` says what is wrong with one."""
 
 
-@extend_schema_field({"type": "string", "pattern": f"^({custom_traits.PROPERTY.pattern})?$"})
+@extend_schema_field({"type": "string", "pattern": f"^{custom_traits.PROPERTY.pattern}$"})
 class PropertyPath(Text):
     """Where in an event the value stands; `custom_traits.check` says what is wrong with one."""
 
