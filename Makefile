@@ -10,12 +10,13 @@ PRODUCTION := APP_ENV=production SECRET_KEY=$$($(PYTHON) -c "import secrets; pri
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev demo serve test check gates lint format types imports migrations \
-	deploy schema security translations coverage lock bench clean
+	deploy schema security translations coverage lock bench screenshots clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
 .venv/run.stamp: requirements.lock
+	@echo "Installing into .venv; this takes a minute or two."
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@touch $@
@@ -72,16 +73,20 @@ security:
 translations:
 	$(MANAGE) messages --check
 
-# Branches of the pure packages, by the tests that are theirs.
-PURE := inference,privacy/crypto,privacy/fairness,profiles/features,profiles/clustering,profiles/segments,recommendations/engines,recommendations/evaluation,campaigns/experiments,campaigns/rendering
-PURE_TESTS := tests/inference tests/privacy/test_envelope.py tests/privacy/test_blind_index.py tests/privacy/test_fairness.py tests/profiles/test_rules.py \
-	tests/profiles/test_clustering.py tests/profiles/test_personas.py tests/profiles/test_segmentation.py \
-	tests/recommendations/test_engines.py tests/recommendations/test_evaluation.py tests/campaigns/test_assignment.py \
-	tests/campaigns/test_findings.py tests/campaigns/test_rendering.py
+# Branches of the pure packages, by the tests that are theirs; which those packages are says pyproject.toml.
+PURE_TESTS := tests/inference tests/test_branches.py tests/privacy/test_envelope.py tests/privacy/test_blind_index.py \
+	tests/privacy/test_wycheproof.py tests/privacy/test_stream.py tests/privacy/test_signing.py tests/privacy/test_key_cache.py tests/privacy/test_finder.py tests/privacy/test_outbound.py \
+	tests/privacy/test_fairness.py tests/profiles/test_rules.py tests/profiles/test_attributes.py \
+	tests/profiles/test_clustering.py tests/profiles/test_scores.py tests/profiles/test_personas.py tests/profiles/test_segmentation.py \
+	tests/profiles/test_segment_conditions.py tests/profiles/test_two_evaluators.py tests/profiles/test_reasons.py \
+	tests/profiles/test_event_traits.py tests/profiles/test_own_traits.py tests/profiles/test_membership.py \
+	tests/recommendations/test_engines.py tests/recommendations/test_engine_formulas.py \
+	tests/recommendations/test_evaluation.py tests/recommendations/test_comparing.py \
+	tests/campaigns/test_assignment.py tests/campaigns/test_findings.py tests/campaigns/test_rendering.py
 
 coverage:
-	$(BIN)/coverage run --branch --source=$(PURE) -m pytest -q -m "not real_data" $(PURE_TESTS)
-	$(BIN)/coverage report --fail-under=90 --skip-covered
+	$(BIN)/coverage run --branch --source=$$($(BIN)/python -m tests.branches --packages) -m pytest -q -m "not real_data" $(PURE_TESTS)
+	$(BIN)/python -m tests.branches
 
 lock: ## Resolve the lock files anew
 	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --quiet -o requirements.lock
@@ -89,6 +94,9 @@ lock: ## Resolve the lock files anew
 
 bench: setup-dev ## Run the benchmarks, each against a floor of the same run
 	$(BIN)/python -m benchmarks
+
+screenshots: setup-dev ## Take the pictures of README of a demo shop, by Chromium
+	SCREENSHOTS=1 REQUIRE_SERVICES=1 $(BIN)/python -m pytest -q tests/journeys/test_screenshots.py
 
 clean: ## Remove the environment and what tools left behind; your data stays
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage

@@ -9,17 +9,50 @@ from pathlib import Path
 
 from benchmarks import frame
 
-NAMES = ("startup", "finder", "imports", "embedded", "privacy")
+NAMES = (
+    "startup",
+    "finder",
+    "imports",
+    "embedded",
+    "privacy",
+    "rotation",
+    "resuming",
+    "audit",
+)
+# These take their sizes from the command line.
+SIZED = ("ingest", "features", "clustering", "traits", "segments")
+
+
+def facts() -> str:
+    return " · ".join(f"{name} {value}" for name, value in frame.machine().items())
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", choices=[*NAMES, []], help="all, unless named")
+    parser.add_argument("names", nargs="*", choices=[*NAMES, *SIZED, []], help="all, unless named")
+    parser.add_argument("--events", type=int, help="of ingest and features")
+    parser.add_argument("--customers", type=int, help="of features, clustering and traits")
     parser.add_argument("--json", type=Path, metavar="OUT", help="also write the figures here")
+    parser.add_argument(
+        "--orders", type=Path, metavar="FILE", help="have the imports take this real file"
+    )
+    parser.add_argument(
+        "--runs", type=int, default=frame.RUNS, help="imports: how often; the median counts"
+    )
     options = parser.parse_args()
+    if options.orders and not options.orders.is_file():
+        parser.error(f"there is no {options.orders}")
+    print(facts())
     results: list[frame.Result] = []
-    for name in options.names or NAMES:
-        result: frame.Result = importlib.import_module(f"benchmarks.{name}").run()
+    asked = {"n_events": options.events, "n_customers": options.customers}
+    sizes = {name: size for name, size in asked.items() if size}
+    takes = dict.fromkeys(SIZED, sizes) | {
+        "imports": {"orders": options.orders, "runs": options.runs},
+        "segments": {"n_customers": options.customers} if options.customers else {},
+    }
+    for name in options.names or (*NAMES, *SIZED):
+        run = importlib.import_module(f"benchmarks.{name}").run
+        result: frame.Result = run(**takes.get(name, {}))
         results.append(result)
         print(f"\n{result.name}")
         for figure, value in result.figures.items():

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import sqlite3
 import statistics
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -107,12 +109,38 @@ def python(*arguments: str) -> list[str]:
 
 
 def machine() -> dict[str, object]:
+    """What a reader needs to judge the figures by: the hardware, the versions, the commit."""
     return {
-        "python": platform.python_version(),
-        "system": f"{platform.system()} {platform.machine()}",
+        "cpu": cpu_model(),
         "cores": os.cpu_count(),
+        "memory_mb": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 20,
         "load": os.getloadavg()[0],
+        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "python": platform.python_version(),
+        "django": version("django"),
+        "sqlite": sqlite3.sqlite_version,
+        "commit": commit(),
     }
+
+
+def cpu_model() -> str:
+    """The processor by its name, or by its kind where the kernel does not tell the name."""
+    facts = Path("/proc/cpuinfo")
+    lines = facts.read_text(encoding="utf-8").splitlines() if facts.exists() else []
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.processor() or platform.machine())
+
+
+def commit() -> str:
+    """What is measured, with a + behind it if files differ from it; empty outside of git."""
+    asked = subprocess.run(
+        ["git", "describe", "--always", "--abbrev=12", "--dirty=+", "--exclude=*"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return asked.stdout.strip()
 
 
 def as_json(results: Sequence[Result]) -> str:

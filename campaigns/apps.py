@@ -13,6 +13,8 @@ class CampaignsConfig(AppConfig):
 
         panel = "campaigns/admin/customer_panel.html"
         registry.customer_panel("campaigns.messages", panel, history.of_customer)
+        registry.tell_timeline("message", history.TIMELINE)
+        registry.on_merge("campaigns.deliveries", history.move)
         auditing.declare()
         holdings.declare()
         sections.declare()

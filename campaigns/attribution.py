@@ -12,12 +12,13 @@ from django.db.models import F, QuerySet
 from campaigns.models import Campaign, Conversion
 from privacy.models import Shop
 from profiles.models import Order
+from profiles.models.order import COUNTABLE
 
 REFUNDS_COME_IN = timedelta(days=60)
 
 # A line of a product with a known cost earns its price less that cost, goods given back
 # aside; the rest of the order earns the shop's margin rate, in ten-thousandths.
-_COUNT = """
+_COUNT = f"""
 INSERT INTO campaigns_conversion (delivery_id, order_id, net_minor, margin_minor, ordered_at)
 WITH counted AS (
     SELECT delivery.id AS delivery_id, sale.id AS order_id, sale.placed_at,
@@ -27,7 +28,7 @@ WITH counted AS (
     WHERE delivery.campaign_id = %(campaign)s
       AND sale.placed_at >= %(opens)s AND sale.placed_at < %(closes)s
       AND sale.placed_at <= %(now)s
-      AND sale.currency = %(currency)s AND sale.status <> %(cancelled)s
+      AND sale.currency = %(currency)s AND {COUNTABLE.format("sale")}
 ), costed AS (
     SELECT line.order_id,
            CAST(SUM(line.total_minor - line.refunded_minor) AS bigint) AS net,
@@ -51,7 +52,7 @@ SET net_minor = excluded.net_minor, margin_minor = excluded.margin_minor,
 WHERE campaigns_conversion.net_minor <> excluded.net_minor
    OR campaigns_conversion.margin_minor <> excluded.margin_minor
    OR campaigns_conversion.ordered_at <> excluded.ordered_at
-"""
+"""  # noqa: S608 -- words of our own  # nosec B608
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,14 +99,14 @@ def attribute(campaign: Campaign, now: datetime) -> Attributed:
     """Count the orders until `now` of everybody in the campaign, the holdout included.
 
     Counting again changes only what changed: a late refund lowers its conversion, a
-    cancelled order or one that moved to another customer takes it away.
+    cancelled or marked order, or one that moved to another customer, takes it away.
     """
     period, shop = window(campaign), Shop.current()
     if period is None:
         return Attributed(0, 0, 0)
-    inside = Order.objects.filter(
+    inside = Order.objects.countable().filter(
         placed_at__gte=period.opens, placed_at__lt=period.closes, placed_at__lte=now
-    ).exclude(status=Order.Status.CANCELLED)
+    )
     n_removed = _stale(campaign, inside.filter(currency=shop.currency)).delete()[0]
     adapt = connection.ops.adapt_datetimefield_value
     with connection.cursor() as cursor:
@@ -117,7 +118,6 @@ def attribute(campaign: Campaign, now: datetime) -> Attributed:
                 "closes": adapt(period.closes),
                 "now": adapt(now),
                 "currency": shop.currency,
-                "cancelled": Order.Status.CANCELLED,
                 "margin_rate": int(Decimal(shop.margin_rate) * 10_000),
             },
         )

@@ -8,14 +8,14 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
-from campaigns import writing
+from campaigns import gate, writing
 from campaigns.channels.base import Message
 from campaigns.models import Link
 from campaigns.rendering import links
 from campaigns.rendering.content import Pick, Reader, Rendered
 from campaigns.rendering.faults import TemplateError
 from campaigns.rendering.message import AddressError, Envelope, build, mailable
-from privacy.fields import reveal_columns
+from privacy.fields import Columns, reveal_columns
 from privacy.models import Shop
 from privacy.purposes import purpose
 from profiles.models import Customer
@@ -70,11 +70,16 @@ class Composer:
         the campaign's purpose, in one audited act.
         """
         people = self._people(deliveries)
+        gone = {row.customer_id for row in deliveries} - people.keys() - people.damaged
+        barred = gate.barred(self._campaign, gone) if gone else {}
         picks = self._picks_of(deliveries)
         rendered: dict[int, tuple[str, Rendered]] = {}
         failed: dict[int, str] = {}
         for delivery in deliveries:
-            known = people.get(delivery.customer_id, {})
+            known = people.get(delivery.customer_id)
+            if known is None:
+                failed[delivery.pk] = barred.get(delivery.customer_id, "damaged")
+                continue
             reader = Reader(known.get("full_name") or "", picks.get(delivery.customer_id, ()))
             try:
                 address = mailable(known.get("email") or "")
@@ -120,15 +125,16 @@ class Composer:
             unsubscribe_url=unsubscribe_url(delivery.token or ""),
         )
 
-    def _people(self, deliveries: Sequence[Delivery]) -> Mapping[int, Mapping[str, str]]:
+    def _people(self, deliveries: Sequence[Delivery]) -> Columns:
         fields = ["email"]
         kinds = {(_variant(delivery), delivery.locale) for delivery in deliveries}
         if any(self._contents[kind].names_the_reader for kind in kinds):
             fields.append("full_name")
-        readers = Customer.objects.filter(pk__in=[row.customer_id for row in deliveries])
-        actor = f"campaign:{self._campaign.uuid}"
-        with purpose(self._campaign.purpose, actor=actor, now=self._now):
-            return reveal_columns(readers, fields)
+        name = self._campaign.purpose
+        reachable = Customer.objects.for_purpose(name, channel=self._campaign.channel)
+        readers = reachable.filter(pk__in=[row.customer_id for row in deliveries])
+        with purpose(name, actor=f"campaign:{self._campaign.uuid}", now=self._now):
+            return reveal_columns(readers, fields, name)
 
     def _picks_of(self, deliveries: Sequence[Delivery]) -> dict[int, list[Pick]]:
         by_locale: dict[str, list[int]] = {}

@@ -26,6 +26,7 @@ REASONS = {
     "no_consent": _("There is no consent for this purpose on this channel."),
     "suppressed": _("The address is on the suppression list."),
     "no_address": _("There is no address that can be mailed."),
+    "damaged": _("The person's data, or its key, is damaged; restore it from the backup."),
     "cancelled": _("The campaign was cancelled."),
     "template_error": _("The message could not be rendered for this person."),
 }

@@ -5,11 +5,22 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from django.db.models import QuerySet
+from django.urls import reverse
+from django.utils.translation import gettext_lazy
+
 from campaigns import gate
 from campaigns.models import Delivery, Hit
+from profiles.identity import joining
 from profiles.models import Customer
+from profiles.registry import TimelineRows, Told
 
 N_LATEST = 10
+
+
+def move(survivor: int, absorbed: int) -> dict[str, list[int]]:
+    """Move a merged customer's places in campaigns; who had one of their own keeps that one."""
+    return {Delivery._meta.label: joining.move(Delivery, survivor, absorbed, once="campaign")}
 
 
 def of_customer(customer: Customer, now: datetime) -> dict[str, Any]:
@@ -32,3 +43,18 @@ def of_customer(customer: Customer, now: datetime) -> dict[str, Any]:
             for row in rows
         ]
     }
+
+
+def _sent(customer: Customer) -> QuerySet[Delivery]:
+    sent = Delivery.objects.filter(customer=customer, sent_at__isnull=False)
+    return sent.select_related("campaign", "variant")
+
+
+def _told(delivery: Delivery) -> Told:
+    url = reverse("admin:campaigns_campaign_change", args=[delivery.campaign_id])
+    variant = delivery.variant.key if delivery.variant else ""
+    name = f"{delivery.campaign.name} · {variant}" if variant else delivery.campaign.name
+    return Told(name, str(delivery.get_state_display()), url)
+
+
+TIMELINE = TimelineRows(gettext_lazy("Message"), _sent, "sent_at", _told)

@@ -12,7 +12,7 @@ from django.db import transaction
 from campaigns.models import Delivery, Hit, Link
 from privacy import consent, preferences, suppression
 from privacy.models import Consent, ConsentEntry, Source, Suppression
-from profiles import staging, wire
+from profiles.events import staging, wire
 from profiles.models.event import Kind
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ from django.db import Error, InterfaceError, OperationalError
 from django.utils.translation import gettext as _
 
 from privacy.providers import KeyUnavailableError
+from privacy.root_keys import DAMAGE
 
 UNDEFINED_TABLE = "42P01"
 
@@ -30,7 +31,8 @@ def outage_of(error: BaseException | None) -> Outage | None:
     if not isinstance(error, Error):
         return None
     cause = _cause(error)
-    if not isinstance(error, OperationalError | InterfaceError) and cause != UNDEFINED_TABLE:
+    told_by_cause = cause == UNDEFINED_TABLE or cause.startswith(DAMAGE)
+    if not isinstance(error, OperationalError | InterfaceError) and not told_by_cause:
         return None
     said = str(error).partition("\n")[0]
     return Outage(
@@ -52,7 +54,12 @@ def _cause(error: Error) -> str:
 
 def _remedy(cause: str, said: str) -> str:
     if cause == UNDEFINED_TABLE or said.startswith("no such"):
-        return _("Run manage.py migrate for both databases, and start the command again.")
+        return _(
+            "Run manage.py migrate and manage.py migrate --database keystore (in embedded mode "
+            "manage.py serve does both), then start the command again."
+        )
+    if cause.startswith(DAMAGE):
+        return _("A database file is damaged: put it back from its backup with manage.py restore.")
     if cause.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return _("Another process writes to it: wait for that or stop it, and start again.")
     if cause.startswith("SQLITE_READONLY"):

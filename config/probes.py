@@ -111,6 +111,21 @@ def keys() -> Finding:
     return Finding("keys", Level.OK, _("the root key fits the data"))
 
 
+def person_keys() -> Finding:
+    """Whether the key of every person opens: one that does not hides what that person's rows hold."""
+    name = "persons' keys"
+    try:
+        n_damaged = keystore.n_damaged()
+    except KeyUnavailableError:
+        return Finding(name, Level.WARN, _("cannot be opened"), _("See the keys' line."))
+    except (DatabaseError, OSError):
+        return Finding(name, Level.WARN, _("cannot be read"), _("See the database's line."))
+    if n_damaged:
+        text = _("%(n)d are damaged") % {"n": n_damaged}
+        return Finding(name, Level.FAIL, text, _("Restore the keystore from its backup."))
+    return Finding(name, Level.OK, _("each opens"))
+
+
 def erasures() -> Finding:
     """Whether this database was told of every erasure: one restored from a backup was not."""
     try:

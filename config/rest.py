@@ -33,13 +33,18 @@ SPECTACULAR_SETTINGS: Final[dict[str, Any]] = {
     "ENUM_NAME_OVERRIDES": {
         "ConsentState": "privacy.models.consent.ConsentEntry.State",
         "JobState": "jobs.models.job.Job.State",
+        "KindEnum": "profiles.models.identifier.Identifier.Kind",
         "OrderStatus": "profiles.models.order.Order.Status",
+        "TraitKind": "profiles.models.custom_trait.CustomTrait.Kind",
+        "WebhookDeliveryState": "privacy.models.webhook.WebhookDelivery.State",
+        "WebhookState": "privacy.models.webhook.Webhook.State",
     },
     "PREPROCESSING_HOOKS": ["privacy.api.schema.keep_v1"],
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "profiles.api.schema.add_tracking",
         "privacy.api.schema.add_problem",
+        "privacy.api.schema.add_webhooks",
     ],
     # Our own copies of the viewers: the documentation page loads nothing from elsewhere.
     "SWAGGER_UI_DIST": "SIDECAR",

@@ -15,15 +15,21 @@ def recurring(queues: Iterable[str]) -> dict[str, dict[str, Any]]:
     return {
         "sweep": every(5, "jobs.tasks.sweep_jobs", queue="critical"),
         "send-due": every(3, "campaigns.tasks.send_due", queue="send"),
+        "send-webhooks": every(2, "privacy.tasks.send_webhooks", queue="send"),
         "merge-events": every(2, "profiles.tasks.wake_merge"),
         "prune-jobs": at(crontab(hour=3, minute=0), "jobs.tasks.prune_jobs"),
         "rotate-due-keys": at(crontab(hour=3, minute=20), "privacy.tasks.rotate_due_keys"),
         "keep-events": every(HOUR, "profiles.tasks.keep_events_in_order"),
+        "clean": every(HOUR, "profiles.tasks.clean_hourly"),
+        "sweep-carts": every(300, "profiles.tasks.sweep_carts"),
         "sign-audit": every(60, "privacy.tasks.sign_audit"),
+        "verify-audit": at(crontab(hour=3, minute=40), "privacy.tasks.verify_audit_nightly"),
         "keep-clocks": every(HOUR, "privacy.tasks.keep_clocks"),
         "attribute-orders": at(crontab(minute=10), "campaigns.tasks.attribute_hourly"),
         "apply-retention": at(crontab(hour=1, minute=30), "privacy.tasks.retain_nightly"),
+        "refresh-segments": at(crontab(minute=40), "profiles.tasks.refresh_segments_hourly"),
         "build-profiles": at(crontab(hour=2, minute=0), "profiles.tasks.build_nightly"),
+        "train-scores": at(crontab(hour=2, minute=15), "profiles.tasks.train_scores_nightly"),
         "train-recommendations": at(
             crontab(hour=2, minute=30), "recommendations.tasks.train_nightly"
         ),

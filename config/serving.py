@@ -5,11 +5,15 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import sys
 import threading
+import time
 from typing import TYPE_CHECKING
 
+from billiard import active_children
 from celery import signals
 from celery.beat import Scheduler, Service
+from celery.worker import state
 from django.conf import settings
 from django.db import connections
 from django.utils import timezone
@@ -31,6 +35,7 @@ WORKER_THREADS = 4
 # A window of messages per look at the memory broker: with fewer, each costs a polling interval.
 PREFETCH = 8
 STOP_SECONDS = 10.0
+BEGIN_ANEW_SECONDS = 1.0
 
 
 class Background:
@@ -104,7 +109,11 @@ def serve_web(*, host: str, port: int, processes: int) -> None:
 
 
 def serve_worker(*, queues: Sequence[str], processes: int) -> int:
-    """Run a Celery worker of processes for those queues; returns its exit status."""
+    """Run a Celery worker of processes for those queues; returns its exit status.
+
+    Celery ends its worker for good where Redis goes away at a bad moment, so one that nobody
+    told to stop begins anew in its place, with nothing left of the one before.
+    """
     sweeping.sweep(timezone.now())
     connections.close_all()
     worker = app.Worker(
@@ -118,6 +127,12 @@ def serve_worker(*, queues: Sequence[str], processes: int) -> int:
         without_mingle=True,
     )
     worker.start()
+    if worker.exitcode and not (state.should_stop or state.should_terminate):
+        log.error("the worker broke off and begins anew")
+        for child in active_children():
+            child.terminate()
+        time.sleep(BEGIN_ANEW_SECONDS)
+        os.execv(sys.executable, [sys.executable, *sys.argv])  # noqa: S606 -- ourselves  # nosec B606
     return int(worker.exitcode or 0)
 
 

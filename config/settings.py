@@ -212,12 +212,13 @@ SMTP_URL = env.text("SMTP_URL", embedded="")
 OUTBOX_DIR = VAR_DIR / "outbox"
 
 # Files of forms: sealed as they arrive, never in a temporary folder -------------------------
-FILE_UPLOAD_HANDLERS = ["profiles.receiving.SealingHandler"]
+FILE_UPLOAD_HANDLERS = ["profiles.importing.receiving.SealingHandler"]
 
 # Static files -----------------------------------------------------------------------------
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles" if env.production else None
 WHITENOISE_USE_FINDERS = not env.production
+WHITENOISE_IMMUTABLE_FILE_TEST = r"\.[0-9a-f]{12}\.|/snippet/\d+\.\d+\.\d+/"
 if env.production:
     STORAGES = {
         **global_settings.STORAGES,
@@ -242,6 +243,7 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = _https
 SECURE_HSTS_PRELOAD = _https
 TRUSTED_PROXIES = env.number("TRUSTED_PROXIES", 1 if env.production else 0)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.production else None
+WEBHOOK_ALLOWED_NETWORKS = env.items("WEBHOOK_ALLOWED_NETWORKS", "")
 X_FRAME_OPTIONS = "DENY"
 CONTENT_SECURITY_POLICY = {"DIRECTIVES": policy.DIRECTIVES}
 

@@ -1,7 +1,7 @@
 """The demo's storefront: the made-up shop as its visitors see it, telling events as any shop would.
 
-It holds nothing of Candor's inside: it speaks to `/v1/batch` and `/v1/recommendations` with a
-publishable key, as a page on another host would.
+It holds nothing of Candor's inside: it loads the snippet with a publishable key, as a page on
+another host would.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ from config.demo.catalogue import CATEGORIES
 from privacy import doors
 from privacy.models import ApiKey, Shop, Source
 from privacy.problems import DomainError
-from profiles import figures, ingestion
+from profiles import figures, snippet
+from profiles.events import debugging
+from profiles.events.debugging import Wanted
 from profiles.money import from_minor
 from recommendations import serving
 from recommendations.models import Product
@@ -56,7 +58,6 @@ def shop_page(request: HttpRequest) -> HttpResponse:
     shelf = _shelf(shop.currency, language)
     popular = serving.for_customer(None, n=N_STRIP, language=language)
     facts = {
-        "writeKey": write_key(timezone.now()),
         "language": language,
         "currency": shop.currency,
         "locale": to_locale(language).replace("_", "-"),
@@ -66,7 +67,14 @@ def shop_page(request: HttpRequest) -> HttpResponse:
         "words": _words(),
     }
     categories = dict.fromkeys((product.picture, product.category) for product in shelf)
-    context = {"shop": shop, "facts": facts, "categories": sorted(categories)}
+    context = {
+        "shop": shop,
+        "facts": facts,
+        "categories": sorted(categories),
+        "key": write_key(timezone.now()),
+        "snippet": snippet.path(),
+        "integrity": snippet.integrity(),
+    }
     return render(request, "candor/storefront.html", context)
 
 
@@ -74,7 +82,8 @@ def log_page(_request: HttpRequest) -> JsonResponse:
     """What the storefront sent last and what became of it, newest first."""
     _demo()
     source = Source.objects.filter(name=SOURCE).first()
-    lines = ingestion.recent(source, N_LOG) if source else []
+    wanted = Wanted(source_id=source.pk) if source else None
+    lines = debugging.lines(wanted, now=timezone.now(), limit=N_LOG) if wanted else []
     answer = JsonResponse({"events": [asdict(line) for line in lines]})
     answer["Cache-Control"] = "no-store"
     return answer
@@ -146,7 +155,6 @@ def _words() -> dict[str, str]:
         "rejected": _("rejected"),
         "duplicate": _("duplicate"),
         "test": _("test"),
-        "failed": _("not sent"),
         "slow": _("still waiting: is a worker running?"),
         "popular": _("What everybody buys"),
         "forYou": _("For you"),

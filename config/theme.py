@@ -7,7 +7,7 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.templatetags.static import static
-from django.urls import reverse_lazy
+from django.urls import reverse, reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
 _BASE = {
@@ -75,10 +75,29 @@ NAVIGATION = [
     {
         "title": _("Customers"),
         "items": [
-            _item(_("Customers"), "group", "profiles.customer"),
+            {
+                "title": _("Overview"),
+                "icon": "monitoring",
+                "link": reverse_lazy("admin:profiles_customer_overview"),
+                "permission": _may("profiles.view_customer"),
+            },
+            _item(_("Customers"), "group", "profiles.customer")
+            | {"active": _is_below("/customer/", but_not="/overview/")},
+            _item(_("Carts"), "shopping_cart", "profiles.cart"),
             _item(_("Segments"), "filter_alt", "profiles.segment"),
             _item(_("Personas"), "face", "profiles.persona"),
+            _item(_("Traits"), "sell", "profiles.customtrait"),
+            _item(_("Scores"), "online_prediction", "profiles.scorerun"),
+            _item(_("Events"), "bolt", "profiles.eventname"),
+            {
+                "title": _("Event debugger"),
+                "icon": "bug_report",
+                "link": reverse_lazy("event-debugger"),
+                "permission": _may("profiles.view_event"),
+            },
             _item(_("Uploads"), "upload_file", "profiles.upload"),
+            _item(_("Data quality"), "fact_check", "profiles.cleaningstate"),
+            _item(_("Exchange rates"), "currency_exchange", "profiles.rate"),
         ],
     },
     {
@@ -91,6 +110,13 @@ NAVIGATION = [
     {
         "title": _("Privacy"),
         "items": [
+            {
+                "title": _("Overview"),
+                "icon": "shield_person",
+                "link": reverse_lazy("privacy-home"),
+                "permission": _may("privacy.view_purposerecord"),
+                "active": lambda request: request.path == reverse("privacy-home"),
+            },
             _item(_("Requests"), "contact_mail", "privacy.privacyrequest"),
             _item(_("Erasures"), "delete_forever", "privacy.erasure"),
             _item(_("Purposes"), "rule", "privacy.purposerecord"),
@@ -99,7 +125,13 @@ NAVIGATION = [
             _item(_("Suppressions"), "block", "privacy.suppression"),
             _item(_("Recipients of data"), "outgoing_mail", "privacy.recipient"),
             _item(_("Retention"), "auto_delete", "privacy.retentionperiod"),
-            _item(_("Audit log"), "policy", "privacy.auditentry"),
+            _item(_("Access log"), "policy", "privacy.auditentry"),
+            {
+                "title": _("Record of processing"),
+                "icon": "description",
+                "link": reverse_lazy("privacy-record"),
+                "permission": _may("privacy.view_purposerecord"),
+            },
             _item(_("Encryption keys"), "key", "privacy.rootkey"),
             {
                 "title": _("Fairness"),
@@ -112,8 +144,16 @@ NAVIGATION = [
     {
         "title": _("System"),
         "items": [
+            {
+                "title": _("Connect your shop"),
+                "icon": "cable",
+                "link": reverse_lazy("connect"),
+                "permission": _may("privacy.view_source"),
+            },
             _item(_("Jobs"), "work_history", "jobs.job"),
+            _item(_("Sources"), "input", "privacy.source"),
             _item(_("API keys"), "key", "privacy.apikey"),
+            _item(_("Webhooks"), "webhook", "privacy.webhook"),
             _item(_("Staff"), "badge", "privacy.staff"),
             _item(_("Shop"), "storefront", "privacy.shop"),
         ],

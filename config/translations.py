@@ -7,7 +7,9 @@ template as code; Python sources are read as they are.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import django
@@ -31,6 +33,8 @@ KEYWORDS = {
 }
 APPS = ("campaigns", "config", "jobs", "privacy", "profiles", "recommendations")
 LOCALE = "zh_Hans"
+# Of `%` and of `str.format`; `%%` is a percent sign.
+PLACEHOLDER = re.compile(r"%\([a-z_]+\)[sd]|%[sd]|%%|\{[a-z_]*\}")
 
 
 def catalogue_path() -> Path:
@@ -96,6 +100,7 @@ def updated() -> Catalog:
     for message in fresh:
         if message.id and (old := stored.get(message.id, message.context)) is not None:
             message.string = old.string
+            message.flags |= old.flags & {"fuzzy"}
     return fresh
 
 
@@ -113,8 +118,40 @@ def missing(catalogue: Catalog) -> list[Message]:
 
 
 def _translated(message: Message) -> bool:
-    strings = message.string if isinstance(message.string, tuple | list) else (message.string,)
+    strings = _forms(message.string)
     return bool(strings) and all(strings)
+
+
+def faults(catalogue: Catalog) -> list[str]:
+    """What is wrong with translations that are there: a guess, or other placeholders."""
+    there = [message for message in catalogue if message.id and _translated(message)]
+    guesses = [f"{one.id}: fuzzy, so nobody has looked at it" for one in there if one.fuzzy]
+    return guesses + [
+        f"{message.id}: has {sorted(named)} in place of {sorted(wanted)}"
+        for message in there
+        # Of two English forms the plural names all; Chinese has one form for both.
+        for wanted in [_placeholders(_forms(message.id)[-1])]
+        for named in map(_placeholders, _forms(message.string))
+        if named != wanted
+    ]
+
+
+def _forms(text: str | Sequence[str] | None) -> Sequence[str]:
+    return [text or ""] if text is None or isinstance(text, str) else text
+
+
+def doubled() -> list[str]:
+    """Entries that the file holds twice, as two merged branches may leave behind."""
+    entries = [
+        "\n".join(line for line in entry.splitlines() if not line.startswith("#"))
+        for entry in catalogue_path().read_text(encoding="utf-8").split("\n\n")
+    ]
+    ids = [entry.partition("\nmsgstr")[0] for entry in entries if entry.strip()]
+    return sorted({one for one in ids if ids.count(one) > 1})
+
+
+def _placeholders(text: str) -> Counter[str]:
+    return Counter(PLACEHOLDER.findall(text))
 
 
 def compile_catalogue() -> Path:

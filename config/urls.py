@@ -15,6 +15,10 @@ from config.admin.checklist import hide_action
 from config.admin.demo import remove_page
 from config.admin.first_run import first_run_page
 from privacy.admin.fairness import fairness_page
+from privacy.admin.overview import privacy_home
+from privacy.admin.processing import record_file, record_page
+from profiles.admin.connect import connect_page, light
+from profiles.admin.debugger import debugger_page
 
 viewer = csp_replace(policy.VIEWERS)
 
@@ -25,7 +29,13 @@ urlpatterns = [
     path("i18n/", include("django.conf.urls.i18n")),
     path("admin/checklist/hide/", hide_action, name="hide-checklist"),
     path("admin/demo/remove/", remove_page, name="remove-demo"),
+    path("admin/connect/", connect_page, name="connect"),
+    path("admin/connect/<int:source>/light/", light, name="connect-light"),
+    path("admin/events/", debugger_page, name="event-debugger"),
     path("admin/fairness/", fairness_page, name="fairness"),
+    path("admin/privacy/", privacy_home, name="privacy-home"),
+    path("admin/privacy/record/", record_page, name="privacy-record"),
+    path("admin/privacy/record.<str:form>", record_file, name="privacy-record-file"),
     path("admin/", admin.site.urls),
     path("demo/shop/", storefront.shop_page, name="storefront"),
     path("demo/shop/log/", storefront.log_page, name="storefront-log"),

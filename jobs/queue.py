@@ -104,6 +104,7 @@ def retry(job: Job, now: datetime) -> None:
     transaction.on_commit(lambda: publish(job, now=now))
 
 
+@transaction.atomic
 def cancel(job: Job, now: datetime) -> None:
     """End a waiting job at once and a running one before its next step.
 
@@ -123,27 +124,31 @@ def cancel(job: Job, now: datetime) -> None:
     if not stopped:
         raise NotCancellableError(f"{job} has ended")
     job.refresh_from_db()
+    registry.ended([job], now)
 
 
-def publish(job: Job, *, now: datetime) -> None:
-    """Send the wake-up for a waiting job; a lost one is sent again by the sweeper.
+def publish(*jobs: Job, now: datetime) -> None:
+    """Send the wake-ups for waiting jobs; a lost one is sent again by the sweeper.
 
-    Raises nothing if the broker is away: the row is stored, and the sweeper finds it.
+    Raises nothing if the broker is away: the rows are stored, and the sweeper finds them.
     """
     from kombu.exceptions import OperationalError  # noqa: PLC0415 -- costs the start of every command
 
     app = import_string(settings.JOBS_CELERY_APP)
     if app.conf.broker_url.startswith("memory:") and not worker_is_here.is_set():
         return
+    sent = []
     try:
-        app.send_task(
-            "jobs.tasks.run_job",
-            kwargs={"job_id": job.pk},
-            queue=job.queue,
-            time_limit=settings.JOBS_TIME_LIMIT_SECONDS[job.queue],
-            retry=False,
-        )
+        for job in jobs:
+            app.send_task(
+                "jobs.tasks.run_job",
+                kwargs={"job_id": job.pk},
+                queue=job.queue,
+                time_limit=settings.JOBS_TIME_LIMIT_SECONDS[job.queue],
+                retry=False,
+            )
+            sent.append(job.pk)
     except OperationalError:
-        log.warning("no wake-up sent: the broker is away", extra={"job": str(job.uuid)})
-        return
-    Job.objects.filter(pk=job.pk, state=Job.State.QUEUED).update(published_at=now)
+        left = jobs[len(sent)]
+        log.warning("no wake-up sent: the broker is away", extra={"job": str(left.uuid)})
+    Job.objects.filter(pk__in=sent, state=Job.State.QUEUED).update(published_at=now)

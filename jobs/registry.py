@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,11 +11,16 @@ from django.utils.module_loading import autodiscover_modules
 from jobs.models import Job
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from django_stubs_ext import StrOrPromise
 
     from jobs.work import Work
 
 Handler = Callable[["Work"], "dict[str, Any] | None"]
+
+
+Ended = Callable[["Sequence[Job]", "datetime"], None]
 
 
 class UnknownKindError(LookupError):
@@ -24,14 +29,18 @@ class UnknownKindError(LookupError):
 
 @dataclass(frozen=True)
 class Kind:
+    """`is_routine`: its jobs come and go every few seconds, and nobody waits for one."""
+
     name: str
     title: StrOrPromise
     run: Handler
     queue: str
     max_attempts: int
+    is_routine: bool
 
 
 _kinds: dict[str, Kind] = {}
+_listeners: dict[str, Ended] = {}
 
 
 def job(
@@ -40,6 +49,7 @@ def job(
     title: StrOrPromise,
     queue: str = Job.Queue.DEFAULT,
     max_attempts: int = 5,
+    is_routine: bool = False,
 ) -> Callable[[Handler], Handler]:
     """Register the decorated function as the handler of jobs of kind `name`.
 
@@ -50,7 +60,14 @@ def job(
     """
 
     def register(run: Handler) -> Handler:
-        _kinds[name] = Kind(name=name, title=title, run=run, queue=queue, max_attempts=max_attempts)
+        _kinds[name] = Kind(
+            name=name,
+            title=title,
+            run=run,
+            queue=queue,
+            max_attempts=max_attempts,
+            is_routine=is_routine,
+        )
         return run
 
     return register
@@ -78,3 +95,23 @@ def title_of(name: str) -> str:
         return str(find(name).title)
     except UnknownKindError:
         return name
+
+
+def when_ended(name: str, tell: Ended) -> None:
+    """Have `tell(jobs, now)` hear of jobs at their end, in the transaction that ends them."""
+    _listeners[name] = tell
+
+
+def ended(jobs: Sequence[Job], now: datetime) -> None:
+    """Tell the listeners of jobs that ended, those of routine kinds left out."""
+    told = [job for job in jobs if not _is_routine(job.kind)]
+    if told:
+        for _name, tell in sorted(_listeners.items()):
+            tell(told, now)
+
+
+def _is_routine(name: str) -> bool:
+    try:
+        return find(name).is_routine
+    except UnknownKindError:
+        return False

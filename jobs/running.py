@@ -8,7 +8,7 @@ from threading import Event, Thread
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from django.db import DatabaseError, connections
+from django.db import DatabaseError, connections, transaction
 from django.db.models import F
 
 from jobs import registry
@@ -132,6 +132,9 @@ def retry_or_die(job: Job, now: datetime, *, code: str, detail: str = "") -> Non
     )
 
 
+@transaction.atomic
 def _finish(job: Job, now: datetime, **changes: object) -> None:
     mine = Job.objects.filter(pk=job.pk, state=Job.State.RUNNING, claim_token=job.claim_token)
-    mine.update(finished_at=now, claim_token=None, lease_until=None, **changes)
+    if mine.update(finished_at=now, claim_token=None, lease_until=None, **changes):
+        job.refresh_from_db()
+        registry.ended([job], now)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from django.db import transaction
 from django.db.models import F, Q
 
+from jobs import registry
 from jobs.models import Job, JobQuerySet
 from jobs.queue import publish
 from jobs.workers import is_dead
@@ -26,8 +28,7 @@ def sweep(now: datetime) -> int:
     silent = Q(published_at__isnull=True) | Q(published_at__lt=now - REPUBLISH_AFTER)
     waiting = Job.objects.waiting(now).filter(silent).order_by("not_before", "pk")
     woken = list(waiting[:PUBLISH_AT_ONCE])
-    for job in woken:
-        publish(job, now=now)
+    publish(*woken, now=now)
     return len(woken)
 
 
@@ -50,14 +51,7 @@ def put_back(lost: JobQuerySet, *, now: datetime, code: str) -> None:
 
     A worker that lives after all is stopped by its missing claim before its next effect.
     """
-    lost.filter(n_attempts__gte=F("max_attempts")).update(
-        state=Job.State.DEAD,
-        error_code=code,
-        error_detail="",
-        finished_at=now,
-        claim_token=None,
-        lease_until=None,
-    )
+    _bury(lost.filter(n_attempts__gte=F("max_attempts")), now=now, code=code)
     lost.update(
         state=Job.State.QUEUED,
         error_code=code,
@@ -65,6 +59,22 @@ def put_back(lost: JobQuerySet, *, now: datetime, code: str) -> None:
         lease_until=None,
         published_at=None,
     )
+
+
+@transaction.atomic
+def _bury(spent: JobQuerySet, *, now: datetime, code: str) -> None:
+    keys = list(spent.select_for_update().values_list("pk", flat=True))
+    if not keys:
+        return
+    Job.objects.filter(pk__in=keys).update(
+        state=Job.State.DEAD,
+        error_code=code,
+        error_detail="",
+        finished_at=now,
+        claim_token=None,
+        lease_until=None,
+    )
+    registry.ended(list(Job.objects.filter(pk__in=keys).order_by("pk")), now)
 
 
 def release(worker: str, *, now: datetime) -> None:

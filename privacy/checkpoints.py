@@ -21,13 +21,16 @@ from pathlib import Path
 from typing import IO
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 
+from jobs.models import Job
 from privacy import audit
-from privacy.audit import Fault
+from privacy.audit import Fault, Link
 from privacy.crypto import signing
 from privacy.keystore import keystore
 from privacy.models import AuditEntry
 
+JOB = "privacy.verify_audit"
 EVERY_ENTRIES = 1_000
 EVERY = timedelta(minutes=10)
 LONGEST_LINE = 4_096
@@ -129,7 +132,7 @@ def last() -> Checkpoint | None:
 def verify() -> Verdict:
     """Walk the chain, then the checkpoints, and return the first fault, or none."""
     n_entries, at, previous = 0, 0, audit.GENESIS
-    for entry in AuditEntry.objects.order_by("pk").iterator():
+    for entry in audit.links():
         if (fault := audit.fault_of(entry, previous)) is not None:
             return Verdict(n_entries, 0, entry.pk, fault)
         previous, n_entries, at = bytes(entry.hash), n_entries + 1, entry.pk
@@ -137,6 +140,32 @@ def verify() -> Verdict:
     if bad is not None:
         return Verdict(n_entries, n_good, *bad)
     return Verdict(n_entries, n_good, at, hash=previous.hex())
+
+
+def last_verdict() -> tuple[Verdict, datetime] | None:
+    """Return what the latest verification by a job found, and when; None before the first."""
+    done = Job.objects.filter(kind=JOB, state=Job.State.DONE).order_by("-pk").first()
+    if done is None or done.finished_at is None:
+        return None
+    facts = dict(done.result)
+    fault = Fault(facts["fault"]) if facts["fault"] else None
+    return Verdict(**facts | {"fault": fault}), done.finished_at
+
+
+def explain(fault: Fault, entry: int) -> str:
+    """Return in words what is wrong with that entry."""
+    words = {
+        Fault.CHANGED: _("Entry %(entry)d was changed."),
+        Fault.DOES_NOT_FOLLOW: _(
+            "Entry %(entry)d does not follow the one before: one was taken out or moved."
+        ),
+        Fault.MISSING: _("Entry %(entry)d was signed and is missing: the end was cut off."),
+        Fault.RESEALED: _(
+            "Entry %(entry)d is not the one that was signed: the chain was rewritten before it."
+        ),
+        Fault.FORGED: _("The checkpoint of entry %(entry)d does not hold: its file was changed."),
+    }
+    return words[fault] % {"entry": entry}
 
 
 def _compare() -> tuple[int, tuple[int, Fault] | None]:
@@ -167,7 +196,7 @@ def _due(last: Checkpoint, now: datetime) -> Iterator[Checkpoint]:
     """The checkpoints that the entries behind `last` call for, in their order."""
     seed, n_since, entry = _seed(), 0, None
     previous = bytes.fromhex(last.hash)
-    for entry in AuditEntry.objects.filter(pk__gt=last.entry).order_by("pk").iterator():
+    for entry in audit.links(after=last.entry):
         if (fault := audit.fault_of(entry, previous)) is not None:
             raise BrokenChainError(entry.pk, fault)
         previous, n_since = bytes(entry.hash), n_since + 1
@@ -178,7 +207,7 @@ def _due(last: Checkpoint, now: datetime) -> Iterator[Checkpoint]:
         yield _signed(entry, last, seed, now)
 
 
-def _signed(entry: AuditEntry, last: Checkpoint, seed: bytes, now: datetime) -> Checkpoint:
+def _signed(entry: Link, last: Checkpoint, seed: bytes, now: datetime) -> Checkpoint:
     at = now.astimezone(UTC).isoformat(timespec="seconds")
     return Checkpoint(entry.pk, bytes(entry.hash).hex(), at, last.signature).signed(seed)
 

@@ -11,22 +11,25 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet, Subquery
 from django.utils.translation import gettext as _
 
-from privacy import finder, purposes
+from privacy import announcing, finder, purposes
+from privacy.announcing import Fact
 from privacy.models import Channel, Consent, ConsentEntry
 from privacy.problems import DomainError
 from privacy.purpose_registry import REGISTRY
 
 if TYPE_CHECKING:
-    from uuid import UUID
-
     from privacy.models import Subject
 
+Key = tuple[UUID, str, str]
 BATCH = 1_000
+CHANGED = "consent.changed"
+NOT_YET = ""
 
 
 @dataclass(frozen=True)
@@ -148,7 +151,7 @@ def record_many(declarations: Sequence[Declaration], *, now: datetime) -> int:
         (one.as_entry(now) for one in declarations), ignore_conflicts=True, batch_size=BATCH
     )
     _add_rows(declarations)
-    _project({(one.subject, one.purpose, one.channel) for one in declarations})
+    _project({(one.subject, one.purpose, one.channel) for one in declarations}, now=now)
     return _n_known(declarations) - n_before
 
 
@@ -164,6 +167,7 @@ def _n_known(declarations: Sequence[Declaration]) -> int:
 
 
 def _add_rows(declarations: Iterable[Declaration]) -> None:
+    """Make sure there is a row of each, which `_project` brings to what the ledger says."""
     wanted = {(one.subject, one.purpose, one.channel): one for one in declarations}
     Consent.objects.bulk_create(
         (
@@ -171,7 +175,7 @@ def _add_rows(declarations: Iterable[Declaration]) -> None:
                 subject_id=subject,
                 purpose=purpose,
                 channel=channel,
-                state=one.state,
+                state=NOT_YET,
                 since=one.happened_at,
             )
             for (subject, purpose, channel), one in wanted.items()
@@ -181,17 +185,17 @@ def _add_rows(declarations: Iterable[Declaration]) -> None:
     )
 
 
-def _project(keys: Iterable[tuple[UUID, str, str]]) -> None:
+def _project(keys: Iterable[Key], *, now: datetime) -> None:
     """Bring the rows of these subjects, purposes and channels to what the ledger says.
 
-    Rows it says nothing of, since all was retracted, go.
+    Rows it says nothing of, since all was retracted, go. What changed is announced.
     """
     subjects, names, channels = (set(part) for part in zip(*keys, strict=True))
     touched = Consent.objects.filter(
         subject__uuid__in=subjects, purpose__in=names, channel__in=channels
     )
     # Locked first: the statement after it then sees every entry another writer committed.
-    list(touched.select_for_update().order_by("pk").values_list("pk"))
+    before = _states(touched.select_for_update().order_by("pk"))
     last = standing().filter(
         subject=OuterRef("subject"), purpose=OuterRef("purpose"), channel=OuterRef("channel")
     )
@@ -199,6 +203,26 @@ def _project(keys: Iterable[tuple[UUID, str, str]]) -> None:
     touched.filter(~Exists(last)).delete()
     touched.update(
         state=Subquery(last.values("state")[:1]), since=Subquery(last.values("happened_at")[:1])
+    )
+    if announcing.is_heard(CHANGED):
+        _announce(before, _states(touched), now=now)
+
+
+def _states(rows: QuerySet[Consent]) -> dict[Key, str]:
+    columns = ("subject_id", "purpose", "channel", "state")
+    return {(of, name, by): state for of, name, by, state in rows.values_list(*columns)}
+
+
+def _announce(before: Mapping[Key, str], after: Mapping[Key, str], *, now: datetime) -> None:
+    retracted = ConsentEntry.State.RETRACTED.value
+    states = {key: after.get(key, retracted if was else NOT_YET) for key, was in before.items()}
+    announcing.announce(
+        (
+            Fact(CHANGED, {"purpose": purpose, "channel": channel, "state": state}, subject)
+            for (subject, purpose, channel), state in states.items()
+            if state != before[subject, purpose, channel]
+        ),
+        now=now,
     )
 
 
@@ -234,5 +258,5 @@ def retract(batch: UUID, *, source: str, now: datetime, limit: int = BATCH) -> i
         )
         for entry in entries
     )
-    _project({(entry.subject_id, entry.purpose, entry.channel) for entry in entries})
+    _project({(entry.subject_id, entry.purpose, entry.channel) for entry in entries}, now=now)
     return len(entries)

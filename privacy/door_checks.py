@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from ipaddress import ip_network
 from typing import Any
 
 from django.conf import settings
@@ -41,6 +42,19 @@ def faults() -> Iterator[CheckMessage]:
     if settings.STAFF_MFA != "required":
         text = "Accounts may do without a second factor."
         yield Warning(text, hint="Leave STAFF_MFA at `required`.", id="privacy.W024")
+
+
+def networks_can_be_read(**_: Any) -> list[CheckMessage]:
+    """`E025`: a network that webhooks are let into is written as none is."""
+    found: list[CheckMessage] = []
+    for text in settings.WEBHOOK_ALLOWED_NETWORKS:
+        try:
+            ip_network(text)
+        except ValueError:
+            what = f"WEBHOOK_ALLOWED_NETWORKS: {text!r} is no network."
+            hint = "Write it as 10.1.2.0/24 or 10.1.2.3/32."
+            found.append(Error(what, hint=hint, id="privacy.E025"))
+    return found
 
 
 def _place(alias: str) -> tuple[str, ...]:

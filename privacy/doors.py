@@ -10,12 +10,13 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
+from privacy import audit
 from privacy.models import ApiKey, Source
 from privacy.problems import DomainError
 from privacy.sealed import keys
@@ -29,9 +30,12 @@ SECRET_SCOPES: Final = PUBLISHABLE_SCOPES | {
     "customers:write",
     "consents:write",
     "jobs:read",
+    "webhooks:read",
+    "segments:read",
+    "segments:write",
 }
-# Asked for by name only: it opens sealed fields.
-SCOPES: Final = SECRET_SCOPES | {"pii:read"}
+# Asked for by name only: they open sealed fields, erase people, and have facts go out elsewhere.
+SCOPES: Final = SECRET_SCOPES | {"pii:read", "customers:erase", "webhooks:write"}
 
 # Requests a minute: of a key in all, and of one caller that uses it. A publishable key is
 # everybody's, so one visitor gets little of it; an app's less than a browser's.
@@ -44,11 +48,15 @@ GUESSES: Final = Limit("guesses", 60, 60)
 
 SHAPE: Final = re.compile(r"(?:wk|ak|sk)_(?:live|test)_[A-Za-z0-9_-]{43}\Z")
 PREFIX_LENGTH: Final = 16
+HOST: Final = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
+PORTS: Final = {"http": 80, "https": 443}
+OWN_MACHINE: Final = frozenset({"localhost", "127.0.0.1"})
 VOUCHED_FOR: Final = timedelta(hours=24)
 OVERLAP: Final = timedelta(days=7)
 USE_NOTED_EVERY: Final = timedelta(minutes=1)
 
 
+@transaction.atomic
 def issue(
     source: Source,
     *,
@@ -58,9 +66,11 @@ def issue(
     origins: Iterable[str] = (),
     expires_at: datetime | None = None,
     is_test: bool = False,
+    actor: str = "",
 ) -> tuple[ApiKey, str]:
     """Make a key of 256 random bits and return it with its plaintext, which is not kept.
 
+    What somebody (`actor`) makes is audited; what the installation makes for itself is not.
     Publishable and app keys have fixed scopes; a secret key gets those it is given.
     Raises DomainError for a scope that is unknown or an origin that is not exact.
     """
@@ -84,11 +94,15 @@ def issue(
         created_at=now,
         expires_at=expires_at,
     )
+    if actor:
+        audit.append("api_key.made", actor=actor, at=now, fields=[_called(key)])
     return key, plaintext
 
 
 @transaction.atomic
-def rotate(key: ApiKey, *, now: datetime, overlap: timedelta = OVERLAP) -> tuple[ApiKey, str]:
+def rotate(
+    key: ApiKey, *, now: datetime, actor: str = "", overlap: timedelta = OVERLAP
+) -> tuple[ApiKey, str]:
     """Make the successor of a live key and return it with its plaintext.
 
     Both open the same doors until `overlap` has gone by; then the old one expires. So there are
@@ -116,12 +130,18 @@ def rotate(key: ApiKey, *, now: datetime, overlap: timedelta = OVERLAP) -> tuple
     until = now + overlap
     key.expires_at = min(key.expires_at or until, until)
     key.save(update_fields=["expires_at"])
+    if actor:
+        named = [_called(key), _called(successor)]
+        audit.append("api_key.rotated", actor=actor, at=now, fields=named)
     return successor, plaintext
 
 
-def revoke(key: ApiKey, *, now: datetime) -> None:
+@transaction.atomic
+def revoke(key: ApiKey, *, now: datetime, actor: str = "") -> None:
     """Close the door at once and for good; revoking twice keeps the first time."""
-    ApiKey.objects.filter(pk=key.pk, revoked_at__isnull=True).update(revoked_at=now)
+    live = ApiKey.objects.filter(pk=key.pk, revoked_at__isnull=True)
+    if live.update(revoked_at=now) and actor:
+        audit.append("api_key.revoked", actor=actor, at=now, fields=[_called(key)])
     key.refresh_from_db(fields=["revoked_at"])
 
 
@@ -157,14 +177,29 @@ def is_known_origin(origin: str, *, now: datetime) -> bool:
 
 
 def exact_origin(text: str) -> str:
-    """`text` if it is an exact web origin; raises DomainError for patterns and paths."""
-    parts = urlsplit(text.strip().rstrip("/"))
-    origin = f"{parts.scheme}://{parts.netloc}".lower()
-    is_exact = parts.scheme in {"http", "https"} and parts.netloc and "*" not in parts.netloc
-    if not is_exact or parts.path or parts.query or parts.fragment or "@" in parts.netloc:
+    """`text` as browsers send it in `Origin`; raises DomainError for what no page can have.
+
+    Whoever sits between page and visitor reads what goes over plain http, so that is for pages
+    on one's own machine.
+    """
+    try:
+        parts = urlsplit(text.strip().rstrip("/"))
+        host, port = (parts.hostname or "").encode("idna").decode(), parts.port
+    except ValueError:  # a port or a name that cannot be; UnicodeError is one
+        host = ""
+    if not HOST.fullmatch(host) or parts.scheme not in PORTS or _has_more_than_a_place(parts):
         detail = _("Write each origin as https://shop.example, without path or wildcard.")
         raise DomainError("invalid_origin", detail, pointer="/origins")
-    return origin
+    if parts.scheme == "http" and host not in OWN_MACHINE:
+        detail = _("Write %(host)s with https; http is only for localhost and 127.0.0.1.")
+        raise DomainError("insecure_origin", detail % {"host": host}, pointer="/origins")
+    return f"{parts.scheme}://{host}" + (
+        f":{port}" if port not in {None, PORTS[parts.scheme]} else ""
+    )
+
+
+def _has_more_than_a_place(parts: SplitResult) -> bool:
+    return bool(parts.path or parts.query or parts.fragment) or "@" in parts.netloc
 
 
 def digest(plaintext: str) -> bytes:
@@ -184,19 +219,46 @@ def _note_use(key: ApiKey, now: datetime) -> None:
 
 
 def identity_secret(source: Source, *, generation: int | None = None) -> str:
-    """The secret with which the shop's server vouches for a user id; derived, never stored.
-
-    `rotate_identity_secret` begins a new generation; the one before it stays valid.
-    """
+    """The secret with which the shop's server vouches for a user id; derived, never stored."""
     number = source.identity_generation if generation is None else generation
     return keys().index_key("identity", f"{source.pk}.{number}").hex()
 
 
-def rotate_identity_secret(source: Source) -> str:
-    """Begin a new identity secret and return it; the last one serves until the next rotation."""
-    Source.objects.filter(pk=source.pk).update(identity_generation=F("identity_generation") + 1)
-    source.refresh_from_db(fields=["identity_generation"])
+@transaction.atomic
+def rotate_identity_secret(
+    source: Source, *, actor: str, now: datetime, overlap: timedelta = OVERLAP
+) -> str:
+    """Begin a new identity secret and return it; the one before vouches too for seven days.
+
+    Raises DomainError `not_rotatable` while an old one still vouches: there are never three.
+    """
+    locked = Source.objects.select_for_update().get(pk=source.pk)
+    if locked.vouches_by_two(now):
+        detail = _("The old secret still vouches; end it before you make another.")
+        raise DomainError("not_rotatable", detail, status=HTTPStatus.CONFLICT)
+    locked.identity_generation += 1
+    locked.identity_rotated_until = now + overlap
+    locked.save(update_fields=["identity_generation", "identity_rotated_until"])
+    audit.append("identity_secret.rotated", actor=actor, at=now, fields=[_named(source)])
+    source.refresh_from_db()
     return identity_secret(source)
+
+
+@transaction.atomic
+def end_old_identity_secret(source: Source, *, actor: str, now: datetime) -> None:
+    """Have the newest secret alone vouch from now on."""
+    rotating = Source.objects.filter(pk=source.pk, identity_rotated_until__gt=now)
+    if rotating.update(identity_rotated_until=now):
+        audit.append("identity_secret.old_ended", actor=actor, at=now, fields=[_named(source)])
+    source.refresh_from_db()
+
+
+def _called(key: ApiKey) -> str:
+    return f"api_key.{key.pk}"
+
+
+def _named(source: Source) -> str:
+    return f"source.{source.pk}"
 
 
 def vouches(source: Source, user_id: str, user_hash: str, expires_at: int, now: datetime) -> bool:
@@ -208,7 +270,8 @@ def vouches(source: Source, user_id: str, user_hash: str, expires_at: int, now: 
     if not today < expires_at <= today + VOUCHED_FOR.total_seconds():
         return False
     said = f"{user_id}.{expires_at}".encode()
-    live = (source.identity_generation, source.identity_generation - 1)
+    newest = source.identity_generation
+    live = (newest, newest - 1) if source.vouches_by_two(now) else (newest,)
     return any(
         hmac.compare_digest(
             hmac.new(
@@ -219,5 +282,4 @@ def vouches(source: Source, user_id: str, user_hash: str, expires_at: int, now: 
             user_hash.encode(),
         )
         for generation in live
-        if generation > 0
     )

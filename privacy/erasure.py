@@ -17,12 +17,12 @@ from django.utils.translation import gettext as _
 
 from jobs import queue
 from jobs.work import ObstacleError
-from privacy import audit, certificates, ledger, registry, suppression
+from privacy import announcing, audit, certificates, ledger, recipients, registry, suppression
+from privacy.announcing import Fact
 from privacy.keystore import keystore
 from privacy.models import (
     AuditEntry,
     Erasure,
-    Recipient,
     RecipientNotice,
     Subject,
     SubjectKey,
@@ -170,13 +170,8 @@ def _remove_files(this: Run, _cursor: dict[str, Any]) -> int:
 
 
 def _name_recipients(this: Run, _cursor: dict[str, Any]) -> int:
-    """Note who has to be told: those with a standing part, and those the apps above name."""
-    day = this.work.now.date()
-    for name in registry.recipients_of(this.subject):
-        Recipient.objects.get_or_create(
-            kind=Recipient.Kind.WEBHOOK, name=name[:200], defaults={"since": day}
-        )
-    concerned = Recipient.objects.filter(since__lte=day)
+    """Note who has to be told: those who have the person's data, and no others."""
+    concerned = recipients.of(this.subject, today=this.work.now.date())
     RecipientNotice.objects.bulk_create(
         [RecipientNotice(erasure=this.erasure, recipient=one) for one in concerned],
         ignore_conflicts=True,
@@ -217,12 +212,20 @@ def _let_go(this: Run, cursor: dict[str, Any]) -> int:
             # Whoever would add rows to the person waits here, and then finds nobody.
             anchors = holding.rows(this.subject).select_for_update(of=("self",))
             list(anchors.values_list("pk", flat=True))
+    _announce(this.erasure, this.subject, this.work.now)
     n_anchors = 0
     for holding, n_rows in _empty_all(this.subject):
         this.count(cursor, holding.label, n_rows)
         n_anchors += n_rows if holding.is_anchor else 0
     Subject.objects.filter(uuid=this.subject).update(**_erased(this.work.now))
     return n_anchors
+
+
+def _announce(erasure: Erasure, subject: UUID, now: datetime) -> None:
+    """Tell webhooks, which know the person by the shop's id, while that is still known."""
+    told = {"customerId": registry.names_by_subject([subject]).get(subject)}
+    told["erasureId"] = str(erasure.uuid)
+    announcing.announce([Fact("customer.erased", told)], now=now)
 
 
 def _empty_all(subject: UUID) -> Iterator[tuple[Holding, int]]:
@@ -359,6 +362,7 @@ def replay(entry: ledger.Entry, *, now: datetime) -> Erasure:
             },
         )
         if subject is not None:
+            _announce(erasure, subject.uuid, now)
             _erase_at_once(subject, now=now)
     for uuid in {subject.uuid} if subject else set(_keys_of(entry.tag)):
         destroy_key(uuid)

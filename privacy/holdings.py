@@ -19,6 +19,7 @@ from privacy.models import (
     AuditEntry,
     Consent,
     ConsentEntry,
+    Disclosure,
     Erasure,
     Keyring,
     LedgerEntry,
@@ -42,6 +43,10 @@ from privacy.models import (
     Suppression,
     UseCount,
     UseRule,
+    Webhook,
+    WebhookAttempt,
+    WebhookDelivery,
+    WebhookMessage,
 )
 
 
@@ -55,6 +60,7 @@ def declare() -> None:
     registry.delete(OptIn, "subject")
     registry.delete(SubjectExport, "subject", through=("request",))
     registry.files("privacy.exports", subject_export.files_of)
+    registry.sealed_files("privacy.exports", subject_export.seal_anew)
     registry.shred(SubjectKey, also=_key_of)
     registry.keep(
         ConsentEntry,
@@ -66,6 +72,9 @@ def declare() -> None:
     registry.keep(AuditEntry, reason=_("Who looked at what; it holds random ids, no values."))
     registry.keep(LedgerEntry, reason=_("A keyed tag, to erase the person again after a restore."))
     registry.keep(Erasure, "subject", reason=_("The proof that the person was erased."))
+    registry.keep(
+        Disclosure, "subject", reason=_("Who was given the person's data; it names random ids.")
+    )
     registry.keep(RecipientNotice, "erasure__subject", reason=_("Who else was told."))
     registry.keep(
         PrivacyRequest,
@@ -81,6 +90,9 @@ def declare() -> None:
         reason=_("Which answers were sent; their text is not stored."),
         until=_("three years after the answer"),
     )
+    registry.delete(WebhookAttempt, "delivery__message__subject")
+    registry.delete(WebhookDelivery, "message__subject")
+    registry.delete(WebhookMessage, "subject")
     registry.keep(
         Reply,
         reason=_("Answers to the shop's own server, values masked, for when it asks again."),
@@ -91,7 +103,7 @@ def declare() -> None:
         *apps.get_app_config("axes").get_models(),
         reason=_("About staff, not customers."),
     )
-    registry.nobody(Staff, Shop, Source, ApiKey, Recipient, reason=_("The shop's own."))
+    registry.nobody(Staff, Shop, Source, ApiKey, Recipient, Webhook, reason=_("The shop's own."))
     registry.nobody(Keyring, RootKey, RetentionPeriod, reason=_("How the installation is set up."))
     registry.nobody(PurposeRecord, UseRule, reason=_("What the shop may use data for."))
     registry.nobody(UseCount, reason=_("How much staff and services opened, not whose."))
@@ -112,15 +124,21 @@ def _retain() -> None:
         days=3 * 365,
         old=lambda before: PrivacyRequest.objects.filter(closed_at__lt=before),
         reason=_("Proof of the answer, until claims expire."),
+        of=(PrivacyRequest, Letter),
     )
     registry.retain(
         "consents",
         _("Consent ledger"),
         days=None,
         reason=_("Evidence, as long as messages are sent on it."),
+        of=(ConsentEntry, Consent),
     )
     registry.retain(
-        "audit", _("Audit log"), days=None, reason=_("A chain; a cut would look like a fraud.")
+        "audit",
+        _("Audit log"),
+        days=None,
+        reason=_("A chain; a cut would look like a fraud."),
+        of=(AuditEntry,),
     )
     registry.retain(
         "admin_log",
@@ -133,6 +151,13 @@ def _retain() -> None:
         _("Answers kept for repeated requests"),
         days=2,
         old=lambda before: Reply.objects.filter(asked_at__lt=before),
+    )
+    registry.retain(
+        "webhooks",
+        _("Messages to webhooks"),
+        days=30,
+        old=lambda before: WebhookMessage.objects.filter(occurred_at__lt=before),
+        reason=_("To send them again to a receiver that was away."),
     )
     registry.retain(
         "sessions",

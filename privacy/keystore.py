@@ -7,6 +7,7 @@ has gone by twice, nobody seals with what was replaced.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterable, Sequence
 from uuid import UUID
@@ -19,9 +20,11 @@ from privacy import subject_keys
 from privacy.crypto import envelope
 from privacy.crypto.blind_index import Tagger
 from privacy.crypto.cache import BoundedCache
-from privacy.models import RootKey
+from privacy.models import RootKey, SubjectKey
+from privacy.providers import KeyUnavailableError
 from privacy.root_keys import PATIENCE_SECONDS, Ring, RootKeys, patiently
 
+log = logging.getLogger(__name__)
 Ciphers = dict[int, AESGCM]
 CACHED_SUBJECTS = 10_000
 FIRST_GENERATION = 1
@@ -144,7 +147,10 @@ class Keystore:
         return self.many(subjects)
 
     def many(self, subjects: Sequence[bytes]) -> dict[bytes, Ciphers]:
-        """Return the ciphers of each subject that has keys, by generation."""
+        """Return the ciphers of each subject that has keys, by generation.
+
+        Of damaged keys there is none: who has only such is given without any.
+        """
         found = self._subjects.get_many(subjects)
         if len(found) == len(subjects):
             return found
@@ -170,6 +176,12 @@ class Keystore:
         lacking = list(dict.fromkeys(subject for subject in subjects if subject not in there))
         for start in range(0, len(lacking), subject_keys.BATCH):
             there |= self._create(lacking[start : start + subject_keys.BATCH])
+        if not all(there.values()):
+            damaged = ", ".join(str(UUID(bytes=uuid)) for uuid, found in there.items() if not found)
+            raise KeyUnavailableError(
+                f"the keys of these persons are damaged: {damaged}; restore the keystore from its "
+                "backup; nothing was written meanwhile"
+            )
         return there
 
     def _create(self, lacking: Sequence[bytes]) -> dict[bytes, Ciphers]:
@@ -203,8 +215,29 @@ class Keystore:
     def _unwrap(self, subjects: Sequence[bytes], *, into: dict[bytes, Ciphers]) -> None:
         rows = patiently(lambda: subject_keys.fetch(subjects), seconds=self._patience)
         for subject, generation, epoch, wrapped in rows:
-            key = self.wrapping(epoch).unwrap(wrapped, subject=subject, generation=generation)
-            into.setdefault(subject, {})[generation] = AESGCM(key)
+            mine = into.setdefault(subject, {})
+            try:
+                key = self.wrapping(epoch).unwrap(wrapped, subject=subject, generation=generation)
+            except envelope.SealedIntegrityError as error:
+                log.error("%s", error, extra={"subject": str(UUID(bytes=subject))})
+            else:
+                mine[generation] = AESGCM(key)
+
+    def n_damaged(self) -> int:
+        """Return how many persons' keys do not open; it unwraps every one."""
+        found = SubjectKey.objects.order_by("pk")
+        columns = found.values_list("subject_uuid", "generation", "epoch", "wrapped")
+        return sum(not self._opens(*row) for row in columns.iterator(subject_keys.BATCH))
+
+    def _opens(
+        self, subject: UUID, generation: int, epoch: int, wrapped: bytes | memoryview[int]
+    ) -> bool:
+        wrapping = self.wrapping(epoch)
+        try:
+            wrapping.unwrap(bytes(wrapped), subject=subject.bytes, generation=generation)
+        except envelope.SealedIntegrityError:
+            return False
+        return True
 
 
 keystore = Keystore()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import transaction
+from django.urls import reverse
 from django.utils import translation
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
@@ -63,7 +64,9 @@ def compose(letter: Letter) -> tuple[str, str]:
     title = _("Your request: %(kind)s") % {"kind": request.get_kind_display()}
     number = _("Your request has the number %(number)s.") % {"number": request.uuid}
     greeting = _("Hello,")
-    return f"{title} · {shop}", f"{greeting}\n\n{text}\n\n{number}\n\n{shop}\n"
+    more = _("Whatever else you want to know or change about your data, ask here: %(link)s")
+    more %= {"link": f"{settings.PUBLIC_URL}{reverse('ask-about-data')}"}
+    return f"{title} · {shop}", f"{greeting}\n\n{text}\n\n{number}\n{more}\n\n{shop}\n"
 
 
 def _bodies(letter: Letter) -> dict[Letter.Kind, str]:

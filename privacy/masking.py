@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from enum import StrEnum
 
+from django.utils.translation import gettext as _
+
 HIDDEN = "***"
 LONG_NUMBER = 8
 ANY = "*"
@@ -74,6 +76,12 @@ def shown(value: str, data_class: str) -> str:
     return mask(value)
 
 
+def damaged() -> str:
+    """Return what stands in place of a value that does not open; like a mask, it is no value."""
+    word = _("damaged")
+    return f"{HIDDEN} ({word})"
+
+
 def email(value: str) -> str:
     """`anna@example.com` -> `a***@e***.com`."""
     local, _, domain = value.rpartition("@")
@@ -105,7 +113,7 @@ def date(value: str) -> str:
     return f"{value[:4]}-**-**"
 
 
-def text(_value: str) -> str:
+def text(value: str) -> str:  # noqa: ARG001 -- a mask like the others
     return HIDDEN
 
 

@@ -82,15 +82,15 @@ def confirm(token: str, *, now: datetime) -> OptIn | None:
         happened_at=now,
         now=now,
     )
-    welcome_back(asked.subject, asked.channel)
+    welcome_back(asked.subject, asked.channel, now=now)
     return asked
 
 
-def welcome_back(subject: Subject, channel: str) -> None:
+def welcome_back(subject: Subject, channel: str, *, now: datetime) -> None:
     """Let the addresses of somebody who agrees anew be written to, if it was they who said no."""
     for where, tag in registry.addresses_of(subject.uuid):
         if where == channel:
-            suppression.lift_tag(channel, tag, reason=Suppression.Reason.UNSUBSCRIBED)
+            suppression.lift_tag(channel, tag, reason=Suppression.Reason.UNSUBSCRIBED, now=now)
 
 
 def _was_withdrawn_since(asked: OptIn) -> bool:

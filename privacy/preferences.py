@@ -102,7 +102,7 @@ def choose(
         now=now,
     )
     if on:
-        opt_in.welcome_back(subject, channel)
+        opt_in.welcome_back(subject, channel, now=now)
 
 
 def profile(subject: Subject, *, allowed: bool, now: datetime) -> None:

@@ -13,6 +13,8 @@ from django.http import Http404, HttpRequest, JsonResponse
 from django.utils.translation import gettext as _
 from rest_framework import exceptions
 
+from privacy import finder
+
 if TYPE_CHECKING:
     from rest_framework.request import Request
 
@@ -80,7 +82,8 @@ def response(
         "title": HTTPStatus(status).phrase,
         "status": status,
         "detail": detail,
-        "instance": request.path,
+        # An address that somebody put into the path goes no further, say into a client's log.
+        "instance": finder.redact(request.path),
         "request_id": request_id(request),
         "code": code,
         "message": detail,

@@ -7,6 +7,7 @@ mirrors this registry (`purposes.mirror`), so that the shop can see and end a pu
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext_lazy as _
@@ -17,13 +18,26 @@ if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
 
 
+class Known(StrEnum):
+    """What is known of people beside their sealed values."""
+
+    ATTRIBUTES = "attributes"  # coarse: country and city, age, gender, occupation, language
+    BEHAVIOUR = "behaviour"  # orders, carts, events, messages opened
+    PROFILE = "profile"  # what follows from behaviour: traits, segments, personas
+    CHOICES = "choices"  # consents, objections, suppressed addresses
+
+
+_CUSTOMERS = _("Customers")
+
+
 @dataclass(frozen=True)
 class Purpose:
     """A use of personal data.
 
     `needs_notice`: nobody has to agree, but each must have been told, in the ledger, and not
     have refused; `needs_purchase`: and have bought. `is_automated`: decides about a person without anybody looking (art. 22 GDPR,
-    art. 24 PIPL). `retention` says how long what it uses is kept.
+    art. 24 PIPL). `retention` says how long what it uses is kept, `people` whose data it is;
+    `known` is what it uses beside the values of its data classes.
     """
 
     name: str
@@ -38,11 +52,18 @@ class Purpose:
     is_marketing: bool = False
     is_profiling: bool = False
     is_automated: bool = False
+    people: StrOrPromise = _CUSTOMERS
+    known: frozenset[Known] = frozenset()
 
     @property
     def is_declared(self) -> bool:
         """Whether the ledger holds what people declared about it."""
         return self.needs_consent or self.needs_notice
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether it may use only some people, so that rows must be found by `for_purpose`."""
+        return self.is_marketing or self.is_profiling or self.is_declared
 
     def channel(self, asked: str | None) -> str | None:
         """Return the channel meant; raises ValueError for one the purpose does not use."""
@@ -69,6 +90,8 @@ _TILL_OBJECTION = _("Until the person objects.")
 _WITH_CUSTOMER = _("As long as the customer.")
 _EVERY_CLASS = frozenset({"email", "phone", "name", "birth_date"})
 _MAIL = frozenset({"email", "name"})
+_VISITORS = _("Customers and visitors of the shop's pages")
+_SENT_TO = frozenset({Known.PROFILE, Known.CHOICES})
 
 REGISTRY = {
     purpose.name: purpose
@@ -82,6 +105,7 @@ REGISTRY = {
             channels=frozenset({Channel.EMAIL.value}),
             needs_consent=True,
             is_marketing=True,
+            known=_SENT_TO,
         ),
         Purpose(
             "campaign.email.existing",
@@ -93,6 +117,7 @@ REGISTRY = {
             needs_notice=True,
             needs_purchase=True,
             is_marketing=True,
+            known=_SENT_TO,
         ),
         Purpose(
             "campaign.sms",
@@ -103,6 +128,7 @@ REGISTRY = {
             channels=frozenset({Channel.SMS.value}),
             needs_consent=True,
             is_marketing=True,
+            known=_SENT_TO,
         ),
         Purpose(
             "campaign.onsite",
@@ -111,6 +137,8 @@ REGISTRY = {
             _TILL_OBJECTION,
             channels=frozenset({Channel.ONSITE.value}),
             is_marketing=True,
+            people=_VISITORS,
+            known=_SENT_TO,
         ),
         Purpose(
             "profile.build",
@@ -119,6 +147,16 @@ REGISTRY = {
             _WITH_CUSTOMER,
             is_profiling=True,
             is_automated=True,
+            known=frozenset({Known.ATTRIBUTES, Known.BEHAVIOUR}),
+        ),
+        Purpose(
+            "profile.score",
+            _("Churn and value scores"),
+            _INTEREST,
+            _WITH_CUSTOMER,
+            is_profiling=True,
+            is_automated=True,
+            known=frozenset({Known.BEHAVIOUR}),
         ),
         Purpose(
             "recommend",
@@ -127,6 +165,8 @@ REGISTRY = {
             _WITH_CUSTOMER,
             is_profiling=True,
             is_automated=True,
+            people=_VISITORS,
+            known=frozenset({Known.BEHAVIOUR}),
         ),
         Purpose(
             "support.reveal",
@@ -134,6 +174,7 @@ REGISTRY = {
             _CONTRACT,
             _WITH_CUSTOMER,
             data_classes=_EVERY_CLASS,
+            known=frozenset({Known.ATTRIBUTES, Known.BEHAVIOUR}),
         ),
         Purpose(
             "subject.rights",
@@ -141,6 +182,15 @@ REGISTRY = {
             _DUTY,
             _("Three years after the answer."),
             data_classes=_EVERY_CLASS | {"text"},
+            people=_("Whoever asks about their data"),
+            known=frozenset(Known),
+        ),
+        Purpose(
+            "customer.merge",
+            _("Making two records of one person one"),
+            _CONTRACT,
+            _WITH_CUSTOMER,
+            data_classes=_EVERY_CLASS,
         ),
         Purpose(
             "import",
@@ -148,6 +198,7 @@ REGISTRY = {
             _CONTRACT,
             _WITH_CUSTOMER,
             data_classes=_EVERY_CLASS | {"file"},
+            known=frozenset({Known.ATTRIBUTES, Known.BEHAVIOUR, Known.CHOICES}),
         ),
     )
 }

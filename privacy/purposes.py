@@ -30,7 +30,8 @@ class UnknownPurposeError(LookupError):
 class PurposeDeniedError(PermissionError):
     """Personal data was asked for without an open purpose and a use rule that cover it.
 
-    `code` tells refusals by a rule apart: `no_rule`, `rule_ended`, `limit`.
+    `code` tells refusals by a rule apart: `no_rule`, `rule_ended`, `limit`; `not_covered` is one
+    of people whom the purpose does not reach, or was not asked about.
     """
 
     def __init__(self, message: str, *, code: str = "") -> None:
@@ -184,11 +185,28 @@ def purpose(name: str, *, actor: str, now: datetime, reason: str = "") -> Iterat
         _open.reset(token)
 
 
+def _check_people(purpose: Purpose, found_for: str, *, meant_for: str) -> None:
+    """Refuse rows of people whom the purpose was not asked about, and another purpose than meant."""
+    if meant_for not in {"", purpose.name}:
+        raise PurposeDeniedError(f"{meant_for} is meant and {purpose.name} is open")
+    if purpose.is_limited and found_for != purpose.name:
+        raise PurposeDeniedError(
+            f"{purpose.name} reaches only some people: find them with for_purpose({purpose.name!r})",
+            code="not_covered",
+        )
+
+
 class PurposeGate:
     """Lets a value out under a ticket and a use rule that cover it, and writes that down."""
 
     def admit(
-        self, data_classes: Iterable[str], *, subjects: Sequence[bytes], fields: Sequence[str]
+        self,
+        data_classes: Iterable[str],
+        *,
+        subjects: Sequence[bytes],
+        fields: Sequence[str],
+        found_for: str = "",
+        purpose: str = "",
     ) -> None:
         ticket = _open.get()
         if ticket is None:
@@ -197,6 +215,7 @@ class PurposeGate:
                 f"{', '.join(fields)}: no purpose is open; use `with purpose(...)`"
             )
         try:
+            _check_people(ticket.purpose, found_for, meant_for=purpose)
             self._check(ticket, set(data_classes), n_rows=len(subjects))
         except PurposeDeniedError:
             self._write(ticket, subjects, fields, outcome=AuditEntry.Outcome.REFUSED)

@@ -6,7 +6,7 @@ Each app declares its own models in `AppConfig.ready()`; the system checks `priv
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -172,14 +172,18 @@ def all_files() -> list[Files]:
 Cancel = Callable[[UUID, datetime], int]
 Addresses = Callable[[UUID], Iterable[tuple[str, bytes]]]
 People = Callable[[str, str], Iterable[UUID]]
-Names = Callable[[UUID], Iterable[str]]
+Names = Callable[[Collection[UUID]], Iterable[tuple[UUID, str]]]
+Tagged = Callable[[str, Collection[bytes]], Iterable[tuple[bytes, UUID]]]
 Recipients = Callable[[UUID], Iterable[str]]
+Called = Callable[[str], Iterable[UUID]]
 
 _cancels: dict[str, Cancel] = {}
 _addresses: dict[str, Addresses] = {}
 _people: dict[str, People] = {}
-_recipients: dict[str, Recipients] = {}
+_tagged: dict[str, Tagged] = {}
+_recipients: dict[str, tuple[str, Recipients]] = {}
 _names: dict[str, Names] = {}
+_called: dict[str, Called] = {}
 
 
 def cancel_pending(name: str, cancel: Cancel) -> None:
@@ -197,18 +201,45 @@ def people_at(name: str, find: People) -> None:
     _people[name] = find
 
 
-def data_recipients(name: str, find: Recipients) -> None:
-    """Have `find(subject)` name who else was given the person's data, such as an endpoint."""
-    _recipients[name] = find
+def people_tagged(name: str, find: Tagged) -> None:
+    """Have `find(channel, suppression tags)` give each tag with a subject that is reached there."""
+    _tagged[name] = find
+
+
+def data_recipients(name: str, find: Recipients, *, kind: str = "webhook") -> None:
+    """Have `find(subject)` name who else was given the person's data, such as an endpoint.
+
+    `kind` is one of Recipient's. Whoever can say at the time whose data it hands out notes
+    that instead (`privacy.recipients.note`).
+    """
+    _recipients[name] = kind, find
 
 
 def known_as(name: str, find: Names) -> None:
-    """Have `find(subject)` give the ids under which others know the person too."""
+    """Have `find(subjects)` give each with an id under which others know the person too."""
     _names[name] = find
 
 
+def called(name: str, find: Called) -> None:
+    """Have `find(id)` give who is known by that id."""
+    _called[name] = find
+
+
+def subjects_called(shop_id: str) -> set[UUID]:
+    return {subject for find in _called.values() for subject in find(shop_id)}
+
+
 def names_of(subject: UUID) -> list[str]:
-    return [name for _name, find in sorted(_names.items()) for name in find(subject)]
+    return [name for _name, find in sorted(_names.items()) for _subject, name in find([subject])]
+
+
+def names_by_subject(subjects: Collection[UUID]) -> dict[UUID, str]:
+    """Return an id of each subject that others know by one."""
+    found: dict[UUID, str] = {}
+    for _name, find in sorted(_names.items()):
+        for subject, name in find(subjects):
+            found.setdefault(subject, name)
+    return found
 
 
 def cancels() -> Iterator[tuple[str, Cancel]]:
@@ -223,8 +254,33 @@ def subjects_at(channel: str, address: str) -> set[UUID]:
     return {uuid for _name, find in sorted(_people.items()) for uuid in find(channel, address)}
 
 
-def recipients_of(subject: UUID) -> list[str]:
-    return [name for _name, find in sorted(_recipients.items()) for name in find(subject)]
+def subjects_tagged(channel: str, tags: Collection[bytes]) -> list[tuple[bytes, UUID]]:
+    return [pair for _name, find in sorted(_tagged.items()) for pair in find(channel, tags)]
+
+
+def recipients_of(subject: UUID) -> list[tuple[str, str]]:
+    """Return kind and name of each."""
+    found = sorted(_recipients.items())
+    return [(kind, name) for _app, (kind, find) in found for name in find(subject)]
+
+
+# Files sealed with the key of their person ---------------------------------------------------
+
+SealedAnew = Callable[[Sequence[bytes]], set[bytes]]
+
+_sealed_files: dict[str, SealedAnew] = {}
+
+
+def sealed_files(name: str, seal_anew: SealedAnew) -> None:
+    """Have `seal_anew(subjects)` seal the files of those persons with their newest key.
+
+    It returns whose files still need an older one; that key is then not destroyed.
+    """
+    _sealed_files[name] = seal_anew
+
+
+def seal_files_anew(subjects: Sequence[bytes]) -> set[bytes]:
+    return {subject for seal_anew in _sealed_files.values() for subject in seal_anew(subjects)}
 
 
 # Corrections and mail -----------------------------------------------------------------------
@@ -304,7 +360,9 @@ def export_sections() -> list[tuple[str, Records]]:
 class Schedule:
     """How long rows of a kind are kept: `old(before)` gives those last needed before then.
 
-    `days` is the default, None for "as long as the shop is"; the shop may say another.
+    `days` is the default, None for "as long as the shop is"; the shop may say another. `of` are
+    the models it speaks of, where that is not the one model of `old`. `drop` takes
+    away what lies in whole parts of a table at once and returns how many rows that were.
     """
 
     name: str
@@ -312,6 +370,11 @@ class Schedule:
     days: int | None
     old: Callable[[datetime], QuerySet[Any]] | None
     reason: StrOrPromise = ""
+    of: tuple[type[Model], ...] = ()
+    drop: Callable[[datetime], int] | None = None
+
+    def models(self, now: datetime) -> tuple[type[Model], ...]:
+        return self.of or ((self.old(now).model,) if self.old else ())
 
     def before(self, now: datetime, days: int) -> datetime:
         return now - timedelta(days=days)
@@ -327,9 +390,11 @@ def retain(
     days: int | None,
     old: Callable[[datetime], QuerySet[Any]] | None = None,
     reason: StrOrPromise = "",
+    of: tuple[type[Model], ...] = (),
+    drop: Callable[[datetime], int] | None = None,
 ) -> None:
     """Delete what `old(before)` gives after `days`; without `old` the schedule only tells."""
-    _schedules[name] = Schedule(name, title, days, old, reason)
+    _schedules[name] = Schedule(name, title, days, old, reason, of, drop)
 
 
 def schedules() -> list[Schedule]:

@@ -56,6 +56,9 @@ def apply(work: Work) -> dict[str, int]:
 
 
 def _apply(work: Work, schedule: Schedule, days: int | None, now: datetime) -> None:
+    if schedule.drop is not None and days is not None:
+        with work.step() as cursor:
+            _count(cursor, schedule, schedule.drop(schedule.before(now, days)))
     n_gone = BATCH
     while n_gone == BATCH:
         with work.step() as cursor:
@@ -65,8 +68,12 @@ def _apply(work: Work, schedule: Schedule, days: int | None, now: datetime) -> N
             keys = list(rows.order_by("pk").values_list("pk", flat=True)[:BATCH])
             rows.model._base_manager.filter(pk__in=keys).delete()
             n_gone = len(keys)
-            counts = cursor.setdefault("rows", {})
-            counts[schedule.name] = counts.get(schedule.name, 0) + n_gone
+            _count(cursor, schedule, n_gone)
+
+
+def _count(cursor: dict[str, Any], schedule: Schedule, n_gone: int) -> None:
+    counts = cursor.setdefault("rows", {})
+    counts[schedule.name] = counts.get(schedule.name, 0) + n_gone
 
 
 def _old(schedule: Schedule, days: int | None, now: datetime) -> QuerySet[Any] | None:

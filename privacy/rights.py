@@ -9,9 +9,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 
+from django.db import transaction
 from django.utils.translation import gettext as _
 
-from privacy import audit, registry
+from privacy import announcing, audit, registry
+from privacy.announcing import Fact
 from privacy.models import Subject
 from privacy.problems import DomainError
 
@@ -30,8 +32,7 @@ def switch(subject: Subject, right: Right, *, on: bool, actor: str, now: datetim
     Raises DomainError `erased_already`: nothing is lifted from who was erased.
     """
     _refuse_erased(subject)
-    rows = Subject.objects.filter(pk=subject.pk, **{right.value: not on})
-    if not rows.update(**{right.value: on}):
+    if not _switch(subject, right, on=on, now=now):
         return False
     audit.append(
         f"subject.{right.value}",
@@ -41,6 +42,16 @@ def switch(subject: Subject, right: Right, *, on: bool, actor: str, now: datetim
         reason="set" if on else "lifted",
     )
     subject.refresh_from_db()
+    return True
+
+
+@transaction.atomic
+def _switch(subject: Subject, right: Right, *, on: bool, now: datetime) -> bool:
+    rows = Subject.objects.filter(pk=subject.pk, **{right.value: not on})
+    if not rows.update(**{right.value: on}):
+        return False
+    told = {"right": right.value, "isSet": on}
+    announcing.announce([Fact("customer.rights_changed", told, subject.uuid)], now=now)
     return True
 
 

@@ -15,7 +15,14 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from django.apps import apps
-from django.db import IntegrityError, InterfaceError, OperationalError, connections, transaction
+from django.db import (
+    DatabaseError,
+    IntegrityError,
+    InterfaceError,
+    OperationalError,
+    connections,
+    transaction,
+)
 
 from privacy.crypto import envelope, roots
 from privacy.crypto.envelope import SealedIntegrityError
@@ -29,6 +36,7 @@ T = TypeVar("T")
 REFRESH_SECONDS = 5
 PATIENCE_SECONDS = 5.0
 FIRST_PAUSE_SECONDS = 0.05
+DAMAGE = ("SQLITE_NOTADB", "SQLITE_CORRUPT")
 
 
 @dataclass(frozen=True)
@@ -66,14 +74,31 @@ class RootKeys:
         self._lock = threading.RLock()
         self._ring: Ring | None = None
         self._read_at = -float(REFRESH_SECONDS)
+        self._failure: KeyUnavailableError | None = None
+        self._failed_at = 0.0
 
     def ring(self) -> Ring:
         ring = self._ring
         if ring is None or time.monotonic() - self._read_at > REFRESH_SECONDS:
-            with self._lock:
-                ring = self._ring = self._current()
-                self._read_at = time.monotonic()
+            ring = self._renewed(asked_at=time.monotonic())
         return ring
+
+    def _renewed(self, *, asked_at: float) -> Ring:
+        """Read the ring again; who stood in line while that failed shares the failure.
+
+        Else each of many threads would wait its own while, one after the other.
+        """
+        with self._lock:
+            if self._failure is not None and self._failed_at > asked_at:
+                raise KeyUnavailableError(str(self._failure)) from self._failure
+            try:
+                ring = self._ring = self._current()
+            except KeyUnavailableError as error:
+                self._failure, self._failed_at = error, time.monotonic()
+                raise
+            self._failure = None
+            self._read_at = time.monotonic()
+            return ring
 
     def expire(self) -> None:
         """Have the ring read again at its next use."""
@@ -119,17 +144,32 @@ def patiently(ask: Callable[[], T], *, seconds: float) -> T:
             return ask()
         except ProviderDownError as error:
             reason = str(error)
-        except (OperationalError, InterfaceError):
+        except (DatabaseError, InterfaceError) as error:
             connection = connections["keystore"]
-            if connection.in_atomic_block:
+            damaged = is_damaged(error)
+            if not damaged and (connection.in_atomic_block or not is_away(error)):
                 raise
-            connection.close()
+            if not connection.in_atomic_block:
+                connection.close()
+            if damaged:
+                raise KeyUnavailableError(
+                    "the keystore's database file is damaged; put it back from its backup"
+                ) from error
             reason = "the keystore's database does not answer (is it up, and migrated?)"
         if time.monotonic() + pause > deadline:
             raise KeyUnavailableError(f"{reason}; nothing was read or written meanwhile")
         log.warning("keys: %s; asking again", reason)
         time.sleep(pause)
         pause *= 2
+
+
+def is_away(error: Exception) -> bool:
+    return isinstance(error, OperationalError | InterfaceError)
+
+
+def is_damaged(error: Exception) -> bool:
+    """Whether SQLite says that the file is no database, or not a whole one."""
+    return str(getattr(error.__cause__, "sqlite_errorname", "")).startswith(DAMAGE)
 
 
 def context_of(installation: bytes, use: str, version: int) -> bytes:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, TypeVar
+
+from privacy import masking
+from privacy.crypto.envelope import SealedIntegrityError
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -23,6 +27,8 @@ if TYPE_CHECKING:
         sealed_label: str
 
 
+log = logging.getLogger(__name__)
+FOUND_FOR = "_found_for"
 T = TypeVar("T")
 
 
@@ -49,6 +55,8 @@ class Keys(Protocol):
 
     def many(self, subjects: Sequence[bytes]) -> dict[bytes, dict[int, AESGCM]]: ...
 
+    def refreshed_many(self, subjects: Sequence[bytes]) -> dict[bytes, dict[int, AESGCM]]: ...
+
     def ensure(
         self, subjects: Sequence[bytes], *, likely_new: bool = False
     ) -> dict[bytes, dict[int, AESGCM]]:
@@ -59,9 +67,19 @@ class Gate(Protocol):
     """Who may open what; the purposes implement it."""
 
     def admit(
-        self, data_classes: Iterable[str], *, subjects: Sequence[bytes], fields: Sequence[str]
+        self,
+        data_classes: Iterable[str],
+        *,
+        subjects: Sequence[bytes],
+        fields: Sequence[str],
+        found_for: str = "",
+        purpose: str = "",
     ) -> None:
-        """Audit the opening about to happen, or raise PurposeDeniedError."""
+        """Audit the opening about to happen, or raise PurposeDeniedError.
+
+        `found_for` names the purpose that the rows were found for, `purpose` the one the
+        caller means to open them for, if it says.
+        """
 
 
 class NotReadyError(RuntimeError):
@@ -137,19 +155,27 @@ class Sealed(Generic[T]):
     def reveal(self) -> T:
         """Return the plaintext, audited first.
 
-        Raises PurposeDeniedError without an open purpose that covers the field, and
+        Raises PurposeDeniedError without an open purpose that covers the field and, where the
+        purpose reaches only some people, the person (see `for_purpose`); and
         SealedIntegrityError if the value was moved or altered.
         """
         gate().admit(
             [self._field.data_class],
             subjects=[self._row.subject_id.bytes],
             fields=[self._field.column_label],
+            found_for=self._row.__dict__.get(FOUND_FOR, ""),
         )
         return self._field.plain_of(self._row)
 
     @property
     def mask(self) -> str:
-        return self._field.mask(self._field.text_of(self._field.plain_of(self._row)))
+        """What is shown of the value; of one that does not open, that it is damaged."""
+        try:
+            plain = self._field.plain_of(self._row)
+        except SealedIntegrityError as error:
+            log.warning("%s", error, extra={"subject": str(self._row.subject_id)})
+            return masking.damaged()
+        return self._field.mask(self._field.text_of(plain))
 
     def belongs_to(self, row: Model) -> bool:
         return row is self._row or row == self._row

@@ -21,10 +21,10 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from jobs import queue
-from privacy import audit, registry
-from privacy.crypto.envelope import in_row
-from privacy.keystore import keystore
-from privacy.models import PrivacyRequest, Shop, Subject, SubjectExport
+from privacy import audit, recipients, registry
+from privacy.crypto.envelope import KeyGoneError, SealedIntegrityError, generation_of, in_row
+from privacy.keystore import Ciphers, keystore
+from privacy.models import PrivacyRequest, Recipient, Shop, Subject, SubjectExport
 from privacy.problems import DomainError
 from privacy.purposes import purpose
 from privacy.spreadsheets import cell
@@ -66,7 +66,8 @@ def make(work: Work) -> dict[str, Any]:
     with purpose("subject.rights", actor=found.actor, now=now, reason=f"copy {found.uuid}"):
         sections = collect(found.subject.uuid, now)
     data = pack(sections, now=now)
-    _write(path_of(found), _sealed(found, data))
+    ciphers = keystore.ensure([found.subject_id.bytes])[found.subject_id.bytes]
+    _write(path_of(found), _sealed(found, data, ciphers))
     with work.step():
         SubjectExport.objects.filter(pk=found.pk).update(
             state=SubjectExport.State.READY,
@@ -99,8 +100,14 @@ def pack(sections: Mapping[str, Sequence[Mapping[str, Any]]], *, now: datetime) 
     return packed.getvalue()
 
 
-def download(export: SubjectExport, *, actor: str, now: datetime) -> bytes:
-    """Open a copy that is ready; audited before it leaves. Raises DomainError `not_there`."""
+def download(export: SubjectExport, *, actor: str, now: datetime, to: str = "") -> bytes:
+    """Open a copy that is ready; audited before it leaves.
+
+    Raises DomainError `not_ready` (409), `not_there` (410).
+    `to` names who else than the person gets it (art. 20(2) GDPR), to be told of an erasure.
+    """
+    if export.state == SubjectExport.State.WAITING:
+        raise DomainError("not_ready", _("This copy is being made; ask again soon."), status=409)
     is_there = export.state == SubjectExport.State.READY and path_of(export).exists()
     if not is_there or (export.expires_at and export.expires_at <= now):
         raise DomainError("not_there", _("This copy is not there (any more)."), status=410)
@@ -112,7 +119,10 @@ def download(export: SubjectExport, *, actor: str, now: datetime) -> bytes:
         subjects=[export.subject_id.bytes],
         reason=f"copy {export.uuid}",
     )
-    return _opened(export, path_of(export).read_bytes())
+    if to:
+        recipient = recipients.named(to, Recipient.Kind.EXPORT, since=now.date())
+        recipients.note(recipient, [export.subject_id], now=now)
+    return _read(export)
 
 
 def expire(now: datetime) -> int:
@@ -131,6 +141,32 @@ def expire(now: datetime) -> int:
 def files_of(subject: UUID) -> Iterable[Path]:
     exports = SubjectExport.objects.filter(subject__uuid=subject)
     return [path for export in exports if (path := path_of(export)).exists()]
+
+
+def seal_anew(subjects: Sequence[bytes]) -> set[bytes]:
+    """Seal those persons' files with their newest key; return whose do not open."""
+    uuids = [UUID(bytes=subject) for subject in subjects]
+    waiting = [
+        export
+        for export in SubjectExport.objects.filter(subject__uuid__in=uuids)
+        if path_of(export).exists()
+    ]
+    ciphers = keystore.refreshed_many([export.subject_id.bytes for export in waiting])
+    still_old: set[bytes] = set()
+    for export in waiting:
+        subject = export.subject_id.bytes
+        mine, sealed = ciphers.get(subject, {}), path_of(export).read_bytes()
+        if not mine:
+            continue
+        try:
+            if generation_of(sealed) == max(mine):
+                continue
+            data = _opened(export, sealed, mine)
+        except SealedIntegrityError:
+            still_old.add(subject)
+        else:
+            _write(path_of(export), _sealed(export, data, mine))
+    return still_old
 
 
 def path_of(export: SubjectExport) -> Path:
@@ -156,23 +192,27 @@ def _write(path: Path, data: bytes) -> None:
     half.replace(path)
 
 
-def _sealed(export: SubjectExport, data: bytes) -> bytes:
-    subject = export.subject_id.bytes
-    keystore.create([export.subject_id])
-    ciphers = keystore.ciphers(subject)
+def _sealed(export: SubjectExport, data: bytes, ciphers: Ciphers) -> bytes:
     generation = max(ciphers)
     return keystore.column(LABEL, FIELD).seal(
-        ciphers[generation],
-        data,
-        generation=generation,
-        bound=in_row(subject, export.uuid.bytes),
+        ciphers[generation], data, generation=generation, bound=_bound(export)
     )
 
 
-def _opened(export: SubjectExport, sealed: bytes) -> bytes:
+def _read(export: SubjectExport) -> bytes:
     subject = export.subject_id.bytes
-    bound = in_row(subject, export.uuid.bytes)
-    return keystore.column(LABEL, FIELD).open(keystore.ciphers(subject), sealed, bound=bound)
+    try:
+        return _opened(export, path_of(export).read_bytes(), keystore.ciphers(subject))
+    except KeyGoneError:  # sealed anew since the keys, or the file, were read
+        return _opened(export, path_of(export).read_bytes(), keystore.refreshed(subject))
+
+
+def _opened(export: SubjectExport, sealed: bytes, ciphers: Ciphers) -> bytes:
+    return keystore.column(LABEL, FIELD).open(ciphers, sealed, bound=_bound(export))
+
+
+def _bound(export: SubjectExport) -> bytes:
+    return in_row(export.subject_id.bytes, export.uuid.bytes)
 
 
 def _plain(value: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import asdict
 from typing import Any
 
 from celery import shared_task
@@ -17,6 +18,7 @@ from privacy import (
     checkpoints,
     erasure,
     letters,
+    posting,
     requests,
     retention,
     rotation,
@@ -57,6 +59,20 @@ def sign_audit() -> None:
         log.exception("the audit chain is broken; run manage.py verify_audit")
 
 
+@job(checkpoints.JOB, title=_("Verify the audit log"), queue=Job.Queue.BATCH)
+def verify_audit(_work: Work) -> dict[str, Any]:
+    """Check every entry and checkpoint; a fault is the job's result, and is shown in the admin."""
+    verdict = checkpoints.verify()
+    if verdict.fault is not None:
+        log.error("the audit chain is broken", extra={"code": str(verdict.fault)})
+    return asdict(verdict)
+
+
+@shared_task
+def verify_audit_nightly() -> None:
+    queue.enqueue(checkpoints.JOB, {}, now=timezone.now(), unique_key=checkpoints.JOB)
+
+
 @job(letters.JOB, title=_("Send a letter"), queue=Job.Queue.DEFAULT, max_attempts=12)
 def send_letter(work: Work) -> dict[str, Any]:
     return letters.send(work)
@@ -70,6 +86,14 @@ def keep_clocks() -> None:
     requests.forget(now)
     requests.remind(now)
     subject_export.expire(now)
+    posting.tell_of_disabled(now)
+
+
+@shared_task
+def send_webhooks() -> None:
+    """Post one batch of what is due, and say so to the next worker if there may be more."""
+    if posting.send_due(timezone.now()) >= posting.BATCH // 2:
+        send_webhooks.delay()
 
 
 @job(retention.JOB, title=_("Delete what is kept long enough"), queue=Job.Queue.BATCH)

@@ -55,6 +55,7 @@ def _shipped() -> Iterable[Rule]:
         "campaign.sms": ("phone", "name"),
         "subject.rights": (*_PERSONAL, "text"),
         "import": (*_PERSONAL, "file"),
+        "customer.merge": _PERSONAL,
     }.items():
         for data_class in data_classes:
             yield Rule(Kind.SERVICE, ANYBODY, purpose, data_class)
@@ -145,6 +146,19 @@ def grant(actor: str, purpose: str) -> Grant:
         ({cls: rule for (name, cls), rule in merged.items() if name == one} for one in whos),
     )
     return Grant(actor, purpose, rules)
+
+
+def in_force(now: datetime) -> list[Rule]:
+    """Return every rule that lets somebody open something at `now`."""
+    stored = {
+        (row.kind, row.who, row.purpose, row.data_class): _rule(row)
+        for row in UseRule.objects.all()
+    }
+    return [
+        rule
+        for rule in (SHIPPED | stored).values()
+        if (rule.until is None or rule.until > now) and rule.rows_per_day != 0
+    ]
 
 
 def mirror() -> int:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import Case, CharField, Count, Expression, F, Q, Value, When
+from django.db.models import Case, CharField, Count, Expression, F, Max, Q, Value, When
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from privacy import fairness_audits
+from privacy.fairness.findings import Finding
 from privacy.fairness.selection import Chosen, selection_rates
 from privacy.fairness_audits import Audit, Audited
 from profiles import segmentation
 from profiles.features.vocabulary import AGE_BANDS
-from profiles.models import Customer, Persona, Segment
+from profiles.models import Customer, Persona, ScoreRun, Segment
+from profiles.scores import groups
+from profiles.scores.groups import Counts
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -75,10 +78,34 @@ def of_personas(attribute: str, as_of: datetime) -> list[Audited]:
     described = Customer.objects.filter(traits__persona__run__is_current=True)
     return [
         Audited(
-            _("Persona %(number)s") % {"number": persona.number},
+            _("Persona %(number)s") % {"number": persona.shown_number},
             selection_rates(counted(described, attribute, as_of, hits=Q(traits__persona=persona))),
         )
         for persona in Persona.objects.filter(run__is_current=True).order_by("number")
+    ]
+
+
+def of_scores(attribute: str, _as_of: datetime) -> list[Audited]:
+    """Whom the newest run of each score would choose."""
+    return _of_runs(attribute, groups.selection)
+
+
+def of_those_found(attribute: str, _as_of: datetime) -> list[Audited]:
+    """Whom the newest run of each score found, of those who left or spent most."""
+    return _of_runs(attribute, groups.opportunity)
+
+
+def _of_runs(
+    attribute: str, compared: Callable[[Mapping[str, Counts]], list[Finding]]
+) -> list[Audited]:
+    newest = ScoreRun.objects.order_by().values("score").annotate(newest=Max("pk"))
+    return [
+        Audited(
+            run.get_score_display(),
+            compared({key: Counts.from_json(one) for key, one in run.fairness[attribute].items()}),
+        )
+        for run in ScoreRun.objects.filter(pk__in=newest.values("newest")).order_by("score")
+        if attribute in run.fairness
     ]
 
 
@@ -97,5 +124,21 @@ def declare() -> None:
             gettext_lazy("Personas"),
             gettext_lazy("Is every group as likely to be counted to a persona?"),
             of_personas,
+        )
+    )
+    fairness_audits.enter(
+        Audit(
+            "profiles.scores",
+            gettext_lazy("Churn and value scores"),
+            gettext_lazy("Is every group as likely to be among the fifth with the highest scores?"),
+            of_scores,
+        )
+    )
+    fairness_audits.enter(
+        Audit(
+            "profiles.scores_found",
+            gettext_lazy("Whom the scores find"),
+            gettext_lazy("Of those who left or spent most, is every group as likely to be found?"),
+            of_those_found,
         )
     )

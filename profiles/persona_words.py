@@ -15,7 +15,7 @@ class Words:
     `%(value)s` is the fact's own value. An empty `title` never names a persona.
     """
 
-    label: Promise
+    label: Promise | str
     phrase: Promise | str = ""
     title: Promise | str = ""
 
@@ -73,6 +73,14 @@ WORDS: dict[str, Words] = {
     "weekend:often": Words(
         _("A third of orders or more at weekends"), _("at weekends"), _("weekend shoppers")
     ),
+    "answers:email": Words(
+        _("Opened or clicked an e-mail in the last 90 days"),
+        _("answers to e-mail"),
+        _("e-mail readers"),
+    ),
+    "channel": Words(
+        _("Comes to the shop by %(value)s"), _("comes by %(value)s"), _("visitors by %(value)s")
+    ),
     "category": Words(
         _("A third of the money or more on %(value)s"), "%(value)s", _("buyers of %(value)s")
     ),
@@ -82,5 +90,7 @@ WORDS: dict[str, Words] = {
     "gender:other": Words(_("Other gender")),
     "country": Words(_("From %(value)s"), _("from %(value)s")),
     "city": Words(_("From %(value)s"), _("from %(value)s")),
+    "own_high": Words(_("Top fifth by “%(value)s”")),
+    "own_value": Words("%(value)s"),
     "occupation": Words(_("Occupation: %(value)s"), _("many work as %(value)s")),
 }

@@ -14,7 +14,7 @@ from profiles.models import ClusteringRun, Persona
 from profiles.persona_words import WORDS
 from profiles.segment_words import label, money
 
-RHYTHM = ("frequency", "tenure", "recency", "value", "order", "refund")
+RHYTHM = ("frequency", "tenure", "recency", "value", "order", "refund", "channel", "answers")
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,12 @@ class Typical:
 
 @dataclass(frozen=True)
 class PersonaCard:
-    """What a page shows of a persona; `rule` is the segment of its customers."""
+    """What a page shows of a persona; `rule` is the segment of its customers.
 
+    `number` is the one it keeps from run to run.
+    """
+
+    pk: int
     number: int
     title: str
     sentence: str
@@ -65,6 +69,17 @@ def overview(run: ClusteringRun, language: str) -> list[PersonaCard]:
         return [
             _card(persona, language, run.currency) for persona in run.personas.order_by("number")
         ]
+
+
+def card(persona: Persona, language: str) -> PersonaCard:
+    """Return one persona of whatever run, in words of `language`."""
+    with translation.override(language):
+        return _card(persona, language, persona.run.currency)
+
+
+def label_of(fact: Fact) -> str:
+    """Return what the fact says, in the language that is active."""
+    return _worded(fact.code, fact.value, kind="label")
 
 
 def sentence(persona: Persona, language: str) -> str:
@@ -133,7 +148,8 @@ def _quality(run: ClusteringRun) -> str:
 
 def _card(persona: Persona, language: str, currency: str) -> PersonaCard:
     return PersonaCard(
-        number=persona.number,
+        pk=persona.pk,
+        number=persona.shown_number,
         title=title(persona, language),
         sentence=sentence(persona, language),
         n_customers=persona.n_customers,
@@ -162,7 +178,7 @@ def _card(persona: Persona, language: str, currency: str) -> PersonaCard:
         rule={
             "combinator": "and",
             "not": False,
-            "rules": [{"field": "persona", "operator": "=", "value": persona.number}],
+            "rules": [{"field": "persona", "operator": "=", "value": persona.shown_number}],
         },
     )
 

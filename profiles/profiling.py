@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,20 +18,33 @@ from django.utils.translation import gettext as _
 
 from jobs.running import JobFailedError
 from privacy.models import Shop
-from profiles import featuring, segmentation
+from profiles import persona_identity, persona_products, segmentation
 from profiles.clustering import choosing, fitting
 from profiles.clustering.choosing import Evidence
-from profiles.clustering.scaling import Column, Floats, scale
+from profiles.clustering.model import Model, inertia
+from profiles.clustering.scaling import Column, Floats, Scale, applied, scales
 from profiles.features import attributes as said
 from profiles.features.facts import Fact, titles
 from profiles.features.vocabulary import TRAITS
-from profiles.models import ClusteringRun, Customer, CustomerTraits, Order, Persona, Segment
+from profiles.models import (
+    ClusteringRun,
+    Customer,
+    CustomerTraits,
+    CustomTrait,
+    CustomTraitValue,
+    Order,
+    Persona,
+    Segment,
+)
+from profiles.traits import featuring
 
 if TYPE_CHECKING:
     from jobs.work import Work
 
 WRITTEN_AT_ONCE = 5_000
 MAIN_CATEGORIES = 8
+SKEWED = ("recency_days", "n_orders", "revenue_minor", "average_item_minor")
+CATEGORY = "category:"
 PEOPLE = ("birth_year", "gender", "country", "city", "occupation")
 HABITS = ("morning_share", "evening_share", "weekend_share", "discount_share", "refund_share")
 
@@ -43,7 +57,8 @@ class Clustering:
     """
 
     labels: fitting.Labels
-    columns: tuple[str, ...]
+    scales: tuple[Scale, ...]
+    matrix: Floats
     evidence: tuple[Evidence, ...]
     chosen: Evidence | None
 
@@ -52,55 +67,64 @@ class Clustering:
         return int(self.labels.max())
 
 
-def build(work: Work, as_of: datetime) -> dict[str, Any]:
+def build(work: Work, as_of: datetime, *, everybody: bool = False) -> dict[str, Any]:
     """Make traits, then clusters with their personas, then recount the segments.
 
-    Each part commits with the job's cursor, so a killed build goes on behind the last one.
+    Traits are made anew of whom something happened to, or of `everybody`. Each part commits with the job's cursor, so a killed build goes on behind the last one.
     Raises JobFailedError (`no_orders`) if no customer has an order that counts.
     """
-    if not featuring.build_traits(as_of, work):
+    featuring.build_traits(as_of, work, everybody=everybody)
+    if not CustomerTraits.objects.of_buyers().exists():
         raise JobFailedError("no_orders", _no_orders(as_of))
     if "run" not in work.cursor:
-        people = load()
+        people = load(as_of)
         clustering = cluster(people, work)
         with work.step() as cursor:
             run = save(people, clustering, as_of, now=work.now)
             cursor["run"] = run.pk
     if "n_segments" not in work.cursor:
         with work.step() as cursor:
-            cursor["n_segments"] = _segments(work.now, is_first=ClusteringRun.objects.count() == 1)
+            cursor["n_segments"] = _segments(as_of, is_first=ClusteringRun.objects.count() == 1)
     run = ClusteringRun.objects.get(pk=work.cursor["run"])
     return {"run": run.pk, "n_customers": run.n_customers, "n_personas": run.n_clusters}
 
 
-def load() -> pd.DataFrame:
-    """Return a row for each customer with traits, by external id in byte order.
+def load(as_of: datetime) -> pd.DataFrame:
+    """Return a row for each customer with orders, by external id in byte order.
 
     The order decides samples and starting points, and databases sort text in their own ways.
     """
     columns = [trait.name for trait in TRAITS] + ["category_shares"]
     people = {name: F(f"customer__{name}") for name in PEOPLE}
-    rows = CustomerTraits.objects.filter(
-        customer__in=Customer.objects.for_purpose("profile.build")
-    ).values_list("customer_id", "customer__external_id", *columns, *people.values())
+    buyers = CustomerTraits.objects.of_buyers().seen_from(as_of)
+    rows = buyers.filter(customer__in=Customer.objects.for_purpose("profile.build")).values_list(
+        "customer_id", "customer__external_id", *columns, *people.values()
+    )
     frame = pd.DataFrame.from_records(
         list(rows.iterator(chunk_size=WRITTEN_AT_ONCE)),
         columns=["customer_id", "external_id", *columns, *PEOPLE],
     )
+    for trait in CustomTrait.objects.order_by("name"):
+        column = "number" if trait.kind == CustomTrait.Kind.NUMBER else "text"
+        kept = CustomTraitValue.objects.filter(trait=trait).values_list("customer", column)
+        told = frame["customer_id"].map(dict(kept))
+        frame[f"{said.OWN}{trait.label}"] = told if column == "number" else told.fillna("")
     key = frame["external_id"].map(str.encode)
     return frame.iloc[np.argsort(key.to_numpy(dtype=object), kind="stable")].reset_index(drop=True)
 
 
 def cluster(people: pd.DataFrame, work: Work | None = None) -> Clustering:
     """Return the clusters of all customers; protected traits are no part of it."""
-    names, matrix = scale(_columns(people))
-    if len(people) < choosing.ENOUGH or not names:
-        return Clustering(np.ones(len(people), dtype=np.intp), names, (), None)
+    columns = _columns(people)
+    found = scales(columns)
+    matrix = applied(found, columns)
+    if len(people) < choosing.ENOUGH or not found:
+        return Clustering(np.ones(len(people), dtype=np.intp), found, matrix, (), None)
     evidence = tuple(_weighed(matrix, work))
     chosen = choosing.choose(evidence)
     labels = fitting.cluster(matrix, chosen.n_clusters if chosen else 1)
     worth = people["revenue_minor"].to_numpy(dtype=np.int64)
-    return Clustering(fitting.numbered(labels, worth), names, evidence, chosen)
+    return Clustering(fitting.numbered(labels, worth), found, matrix, evidence, chosen)
 
 
 def _weighed(matrix: Floats, work: Work | None) -> Iterator[Evidence]:
@@ -112,19 +136,24 @@ def _weighed(matrix: Floats, work: Work | None) -> Iterator[Evidence]:
 
 
 def _columns(people: pd.DataFrame) -> list[Column]:
-    skewed = ("recency_days", "n_orders", "revenue_minor", "average_item_minor")
     shares = people["category_shares"].tolist()
     categories = said.main_categories(
         shares, people["revenue_minor"].tolist(), most=MAIN_CATEGORIES
     )
-    return [
-        *(Column(name, people[name].to_numpy(), is_skewed=True) for name in skewed),
-        *(Column(name, people[name].to_numpy()) for name in HABITS),
-        *(
-            Column(f"category:{name}", np.array([one.get(name, 0) for one in shares]))
-            for name in categories
-        ),
-    ]
+    return named_columns(people, [*SKEWED, *HABITS, *(CATEGORY + name for name in categories)])
+
+
+def named_columns(people: pd.DataFrame, names: Sequence[str]) -> list[Column]:
+    """Return the columns of these names, such as those of an earlier run."""
+    shares = people["category_shares"].tolist()
+
+    def column(name: str) -> Column:
+        if name.startswith(CATEGORY):
+            category = name.removeprefix(CATEGORY)
+            return Column(name, np.array([one.get(category, 0) for one in shares]))
+        return Column(name, people[name].to_numpy(), is_skewed=name in SKEWED)
+
+    return [column(name) for name in names]
 
 
 def save(
@@ -134,8 +163,12 @@ def save(
 
     Call it inside one transaction: personas and members change together.
     """
+    chosen, labels = clustering.chosen, clustering.labels
+    columns = partial(named_columns, people)
+    before = ClusteringRun.objects.filter(is_current=True).first()
+    identity = persona_identity.identify(people["customer_id"].tolist(), labels, columns, before)
+    drift = persona_identity.watch(columns, as_of)
     ClusteringRun.objects.filter(is_current=True).update(is_current=False)
-    chosen = clustering.chosen
     run = ClusteringRun.objects.create(
         as_of=as_of,
         created_at=now,
@@ -145,15 +178,32 @@ def save(
         silhouette=chosen.silhouette if chosen else None,
         stability=chosen.stability if chosen else None,
         evidence={
-            "columns": clustering.columns,
+            "columns": [one.name for one in clustering.scales],
             "weighed": [asdict(one) | {"holds": one.holds} for one in clustering.evidence],
         },
+        inertia=inertia(clustering.matrix, labels) if clustering.scales else None,
+        model=_model(clustering, identity.keys),
+        next_key=identity.next_key,
+        compared=identity.compared,
+        drift=drift,
         is_current=True,
     )
     CustomerTraits.objects.filter(persona__isnull=False).update(persona=None)
-    for persona in Persona.objects.bulk_create(_personas(run, people, clustering.labels)):
-        _enrol(persona, people.loc[clustering.labels == persona.number, "customer_id"].tolist())
+    personas = _personas(run, people, labels)
+    for persona in personas:
+        persona.key = identity.keys[persona.number - 1]
+    for persona in Persona.objects.bulk_create(personas):
+        _enrol(persona, people.loc[labels == persona.number, "customer_id"].tolist())
+    for pk, products in persona_products.top_products(run).items():
+        run.personas.filter(pk=pk).update(products=products)
     return run
+
+
+def _model(clustering: Clustering, keys: Sequence[int]) -> dict[str, Any]:
+    """The clustering as numbers; nothing where no column tells customers apart."""
+    if not clustering.scales:
+        return {}
+    return Model.of(clustering.scales, clustering.matrix, clustering.labels, keys).as_json()
 
 
 def _personas(run: ClusteringRun, people: pd.DataFrame, labels: fitting.Labels) -> list[Persona]:
@@ -197,13 +247,13 @@ def _enrol(persona: Persona, customer_ids: list[int]) -> None:
         CustomerTraits.objects.filter(pk__in=some).update(persona=persona)
 
 
-def _segments(now: datetime, *, is_first: bool) -> int:
+def _segments(as_of: datetime, *, is_first: bool) -> int:
     """Count every segment anew; the first build of a shop adds the ones to begin with."""
     segments = list(Segment.objects.order_by("pk"))
     for segment in segments:
-        segmentation.recount(segment, now=now)
+        segmentation.recount(segment, now=as_of)
     if is_first:
-        segments += segmentation.create_starters(language=Shop.current().language, now=now)
+        segments += segmentation.create_starters(language=Shop.current().language, now=as_of)
     return len(segments)
 
 

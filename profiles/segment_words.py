@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -11,33 +11,28 @@ from django.utils.translation import gettext_lazy, ngettext, pgettext
 
 from privacy.models import Channel
 from privacy.purpose_registry import REGISTRY
-from profiles import figures
+from profiles import figures, trait_words
 from profiles.features.vocabulary import Kind
 from profiles.segments.rules import Condition, Scalar
 from profiles.segments.vocabulary import Field, Source
 
 LABELS: dict[str, Promise] = {
-    "recency_days": gettext_lazy("days since last order"),
-    "tenure_days": gettext_lazy("days since first order"),
-    "n_orders": gettext_lazy("orders"),
-    "n_items": gettext_lazy("different products bought"),
-    "n_units": gettext_lazy("units bought"),
-    "revenue_minor": gettext_lazy("net revenue"),
-    "average_order_minor": gettext_lazy("average order"),
-    "average_item_minor": gettext_lazy("average price per unit"),
-    "order_gap_days": gettext_lazy("days between orders"),
-    "top_hour": gettext_lazy("usual hour"),
-    "top_weekday": gettext_lazy("usual weekday"),
-    "night_share": gettext_lazy("share bought from 0 to 6 h"),
-    "morning_share": gettext_lazy("share bought from 6 to 12 h"),
-    "afternoon_share": gettext_lazy("share bought from 12 to 18 h"),
-    "evening_share": gettext_lazy("share bought from 18 to 24 h"),
-    "weekend_share": gettext_lazy("share bought at weekends"),
-    "discount_share": gettext_lazy("share of lines at a discount"),
-    "refund_share": gettext_lazy("share of money refunded"),
-    "top_category": gettext_lazy("favourite category"),
+    **trait_words.LABELS,
+    "custom_number": gettext_lazy("own trait (number)"),
+    "custom_text": gettext_lazy("own trait (text)"),
     "bought_product": gettext_lazy("bought product"),
     "bought_category": gettext_lazy("bought from category"),
+    "bought_brand": gettext_lazy("bought from brand"),
+    "bought_times": gettext_lazy("number of orders"),
+    "bought_units": gettext_lazy("number of units bought"),
+    "bought_money": gettext_lazy("money spent"),
+    "bought_first_days": gettext_lazy("days since the first purchase"),
+    "bought_last_days": gettext_lazy("days since the last purchase"),
+    "event_times": gettext_lazy("number of events"),
+    "event_sum": gettext_lazy("sum over events"),
+    "event_first_days": gettext_lazy("days since the first event"),
+    "event_last_days": gettext_lazy("days since the last event"),
+    "event_followed": gettext_lazy("one event, then another"),
     "consent": gettext_lazy("consent"),
     "persona": gettext_lazy("persona"),
     "age_band": gettext_lazy("age"),
@@ -46,14 +41,36 @@ LABELS: dict[str, Promise] = {
     "city": gettext_lazy("city"),
     "locale": gettext_lazy("locale"),
     "occupation": gettext_lazy("occupation"),
+    "email": gettext_lazy("e-mail address"),
+    "phone": gettext_lazy("telephone number"),
+    "segment": gettext_lazy("segment"),
+    "list": gettext_lazy("list of customers"),
+}
+KEYS: dict[str, Promise] = {
+    "trait": gettext_lazy("own trait"),
+    "product": gettext_lazy("product id"),
+    "category": gettext_lazy("category"),
+    "brand": gettext_lazy("brand"),
+    "event": gettext_lazy("event"),
+    "summed": gettext_lazy("sum of property"),
+    "property": gettext_lazy("property"),
+    "equals": gettext_lazy("equals"),
+    "within_hours": gettext_lazy("within hours"),
 }
 GROUPS: dict[Source, Promise] = {
     Source.TRAIT: gettext_lazy("Behaviour"),
+    Source.CUSTOM: gettext_lazy("Behaviour"),
     Source.PURCHASE: gettext_lazy("Purchases"),
+    Source.ORDERS: gettext_lazy("Purchases"),
+    Source.EVENTS: gettext_lazy("Events"),
+    Source.SEQUENCE: gettext_lazy("Events"),
     Source.CONSENT: gettext_lazy("Consent"),
     Source.PERSONA: gettext_lazy("Behaviour"),
     Source.AGE: gettext_lazy("Person"),
     Source.CUSTOMER: gettext_lazy("Person"),
+    Source.SEALED: gettext_lazy("Person"),
+    Source.SEGMENT: gettext_lazy("Segments and lists"),
+    Source.LIST: gettext_lazy("Segments and lists"),
 }
 OPERATORS: dict[str, Promise] = {
     "=": gettext_lazy("is"),
@@ -68,6 +85,8 @@ OPERATORS: dict[str, Promise] = {
     "notBetween": gettext_lazy("is not between"),
     "null": gettext_lazy("is not known"),
     "notNull": gettext_lazy("is known"),
+    "then": gettext_lazy("and then"),
+    "thenNot": gettext_lazy("and then not"),
 }
 GENDERS: dict[str, Promise] = {
     "female": gettext_lazy("Female"),
@@ -91,6 +110,10 @@ def label(name: str) -> str:
 
 def group_label(source: Source) -> str:
     return str(GROUPS[source])
+
+
+def key_label(key: str) -> str:
+    return str(KEYS[key])
 
 
 def operator_label(sign: str) -> str:
@@ -117,19 +140,27 @@ def money(minor: int, currency: str, language: str) -> str:
 
 @dataclass(frozen=True)
 class Words:
-    """The phrasebook of the language that is active; `language` only shapes money."""
+    """The phrasebook of the language that is active; `language` only shapes money.
+
+    `names` are those of segments and lists by uuid.
+    """
 
     language: str
     currency: str = ""
+    names: Mapping[str, str] = field(default_factory=dict)
 
     def condition(self, condition: Condition) -> str:
         match condition.field.source:
             case Source.PURCHASE:
                 return _purchase(condition)
+            case Source.SEQUENCE:
+                return _sequence(condition)
+            case Source.SEGMENT | Source.LIST:
+                return self._group_of_people(condition)
             case Source.CONSENT:
                 agreed = condition.operator == "="
                 text = _("agreed to %(what)s") if agreed else _("did not agree to %(what)s")
-                return text % {"what": self._value(condition.field, str(condition.value))}
+                return text % {"what": self.value(condition.field, str(condition.value))}
             case _:
                 return self._comparison(condition)
 
@@ -145,33 +176,56 @@ class Words:
     def group(self, phrase: str) -> str:
         return _("(%(phrase)s)") % {"phrase": phrase} if phrase else ""
 
+    def subject(self, condition: Condition) -> str:
+        """Return what is compared, such as "number of orders of category “Audio”"."""
+        if trait := condition.scope.trait:
+            return _("“%(name)s”") % {"name": self.names.get(f"trait:{trait}", trait)}
+        text = label(condition.field.name)
+        if what := _scope(condition):
+            text = _("%(field)s of %(what)s") % {"field": text, "what": what}
+        return _windowed(text, condition.within_days)
+
     def _comparison(self, condition: Condition) -> str:
-        field, value = condition.field, condition.value
+        of, value = condition.field, condition.value
         subject = _("%(field)s %(operator)s") % {
-            "field": label(field.name),
+            "field": self.subject(condition),
             "operator": operator_label(condition.operator),
         }
         if value is None:
             return subject
         if condition.operator in {"between", "notBetween"} and isinstance(value, tuple):
-            low, high = (self._value(field, end) for end in value)
+            low, high = (self.value(of, end) for end in value)
             return _("%(subject)s %(low)s and %(high)s") % {
                 "subject": subject,
                 "low": low,
                 "high": high,
             }
         values = value if isinstance(value, tuple) else (value,)
-        shown = pgettext("between values", ", ").join(self._value(field, one) for one in values)
+        shown = pgettext("between values", ", ").join(self.value(of, one) for one in values)
         return _("%(subject)s %(value)s") % {"subject": subject, "value": shown}
 
-    def _value(self, field: Field, value: Scalar) -> str:
-        if field.kind == Kind.MONEY:
+    def _group_of_people(self, condition: Condition) -> str:
+        values = condition.value if isinstance(condition.value, tuple) else (condition.value,)
+        shown = pgettext("between values", ", ").join(
+            _("“%(name)s”") % {"name": self.names.get(str(one), one)} for one in values
+        )
+        is_in = condition.operator in {"=", "in"}
+        if condition.field.source == Source.SEGMENT:
+            text = _("in segment %(names)s") if is_in else _("not in segment %(names)s")
+        else:
+            text = _("on list %(names)s") if is_in else _("not on list %(names)s")
+        return text % {"names": shown}
+
+    def value(self, of: Field, value: Scalar) -> str:
+        if of.kind == Kind.MONEY:
             return money(int(value), self.currency, self.language)
-        if field.kind == Kind.SHARE:
+        if of.kind == Kind.SHARE:
             return figures.percent(float(value), self.language, "0.##%")
-        if field.kind == Kind.HOUR:
+        if of.kind == Kind.HOUR:
             return _("%(hour)s h") % {"hour": value}
-        return choice(field, value)
+        if of.kind == Kind.SEALED:
+            return _("an address kept sealed")
+        return choice(of, value)
 
 
 def _consent(text: str) -> str:
@@ -191,12 +245,53 @@ def consents() -> list[str]:
 
 def _purchase(condition: Condition) -> str:
     bought = condition.operator == "="
-    if condition.field.kind == Kind.PRODUCT:
-        text = _("bought product “%(what)s”") if bought else _("never bought product “%(what)s”")
-    else:
-        text = _("bought from “%(what)s”") if bought else _("never bought from “%(what)s”")
-    phrase = text % {"what": condition.value}
-    days = condition.within_days
+    match condition.field.kind:
+        case Kind.PRODUCT:
+            there, not_there = _("bought product “%(what)s”"), _("never bought product “%(what)s”")
+        case Kind.BRAND:
+            there, not_there = _("bought brand “%(what)s”"), _("never bought brand “%(what)s”")
+        case _:
+            there, not_there = _("bought from “%(what)s”"), _("never bought from “%(what)s”")
+    phrase = (there if bought else not_there) % {"what": condition.value}
+    return _windowed(phrase, condition.within_days)
+
+
+def _sequence(condition: Condition) -> str:
+    text = (
+        _("did %(first)s and then “%(second)s” within %(hours)s h")
+        if condition.operator == "then"
+        else _("did %(first)s and then not “%(second)s” within %(hours)s h")
+    )
+    phrase = text % {
+        "first": _scope(condition),
+        "second": condition.value,
+        "hours": condition.within_hours,
+    }
+    return _windowed(phrase, condition.within_days)
+
+
+def _scope(condition: Condition) -> str:
+    """Return which purchases or events are meant; empty where all are."""
+    scope, parts = condition.scope, []
+    if scope.product:
+        parts.append(_("product “%(what)s”") % {"what": scope.product})
+    if scope.category:
+        parts.append(_("category “%(what)s”") % {"what": scope.category})
+    if scope.brand:
+        parts.append(_("brand “%(what)s”") % {"what": scope.brand})
+    if scope.summed:
+        parts.append(_("“%(name)s”") % {"name": scope.summed})
+    if scope.property:
+        text = _("“%(event)s” with %(property)s = %(value)s")
+        parts.append(
+            text % {"event": scope.event, "property": scope.property, "value": scope.equals}
+        )
+    elif scope.event:
+        parts.append(_("“%(name)s”") % {"name": scope.event})
+    return pgettext("between values", ", ").join(parts)
+
+
+def _windowed(phrase: str, days: int | None) -> str:
     if not days:
         return phrase
     window = ngettext("in the last day", "in the last %(days)s days", days) % {"days": days}

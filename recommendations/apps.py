@@ -8,9 +8,18 @@ class RecommendationsConfig(AppConfig):
 
     def ready(self) -> None:
         from profiles import registry
-        from recommendations import auditing, catalogue, holdings, sections, serving
+        from recommendations import (
+            auditing,
+            catalogue,
+            holdings,
+            product_facts,
+            sections,
+            serving,
+        )
 
         registry.after_import("recommendations.catalogue", catalogue.refresh)
+        registry.tell_brands(catalogue.products_of, catalogue.brands_of)
+        registry.product_facts_from(product_facts.of_catalogue)
         panel = "recommendations/customer_panel.html"
         registry.customer_panel("recommendations.served", panel, serving.of_customer)
         auditing.declare()

@@ -40,7 +40,7 @@ def of_prices(attribute: str, as_of: datetime) -> list[Audited]:
 
 def of_popularity(attribute: str, as_of: datetime) -> list[Audited]:
     """How often the products shown were bought in the last 90 days, on average."""
-    lines = OrderLine.objects.filter(order__placed_at__gt=as_of - SOLD_LATELY)
+    lines = OrderLine.objects.countable().filter(order__placed_at__gt=as_of - SOLD_LATELY)
     sold = dict(lines.order_by().values_list("product_id").annotate(n=Count("pk")))
     return _compared(
         _("Average popularity of the products shown"),

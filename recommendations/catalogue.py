@@ -131,3 +131,14 @@ def _write(rows: list[Product], columns: Iterable[str]) -> Upserted:
         update_fields=list(columns),
     )
     return Upserted(len(rows) - n_updated, n_updated)
+
+
+def products_of(brand: str) -> Iterable[str]:
+    """The ids of a brand's products, as a query that can stand in another."""
+    return Product.objects.filter(brand=brand).values_list("product_id", flat=True)
+
+
+def brands_of(product_ids: Iterable[str]) -> dict[str, str]:
+    """The brand of each of the products that has one."""
+    known = Product.objects.filter(product_id__in=set(product_ids)).exclude(brand="")
+    return dict(known.values_list("product_id", "brand"))

@@ -24,4 +24,5 @@ def declare() -> None:
         _("Recommendations"),
         days=None,
         reason=_("Made anew nightly; the lists of the last three trainings are kept."),
+        of=(CustomerListing,),
     )

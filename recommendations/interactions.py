@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 CHUNK = 20_000
+# What a product's text is made of.
+DESCRIBED = ("title", "brand", "category", "description")
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class Reading:
     def fingerprint(self) -> int:
         """A number that changes with any event, person or product."""
         data = self.interactions
-        whose = repr((self.customers, self.items.ids)).encode()
+        whose = repr((self.customers, self.items.ids, self.items.texts)).encode()
         columns = (data.users, data.items, data.at)
         return reduce(lambda so_far, column: crc32(column.tobytes(), so_far), columns, crc32(whose))
 
@@ -55,7 +57,7 @@ def read(as_of: datetime) -> Reading:
     """
     customers = _customers()
     row_of = {pk: row for row, pk in enumerate(customers)}
-    orders = Order.objects.filter(placed_at__lt=as_of).exclude(status=Order.Status.CANCELLED)
+    orders = Order.objects.countable().filter(placed_at__lt=as_of)
     known = orders.filter(customer__isnull=False).values_list("pk", "customer_id", "placed_at")
     place_of = {
         pk: (row_of[customer or 0], int(placed_at.timestamp()))
@@ -65,8 +67,8 @@ def read(as_of: datetime) -> Reading:
     guests = sorted(orders.filter(customer=None).values_list("number", "pk", "placed_at"))
     for row, (_, pk, placed_at) in enumerate(guests, start=len(customers)):
         place_of[pk] = (row, int(placed_at.timestamp()))
-    users, codes, moments, products = _events(place_of, as_of)
-    number_of, items = _items(products)
+    users, codes, moments, bought = _events(place_of, as_of)
+    number_of, items = _items(_with_catalogue(bought))
     numbers = number_of[codes]
     order = np.lexsort((numbers, moments, users))  # databases return rows in any order
     return Reading(
@@ -110,21 +112,30 @@ def _numbers(values: array[Any]) -> Integers:
     return np.array(values, dtype=np.int64)
 
 
+def _with_catalogue(bought: list[str]) -> list[str]:
+    """Return the bought products, then those on sale that nobody bought yet."""
+    on_sale = Product.objects.filter(is_active=True, from_orders=False)
+    known = set(bought)
+    new = [one for one in on_sale.values_list("product_id", flat=True) if one not in known]
+    return [*bought, *sorted(new)]
+
+
 def _items(products: list[str]) -> tuple[Integers, Items]:
     """Return each code's place in the order of product ids, and the items in that order."""
     order = sorted(range(len(products)), key=products.__getitem__)
     number_of = np.empty(len(products), dtype=np.int64)
     number_of[order] = np.arange(len(products))
     ids = tuple(products[code] for code in order)
-    flags = {
-        product: (again, sold)
-        for product, again, sold in Product.objects.values_list(
-            "product_id", "is_consumable", "is_active"
+    facts = {
+        product: (again, sold, " ".join(filter(None, told)))
+        for product, again, sold, *told in Product.objects.values_list(
+            "product_id", "is_consumable", "is_active", *DESCRIBED
         ).iterator(CHUNK)
     }
-    known = [flags.get(product, (False, True)) for product in ids]
+    known = [facts.get(product, (False, True, "")) for product in ids]
     return number_of, Items(
         ids,
-        repeatable=np.array([again for again, _ in known], dtype=np.bool_),
-        on_sale=np.array([sold for _, sold in known], dtype=np.bool_),
+        repeatable=np.array([again for again, _, _ in known], dtype=np.bool_),
+        on_sale=np.array([sold for _, sold, _ in known], dtype=np.bool_),
+        texts=tuple(text for _, _, text in known),
     )

@@ -205,7 +205,7 @@ def _owned(
     owned: dict[int, set[str]] = {}
     if not customers:
         return owned
-    bought = OrderLine.objects.filter(
+    bought = OrderLine.objects.countable().filter(
         order__customer_id__in=customers,
         product_id__in=once,
         quantity__gt=F("refunded_quantity"),

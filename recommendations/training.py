@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import resource
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +13,10 @@ from django.db import transaction
 
 from recommendations import interactions
 from recommendations.engines.base import NOTHING, Items
-from recommendations.engines.item_based import ItemBased, ItemBasedModel
-from recommendations.engines.popular import Popular
-from recommendations.evaluation import metrics, splits, tuning
+from recommendations.engines.item_based import ItemBased
+from recommendations.engines.popular import ALL_TIME_DAYS, Popular
+from recommendations.evaluation import comparing, splits
+from recommendations.evaluation.contenders import dated, engine_of, spec_of
 from recommendations.explaining import Reason
 from recommendations.models import CustomerListing, ProductListing, TrainingRun
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from jobs.work import Work
-    from recommendations.engines.base import Ranked
+    from recommendations.engines.base import Contribution, Engine, Model, Ranked
     from recommendations.evaluation.splits import Split
     from recommendations.interactions import Reading
 
@@ -33,20 +34,22 @@ N_POPULAR = 200
 N_REASONS = 2
 BATCH = 500
 RUNS_KEPT = 3
-ALL_TIME_DAYS = 36_500
-TUNED: dict[str, tuple[Any, ...]] = {
-    "half_life_days": (0, 60, 180),
-    "degree_power": (0, 0.3, 0.5),
-    "target_power": (0.4, 0.5),
-    "n_neighbours": (20, 50, 200),
-}
+# Compared at every training; the blend mixes those before it.
+ENGINES = ("popular_28", "item_based", "local_ridge", "content", "blend")
+TRIALS = 6
+MIN_PEOPLE = 3
+NDCG, RECALL = "ndcg@10", "recall@20"
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """What the last window says of the tuned engine, as stored on a run."""
+    """What the last window says of the best engine, as stored on a run.
 
-    engine: ItemBased
+    `near` is item-based filtering as tuned: it says which products are bought together.
+    """
+
+    engine: Engine
+    near: ItemBased
     verdict: TrainingRun.Verdict
     metrics: dict[str, Any]
     baseline_metrics: dict[str, Any]
@@ -95,36 +98,51 @@ def train(work: Work) -> dict[str, Any]:
 def judge(reading: Reading, tick: Callable[[], None]) -> Judgement:
     """Tune on the window before the last one, then compare with popularity on the last.
 
-    The engine is called better if the 95 % interval of the paired difference in nDCG@10 lies
-    above 0. Parameters are chosen on customers' new products; the test window is seen once.
+    Of the engines the one that is best on validation is taken, as a rule the blend. It is
+    called better if the 95 % interval of the paired difference in nDCG@10 lies above 0.
+    Parameters are chosen on customers' new products; the test window is seen once.
     """
-    plain = Items.plain(reading.items.ids)
     start = ItemBased(as_of=reading.end)
     try:
         validation, test = splits.last_windows(reading.interactions, end=reading.end)
     except splits.TooLittleDataError as error:
         verdict = TrainingRun.Verdict.TOO_LITTLE_DATA
-        return Judgement(start, verdict, {}, {}, {"reason": str(error)})
-
-    def score(engine: ItemBased) -> float:
-        return float(tuning.measure(engine, validation, plain, tick).ndcg.mean())
-
-    best, _, n_trials = tuning.best_along_axes(
-        replace(start, as_of=validation.at), [_axis(*axis) for axis in TUNED.items()], score
+        return Judgement(start, start, verdict, {}, {}, {"reason": str(error)})
+    task = comparing.Task(
+        validation=(validation,),
+        test=test,
+        items=Items.plain(reading.items.ids, reading.items.texts),
+        has_times=True,
+        has_order=True,
+        budget=TRIALS,
+        min_people=MIN_PEOPLE,
     )
-    ours = tuning.measure(replace(best, as_of=test.at), test, plain, tick)
-    base = tuning.measure(Popular(as_of=test.at), test, plain, tick)
-    difference = metrics.estimate(ours.ndcg - base.ndcg)
+    rows = {
+        row.name: row
+        for row in comparing.compare(task, ENGINES, tick)
+        if isinstance(row, comparing.Result)
+    }
+    base = rows["popular_28"]
+    ours = max(rows.values(), key=lambda row: row.validation)
+    difference = comparing.difference(ours, base, NDCG)
     better = difference.low > 0
     return Judgement(
-        engine=replace(best, as_of=reading.end),
+        engine=dated(ours.engine, reading.end),
+        near=replace(_item_based(rows), as_of=reading.end),
         verdict=TrainingRun.Verdict.BEATS_POPULAR if better else TrainingRun.Verdict.NOT_BETTER,
-        metrics=_described(ours),
-        baseline_metrics=_described(base),
+        metrics=_told(ours),
+        baseline_metrics=_told(base),
         comparison={
-            "ndcg@10": difference._asdict(),
-            "recall@20": metrics.estimate(ours.recall - base.recall)._asdict(),
-            "n_trials": n_trials,
+            NDCG: difference._asdict(),
+            RECALL: comparing.difference(ours, base, RECALL)._asdict(),
+            "n_trials": sum(row.n_trials for row in rows.values()),
+            "engines": {
+                name: {
+                    NDCG: row.metrics[NDCG]._asdict(),
+                    "cpu_seconds": row.cpu_seconds + row.tuning_cpu_seconds,
+                }
+                for name, row in rows.items()
+            },
             **_described_split(test),
         },
     )
@@ -156,16 +174,15 @@ def prune() -> None:
         stale.delete()
 
 
-def _axis(name: str, values: tuple[Any, ...]) -> Callable[[ItemBased], list[ItemBased]]:
-    return lambda engine: [replace(engine, **{name: value}) for value in values]
+def _item_based(rows: dict[str, comparing.Result]) -> ItemBased:
+    engine = rows["item_based"].engine
+    if not isinstance(engine, ItemBased):
+        raise TypeError(f"item_based is a {type(engine).__name__}")
+    return engine
 
 
-def _described(quality: tuning.Quality) -> dict[str, Any]:
-    return {
-        "ndcg@10": metrics.estimate(quality.ndcg)._asdict(),
-        "recall@20": metrics.estimate(quality.recall)._asdict(),
-        "coverage@20": {"value": quality.coverage},
-    }
+def _told(row: comparing.Result) -> dict[str, Any]:
+    return {name: found._asdict() for name, found in row.metrics.items()}
 
 
 def _described_split(test: Split) -> dict[str, Any]:
@@ -185,7 +202,7 @@ def _store(
     return TrainingRun.objects.create(
         engine=judgement.engine.name,
         as_of=as_of,
-        parameters=_parameters(judgement.engine),
+        parameters={**spec_of(judgement.engine), "near": spec_of(judgement.near)},
         metrics=judgement.metrics,
         baseline_metrics=judgement.baseline_metrics,
         comparison=judgement.comparison,
@@ -200,14 +217,11 @@ def _store(
     )
 
 
-def _parameters(engine: ItemBased) -> dict[str, Any]:
-    """Return what shapes the model; how much memory it may take while it is made does not."""
-    return {name: value for name, value in asdict(engine).items() if name != "block_bytes"}
-
-
 def _write_lists(run: TrainingRun, reading: Reading, work: Work) -> None:
     """Write every customer's and every product's list; goes on after the last batch kept."""
-    model = ItemBased(**run.parameters).fit(reading.interactions, reading.items, work.renew)
+    data, items = reading.interactions, reading.items
+    model = engine_of(run.parameters).fit(data, items, work.renew)
+    near = engine_of(run.parameters["near"]).fit(data, items, work.renew)
     n_people, n_items = len(reading.customers), len(reading.items.ids)
     total = n_people + n_items
     for start in range(work.cursor.get("customers", 0), n_people, BATCH):
@@ -220,29 +234,35 @@ def _write_lists(run: TrainingRun, reading: Reading, work: Work) -> None:
         rows = range(start, min(start + BATCH, n_items))
         with work.step() as cursor:
             cursor["products"] = rows.stop
-            ProductListing.objects.bulk_create(_product_lists(run, reading.items, model, rows))
+            ProductListing.objects.bulk_create(_product_lists(run, items, near, rows))
         work.progress(n_people + rows.stop, total, "writing similar products")
 
 
 def _customer_lists(
-    run: TrainingRun, reading: Reading, model: ItemBasedModel, rows: range
+    run: TrainingRun, reading: Reading, model: Model, rows: range
 ) -> Iterator[CustomerListing]:
     ids = reading.items.ids
-    ranked = model.recommend(np.arange(rows.start, rows.stop), N_FOR_CUSTOMER)
-    for row, items, scores in zip(rows, ranked.ids, ranked.scores, strict=True):
-        there = items[items != NOTHING]
-        if not len(there):
-            continue
-        causes = model.explain_many(row, there)
-        entries = [
-            [ids[item], _rounded(score), Reason.BOUGHT, [ids[one.item] for one in why[:N_REASONS]]]
-            for item, score, why in zip(there, scores, causes, strict=False)
-        ]
-        yield CustomerListing(run=run, customer_id=reading.customers[row], items=entries)
+    people = np.arange(rows.start, rows.stop)
+    ranked = model.recommend(people, N_FOR_CUSTOMER)
+    causes = model.explain_lists(people, ranked.ids)
+    for row, listed, scores, whys in zip(rows, ranked.ids, ranked.scores, causes, strict=True):
+        there = listed[listed != NOTHING]
+        if len(there):
+            entries = [
+                [ids[item], _rounded(score), *_reason(why, ids)]
+                for item, score, why in zip(there, scores, whys, strict=False)
+            ]
+            yield CustomerListing(run=run, customer_id=reading.customers[row], items=entries)
+
+
+def _reason(why: list[Contribution], ids: tuple[str, ...]) -> tuple[str, list[str]]:
+    """Say from which purchases a place in a list comes; from none, it is popular now."""
+    based_on = [ids[one.item] for one in why if one.value > 0][:N_REASONS]
+    return (Reason.BOUGHT if based_on else Reason.POPULAR_NOW), based_on
 
 
 def _product_lists(
-    run: TrainingRun, items: Items, model: ItemBasedModel, rows: range
+    run: TrainingRun, items: Items, model: Model, rows: range
 ) -> Iterator[ProductListing]:
     ranked = model.similar(np.arange(rows.start, rows.stop), N_SIMILAR)
     for row, entries in zip(rows, _entries(ranked, items.ids), strict=True):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 from pytest_django.plugin import blocking_manager_key
 
 from tests.environment import DATABASE_URL, REDIS_URL, VAR_DIR
+from tests.places import DATA_DIR
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -18,6 +19,20 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         pytest.skip("needs PostgreSQL: run `make test`, or set TEST_DATABASE_URL")
     if item.get_closest_marker("redis") and not REDIS_URL:
         pytest.skip("needs Redis: run `make test`, or set TEST_REDIS_URL")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """With REQUIRE_SERVICES=1 what is skipped has failed; only data for measuring may be away."""
+    report = yield
+    may_be_away = "data_dir" in getattr(item, "fixturenames", ())
+    if report.skipped and os.environ.get("REQUIRE_SERVICES") == "1" and not may_be_away:
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        report.outcome = "failed"
+        report.longrepr = f"nothing may be skipped with REQUIRE_SERVICES=1: {reason}"
+    return report
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -91,8 +106,6 @@ def _clean_up() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def data_dir() -> Path:
     """The real data for measuring; none of it is part of the project."""
-    given = os.environ.get("TEST_DATA_DIR") or Path(__file__).parents[2] / "shared" / "data"
-    folder = Path(given)
-    if not folder.is_dir():
-        pytest.skip(f"no data for measuring at {folder}; name another folder in TEST_DATA_DIR")
-    return folder
+    if not (DATA_DIR / "online_retail").is_dir():
+        pytest.skip(f"no data for measuring in {DATA_DIR}; name another folder in TEST_DATA_DIR")
+    return DATA_DIR

@@ -10,9 +10,11 @@ from uuid import UUID
 from campaigns import approvals
 from campaigns.models import Campaign, Delivery, Template, Variant
 from privacy import doors
-from privacy.models import ApiKey, Consent, Shop, Source, Staff, Subject
-from profiles.models import Customer, Order, OrderLine, Refund, Segment
-from profiles.uploads import Incoming
+from privacy.models import ApiKey, Consent, Shop, Source, Staff, Subject, Webhook
+from profiles import changes
+from profiles.importing.uploads import Incoming
+from profiles.models import Cart, Customer, Order, OrderLine, Refund, Segment
+from profiles.orders import carts
 from recommendations.models import Product
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -104,6 +106,16 @@ def order(
         )
         for n, (product_id, category, quantity, price) in enumerate(items)
     )
+    changes.mark([by.pk] if by else [])
+    return made
+
+
+def cart(of: Customer | None, cart_id: str, *items: tuple[str, int, int], **columns: Any) -> Cart:
+    """Make a cart of items: (product id, quantity, unit price in minor units)."""
+    made = Cart(cart_id=cart_id, customer=of, source=source(), currency="EUR", **columns)
+    made.opened_at = made.changed_at = NOW
+    carts.state(made, [carts.Item(*item) for item in items], at=NOW)
+    carts.save([made])
     return made
 
 
@@ -131,6 +143,18 @@ def product(product_id: str, title: str = "", **columns: Any) -> Product:
 def key_of(of: Source, *, kind: str = ApiKey.Kind.WRITE) -> ApiKey:
     scopes = doors.SECRET_SCOPES if kind == ApiKey.Kind.SECRET else ()
     return doors.issue(of, kind=kind, scopes=scopes, now=NOW)[0]
+
+
+def webhook(
+    name: str = "ERP",
+    url: str = "https://erp.example/hook",
+    *,
+    events: Sequence[str] = ("job.finished",),
+    **columns: Any,
+) -> Webhook:
+    """A webhook with what it listens to, wherever it leads."""
+    columns = {"created_at": NOW, "event_types": sorted(events)} | columns
+    return Webhook.objects.create(name=name, url=url, **columns)
 
 
 def campaign(name: str = "Spring", *, variants: str = "AB", **columns: Any) -> Campaign:

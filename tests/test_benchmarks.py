@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import sqlite3
+import subprocess
 
+import django
 import pytest
 
+from benchmarks import frame
 from benchmarks.frame import Result, Sample, as_json, in_turns, python, sample
 
 BUSY = "import time\nwhile time.process_time() < 0.3: pass\nkept = bytearray(64 << 20)"
@@ -43,3 +48,18 @@ def test_a_figure_above_its_budget_is_told_and_one_at_it_is_not() -> None:
 
     assert result.broken() == ["ratio is 2.1, its budget is 2"]
     assert json.loads(as_json([result]))["results"][0]["figures"]["ratio"] == 2.1
+
+
+def test_figures_come_with_the_machine_and_the_commit_they_were_taken_on() -> None:
+    machine = json.loads(as_json([]))["machine"]
+
+    assert machine["cpu"]
+    assert machine["cores"] == os.cpu_count()
+    assert machine["memory_mb"] > 256
+    assert machine["django"] == django.__version__
+    assert machine["sqlite"] == sqlite3.sqlite_version
+    head = subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=frame.ROOT, capture_output=True, text=True, check=False
+    ).stdout.strip()
+    assert head.startswith(machine["commit"].rstrip("+"))
+    assert machine["commit"] or not head

@@ -22,7 +22,8 @@ from campaigns.models import Campaign
 from config.admin.checklist import checklist
 from jobs.models import Job, Pulse
 from privacy.admin.viewing import shop_of
-from privacy.models import Shop
+from privacy.models import Shop, Webhook
+from profiles import persona_runs, personas
 from profiles.models import Customer, Event, Order
 from recommendations.models import TrainingRun
 
@@ -76,6 +77,12 @@ def _alerts(now: datetime) -> Iterator[Alert]:
             _("Background work stands still: no worker has answered."),
             reverse("admin:jobs_job_changelist"),
         )
+    by_themselves = Webhook.objects.filter(state__in=[Webhook.State.GONE, Webhook.State.FAILING])
+    if n_off := by_themselves.count():
+        text = ngettext("%(n)s webhook was disabled.", "%(n)s webhooks were disabled.", n_off)
+        yield Alert(text % {"n": n_off}, reverse("admin:privacy_webhook_changelist"), "bad")
+    if shifted := persona_runs.warning(personas.current_run()):
+        yield Alert(shifted, reverse("admin:profiles_persona_runs"))
     if not Customer.objects.exists():
         yield Alert(
             _("There are no customers yet: bring in your orders and customers."),
@@ -100,6 +107,7 @@ class Sales:
     net_minor: int
     before_minor: int
     n_orders: int
+    n_left_out: int
     n_customers: int
     n_reachable: int
     by_day: list[float]
@@ -115,7 +123,8 @@ class Sales:
 def home_sales(shop: Shop, now: datetime) -> Sales:
     start, zone = now - WINDOW, ZoneInfo(shop.time_zone)
     net = Sum("total_minor") - Sum("refunded_minor")
-    sales = Order.objects.filter(currency=shop.currency).exclude(status=Order.Status.CANCELLED)
+    of_shop = Order.objects.filter(currency=shop.currency)
+    sales = of_shop.countable()
     recent = sales.filter(placed_at__gt=start, placed_at__lte=now)
     before = sales.filter(placed_at__gt=start - WINDOW, placed_at__lte=start)
     found = recent.aggregate(net=net, n=Count("pk"))
@@ -133,6 +142,7 @@ def home_sales(shop: Shop, now: datetime) -> Sales:
         net_minor=found["net"] or 0,
         before_minor=before.aggregate(net=net)["net"] or 0,
         n_orders=found["n"],
+        n_left_out=of_shop.left_out().filter(placed_at__gt=start, placed_at__lte=now).count(),
         n_customers=Customer.objects.count(),
         n_reachable=reachable.count(),
         by_day=[float(days.get(day, 0)) for day in span],

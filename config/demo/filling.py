@@ -15,11 +15,13 @@ from django.db import transaction
 from config.demo import catalogue, people, year
 from privacy import consent
 from privacy.models import Channel, ConsentEntry, Shop, Source, Staff
-from profiles import merging, ordering, samples, staging
-from profiles.importing_customers import CustomerRow, insert
+from profiles.events import merging, staging
+from profiles.events.wire import Message
+from profiles.importing import samples
+from profiles.importing.customer_rows import CustomerRow, insert
 from profiles.models import Customer
-from profiles.ordering import LineState, OrderState, RefundState
-from profiles.wire import Message
+from profiles.orders import ordering
+from profiles.orders.ordering import LineState, OrderState, RefundState
 from recommendations import catalogue as shelves
 
 SEED = 2026

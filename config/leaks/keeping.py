@@ -6,15 +6,16 @@ import email
 import email.policy
 import io
 import logging
-import pickle
+from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from django.apps import apps
 from django.conf import settings
-from django.core.cache import caches
+from django.core.cache.backends.locmem import LocMemCache
 from django.db import connections
 from kombu.transport import memory
 
@@ -89,11 +90,23 @@ def _mail(sweep: Sweep) -> None:
         sweep.look("mail", file.name, "\n".join(texts), of=people)
 
 
+class Listed(LocMemCache):
+    """The local memory cache of a name, whose entries can be gone through."""
+
+    _cache: OrderedDict[str, bytes]
+    _lock: Lock
+
+    def entries(self) -> list[tuple[str, bytes]]:
+        with self._lock:
+            return list(self._cache.items())
+
+
 def _cache(sweep: Sweep) -> None:
-    """Local memory by its dictionary; Redis as a whole, where queues lie too."""
-    for key, value in getattr(caches["default"], "_cache", {}).items():
-        sweep.look("cache", key, value if isinstance(value, bytes) else pickle.dumps(value))
-    if settings.REDIS_URL:
+    """Local memory entry by entry; Redis as a whole, where queues lie too."""
+    if not settings.REDIS_URL:
+        for key, pickled in Listed(settings.CACHES["default"].get("LOCATION", ""), {}).entries():
+            sweep.look("cache", key, pickled)
+    else:
         import redis  # noqa: PLC0415 -- only where there is one
 
         server = redis.Redis.from_url(settings.REDIS_URL)

@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.core.management import CommandError, call_command
+from django.urls import reverse
 
 from campaigns import approvals, attribution, delivery, writing
 from campaigns.models import Campaign, Variant
-from config.leaks.canaries import Canary, Flock
-from config.leaks.walking import visitor
+from config.leaks.calling import Api
+from config.leaks.canaries import Canary
+from config.leaks.dealing import deal, listen
+from config.leaks.findings import Sweep
+from config.leaks.walking import look_at, visitor
 from jobs import running
 from jobs.models import Job
-from privacy import consent, doors, requests
-from privacy.models import ApiKey, Channel, ConsentEntry, Shop, Source, Staff
+from privacy import consent, doors, links, opt_in, preferences, requests
+from privacy.models import ApiKey, Channel, ConsentEntry, PrivacyRequest, Shop, Source, Staff
 from profiles import segmentation
 from profiles.models import Customer
 from recommendations import catalogue
@@ -31,8 +35,9 @@ WORDING = "Yes, send me offers by e-mail."
 EVERYBODY: dict[str, Any] = {"combinator": "and", "not": False, "rules": []}
 
 
-def live(flock: Flock, *, now: datetime) -> dict[str, str]:
+def live(sweep: Sweep, *, now: datetime) -> dict[str, str]:
     """Let the canaries in by every door and be worked with; return API keys by kind."""
+    people = sweep.flock.people
     Shop.objects.create(
         pk=1,
         name="Canary shop",
@@ -48,15 +53,17 @@ def live(flock: Flock, *, now: datetime) -> dict[str, str]:
         kind: doors.issue(
             source,
             kind=kind,
-            scopes=doors.SECRET_SCOPES if kind == ApiKey.Kind.SECRET else (),
+            scopes=doors.SCOPES if kind == ApiKey.Kind.SECRET else (),
             now=now,
         )[1]
         for kind in ApiKey.Kind.values
     }
-    half = len(flock.people) // 2
-    _import(flock.people[:half])
-    _tell(flock.people[half:], keys[ApiKey.Kind.SECRET])
-    _misdirect(flock.people, keys)
+    api = Api(sweep, keys)
+    listen(api)
+    half = len(people) // 2
+    _import(people[:half])
+    _tell(people[half:], api)
+    _misdirect(people[0], api)
     catalogue.upsert(
         [
             catalogue.ProductFacts(product_id=f"p{n}", title=f"Thing {n}", category="things")
@@ -64,14 +71,16 @@ def live(flock: Flock, *, now: datetime) -> dict[str, str]:
         ],
         now=now,
     )
-    _buy(flock.people, keys[ApiKey.Kind.SECRET], now)
+    _buy(people, api, now)
     _agree(now)
     work_off(now)
     for command in ("build_profiles", "train_recommendations"):
         with suppress(CommandError):  # a dozen people may be too few to learn from
             call_command(command, verbosity=0, stdout=io.StringIO(), stderr=io.StringIO())
     _write_to_everybody(now)
-    _ask(flock.people, now)
+    _ask(sweep, now)
+    work_off(now)
+    deal(people[-5:], api, now)
     work_off(now)
     return keys
 
@@ -115,21 +124,13 @@ def _as_file(rows: list[dict[str, str]]) -> Iterator[str]:
         yield str(path)
 
 
-def send(method: str, path: str, key: str, body: Any) -> tuple[int, bytes]:
-    """Make one API call with a secret key; returns status and body."""
-    text = body if isinstance(body, str) else json.dumps(body)
-    headers = {"Authorization": f"Bearer {key}"}
-    answer = visitor().generic(method, path, text, content_type="application/json", headers=headers)
-    return answer.status_code, answer.content
-
-
-def _tell(people: tuple[Canary, ...], key: str) -> None:
+def _tell(people: tuple[Canary, ...], api: Api) -> None:
     """By the API, some as customers and some as Segment's identify and track."""
     for number, person in enumerate(people):
         facts = {name: value for name, value in _row(person).items() if name != "customer_id"}
         facts["full_name"] = facts.pop("name")
         if number % 2:
-            send("PUT", f"/v1/customers/{person.external_id}", key, facts)
+            api.send("PUT", f"/v1/customers/{person.external_id}", facts)
         else:
             traits = {"email": person.email, "phone": person.phone, "name": person.full_name}
             calls = [
@@ -143,22 +144,21 @@ def _tell(people: tuple[Canary, ...], key: str) -> None:
                 },
             ]
             batch = [call | {"messageId": f"{number}-{n}"} for n, call in enumerate(calls)]
-            send("POST", "/v1/batch", key, {"batch": batch})
+            api.send("POST", "/v1/batch", {"batch": batch})
 
 
-def _misdirect(people: tuple[Canary, ...], keys: dict[str, str]) -> None:
+def _misdirect(person: Canary, api: Api) -> None:
     """Values where none belong: in paths, in wrong fields, in broken bodies."""
-    person, secret = people[0], keys[ApiKey.Kind.SECRET]
-    send("GET", f"/v1/customers/{person.email}", secret, "")
-    send("GET", f"/nowhere/{person.email}?phone={person.phone}", secret, "")
-    send("PUT", "/v1/customers/somebody", secret, {"country": person.email, "email": person.phone})
-    send("PUT", f"/v1/orders/{person.email}", secret, {"currency": person.full_name})
-    send("POST", "/v1/batch", secret, '{"batch": [{"type": "' + person.email)
-    send("POST", "/v1/batch", keys[ApiKey.Kind.WRITE], {"batch": [{"type": person.email}]})
+    api.send("GET", f"/v1/customers/{person.email}", "")
+    api.send("GET", f"/nowhere/{person.email}?phone={person.phone}", "")
+    api.send("PUT", "/v1/customers/somebody", {"country": person.email, "email": person.phone})
+    api.send("PUT", f"/v1/orders/{person.email}", {"currency": person.full_name})
+    api.send("POST", "/v1/batch", '{"batch": [{"type": "' + person.email)
+    api.send("POST", "/v1/batch", {"batch": [{"type": person.email}]}, kind=ApiKey.Kind.WRITE)
     visitor().post("/admin/login/", {"username": person.email, "password": person.phone})
 
 
-def _buy(people: tuple[Canary, ...], key: str, now: datetime) -> None:
+def _buy(people: tuple[Canary, ...], api: Api, now: datetime) -> None:
     for number, person in enumerate(people):
         body = {
             "customer_id": person.external_id,
@@ -173,7 +173,7 @@ def _buy(people: tuple[Canary, ...], key: str, now: datetime) -> None:
                 for n in range(2)
             ],
         }
-        send("PUT", f"/v1/orders/leak-{number}", key, body)
+        api.send("PUT", f"/v1/orders/leak-{number}", body)
 
 
 def _agree(now: datetime) -> None:
@@ -210,13 +210,34 @@ def _write_to_everybody(now: datetime) -> None:
     attribution.attribute(campaign, now)
 
 
-def _ask(people: tuple[Canary, ...], now: datetime) -> None:
-    """The first asks for a copy in words that name them; all mails stay letters to them."""
+def _ask(sweep: Sweep, now: datetime) -> None:
+    """The first asks for a copy and gets it, and follows every link of their own."""
+    person = sweep.flock.people[0]
+    officer = Staff.objects.create_user(
+        "leak-officer", "officer@shop.example", role=Staff.Role.PRIVACY_OFFICER
+    )
     requests.submit(
-        "access",
-        people[0].email,
-        details="",
-        language="en",
-        visitor="203.0.113.8",
+        "access", person.email, details="", language="en", visitor="203.0.113.8", now=now
+    )
+    asked = PrivacyRequest.objects.get()
+    customer = Customer.objects.get(external_id=person.external_id)
+    choice = opt_in.ask(
+        customer.subject,
+        "campaign.email",
+        Channel.EMAIL,
+        wording=WORDING,
+        source="footer",
         now=now,
     )
+    own = (
+        reverse("confirm-request", args=[links.token(asked)]),
+        urlsplit(opt_in.link(choice)).path,
+        urlsplit(preferences.link(customer.subject.uuid)).path,
+    )
+    for path in own:
+        look_at(sweep, "pages: own links", path, visitor().get(path))
+        look_at(sweep, "pages: own links", path, visitor().post(path))
+    asked.refresh_from_db()
+    requests.export(asked, staff=officer, now=now)
+    work_off(now)
+    requests.remind(asked.due_at or now)

@@ -15,7 +15,7 @@ def sweep(n_people: int, *, of_a_kind: int, now: datetime) -> Sweep:
     """
     made = Sweep(canaries.flock(n_people))
     with keeping.log_kept() as log:
-        keys = living.live(made.flock, now=now)
+        keys = living.live(made, now=now)
         walking.walk_admin(made, of_a_kind=of_a_kind)
         walking.walk_api(made, keys)
         living.work_off(now)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from html import unescape
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urljoin, urlsplit
 
 from django.conf import settings
@@ -17,10 +17,17 @@ from django.urls.resolvers import URLPattern, URLResolver
 
 from campaigns.models import Delivery
 from config.leaks.findings import Sweep
-from privacy.models import Staff
-from profiles.models import Customer, Order
+from jobs.models import Job
+from privacy.models import Staff, SubjectExport, Webhook
+from profiles.models import Cart, Customer, Order, Segment
 
 HREF = re.compile(r"""(?:href|src|data-url|action)=["']([^"'#]+)""")
+UUIDS: Final[dict[str, Any]] = {
+    "v1/segments/": Segment,
+    "v1/webhooks/": Webhook,
+    "v1/jobs/": Job,
+    "v1/customers/": SubjectExport,
+}
 LEAVES = ("/admin/logout/", "/admin/demo/remove/", "/i18n/", "/static/", "/v1/docs", "/v1/redoc")
 # Messages as written to a person, shown to roles that may send: theirs, not a leak.
 MESSAGES = re.compile(r"/admin/outbox/[^/]+/")
@@ -44,6 +51,13 @@ def walk_admin(sweep: Sweep, *, of_a_kind: int) -> None:
 def visitor() -> Client:
     """A client that asks for this installation by its own name."""
     return Client(raise_request_exception=False, headers={"host": settings.ALLOWED_HOSTS[0]})
+
+
+def look_at(sweep: Sweep, surface: str, place: str, answer: Any) -> None:
+    sweep.shown[surface] += answer.status_code == HTTPStatus.OK
+    if answer.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        sweep.failed.append(place)
+    sweep.look(surface, place, _whole(answer))
 
 
 def _whole(answer: Any) -> bytes:
@@ -101,17 +115,29 @@ def walk_api(sweep: Sweep, keys: dict[str, str]) -> None:
         "number": str(Order.objects.values_list("number", flat=True).first()),
         "token": str(Delivery.objects.values_list("token", flat=True).first()),
         "write_key": keys["wk"],
+        "cart_id": str(Cart.objects.values_list("cart_id", flat=True).first()),
     }
     for kind, key in {**keys, "none": ""}.items():
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         for route in _routes(get_resolver()):
             if not route.startswith(("v1/", "o/", "c/", "u/")):
                 continue
-            path = "/" + re.sub(r"<(?:\w+:)?(\w+)>", lambda m: values.get(m[1], "x"), route)
+            mine = values | {"uuid": _uuid(route)}
+            path = "/" + re.sub(r"<(?:\w+:)?(\w+)>", _filled(mine), route)
             answer: Any = visitor().get(path, headers=headers)
-            surface = f"API: {kind}"
-            sweep.shown[surface] += answer.status_code == HTTPStatus.OK
-            sweep.look(surface, path, _whole(answer))
+            look_at(sweep, f"API: {kind}", path, answer)
+
+
+def _filled(values: dict[str, str]) -> Callable[[re.Match[str]], str]:
+    return lambda place: values.get(place[1], "x")
+
+
+def _uuid(route: str) -> str:
+    """The uuid of a row that the route leads to."""
+    for start, model in UUIDS.items():
+        if route.startswith(start):
+            return str(model.objects.order_by("-pk").values_list("uuid", flat=True).first())
+    return ""
 
 
 def _routes(patterns: URLResolver, before: str = "") -> Iterator[str]:

@@ -31,6 +31,24 @@ class BarRow(Protocol):
     text: str
 
 
+class StackedRow(Protocol):
+    """A column of values that add up, the first one at the bottom; none below zero."""
+
+    label: str
+    values: Sequence[float]
+    text: str
+
+
+class ReliabilityPoint(Protocol):
+    """People of like scores: a chance foretold and what came with its interval, all in 0-1."""
+
+    n: int
+    foretold: float
+    came: float
+    low: float
+    high: float
+
+
 @dataclass(frozen=True)
 class Placed:
     """A row with its positions on the axis, in percent of the width."""
@@ -97,3 +115,44 @@ def series_chart(values: Sequence[float], label: str, first: str, last: str) -> 
     step = 1000 / max(len(values) - 1, 1)
     points = [f"{round(i * step, 1)},{round(100 - 96 * v / top, 2)}" for i, v in enumerate(values)]
     return {"points": " ".join(points), "label": label, "first": first, "last": last}
+
+
+@register.inclusion_tag("charts/stacked.html")
+def stacked_chart(
+    rows: Sequence[StackedRow], legend: Sequence[str], label: str
+) -> dict[str, object]:
+    """Columns side by side of values that add up; `legend` names the values from the bottom."""
+    top = max([*(sum(row.values) for row in rows), 0]) or 1
+    columns = [
+        {
+            "label": row.label,
+            "text": row.text,
+            "parts": [
+                {"series": series, "height": 100 * value / top}
+                for series, value in reversed(list(enumerate(row.values, start=1)))
+            ],
+        }
+        for row in rows
+    ]
+    named = [{"series": series, "name": name} for series, name in enumerate(legend, start=1)]
+    return {"columns": columns, "legend": named, "label": label}
+
+
+@register.inclusion_tag("charts/reliability.html")
+def reliability_chart(points: Sequence[ReliabilityPoint], label: str) -> dict[str, object]:
+    """What came by what was foretold; the larger a dot, the more people it stands for.
+
+    Source: the reliability diagram; A. H. Murphy, R. L. Winkler, Applied Statistics 26 (1977).
+    """
+    most = max((point.n for point in points), default=1)
+    placed = [
+        {
+            "x": 100 * point.foretold,
+            "y": 100 - 100 * point.came,
+            "low": 100 - 100 * point.low,
+            "high": 100 - 100 * point.high,
+            "r": 1.2 + 2 * (point.n / most) ** 0.5,
+        }
+        for point in points
+    ]
+    return {"points": placed, "label": label}

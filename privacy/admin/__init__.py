@@ -1,4 +1,5 @@
 from privacy.admin import (
+    access,
     erasures,
     keys,
     ledgers,
@@ -6,7 +7,23 @@ from privacy.admin import (
     requests,
     root_keys,
     shop,
+    sources,
     staff,
+    suppressions,
+    webhooks,
 )
 
-__all__ = ["erasures", "keys", "ledgers", "purposes", "requests", "root_keys", "shop", "staff"]
+__all__ = [
+    "access",
+    "erasures",
+    "keys",
+    "ledgers",
+    "purposes",
+    "requests",
+    "root_keys",
+    "shop",
+    "sources",
+    "staff",
+    "suppressions",
+    "webhooks",
+]

@@ -7,6 +7,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.db.models import Count, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import URLPattern, path
@@ -110,9 +111,17 @@ def _found(request: HttpRequest, pk: int) -> Erasure:
 
 @admin.register(Recipient)
 class RecipientAdmin(ThemedAdmin[Recipient]):
-    list_display = ["name", "kind", "email", "since", "until"]
+    list_display = ["name", "kind", "email", "gets_everybody", "n_persons", "since", "until"]
     list_filter = ["kind"]
     ordering = ["name"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Recipient]:
+        return super().get_queryset(request).annotate(n_given=Count("disclosures"))
+
+    @admin.display(description=gettext_lazy("persons noted"), ordering="n_given")
+    def n_persons(self, recipient: Recipient) -> int:
+        n_given: int = getattr(recipient, "n_given", 0)
+        return n_given
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

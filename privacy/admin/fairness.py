@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from inference.estimate import Estimate
 from privacy import fairness_audits
@@ -20,7 +20,7 @@ from privacy.fairness.groups import OTHERS
 from privacy.fairness_audits import Audit, Audited
 
 ATTRIBUTES = {
-    "age_band": gettext_lazy("Age"),
+    "age_band": pgettext_lazy("of people", "Age"),
     "gender": gettext_lazy("Gender"),
     "city": gettext_lazy("City"),
     "locale": gettext_lazy("Language"),

@@ -17,7 +17,7 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 from privacy import doors
 from privacy.admin.confirming import ConfirmedChanges
 from privacy.admin.viewing import ThemedAdmin, shown_once
-from privacy.models import ApiKey, Source
+from privacy.models import ApiKey
 from privacy.problems import DomainError
 
 
@@ -85,6 +85,7 @@ class ApiKeyAdmin(ConfirmedChanges, ThemedAdmin[ApiKey]):
             expires_at=chosen["expires_at"],
             is_test=chosen["is_test"],
             now=timezone.now(),
+            actor=f"staff:{request.user.pk}",
         )
         obj.__dict__.update(key.__dict__)
         obj.plaintext = plaintext  # type: ignore[attr-defined]  # for the answer to this request
@@ -108,16 +109,17 @@ class ApiKeyAdmin(ConfirmedChanges, ThemedAdmin[ApiKey]):
         return super().get_queryset(request).annotate(is_replaced=Exists(successors))
 
     @admin.action(description=_("Revoke"), permissions=["add"])
-    def revoke(self, _request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
+    def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
         for key in queryset:
-            doors.revoke(key, now=timezone.now())
+            doors.revoke(key, now=timezone.now(), actor=f"staff:{request.user.pk}")
 
     @admin.action(description=_("Rotate: a new key, both live for 7 days"), permissions=["add"])
     def rotate(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> HttpResponse | None:
         made = []
         for key in queryset:
             try:
-                made.append(doors.rotate(key, now=timezone.now()))
+                actor = f"staff:{request.user.pk}"
+                made.append(doors.rotate(key, now=timezone.now(), actor=actor))
             except DomainError as error:
                 messages.error(request, f"{key}: {error.detail}")
         return _show(request, made) if made else None
@@ -127,16 +129,3 @@ def _show(request: HttpRequest, made: Iterable[tuple[ApiKey, str]]) -> HttpRespo
     shown = [(f"{key.source}, {key.get_kind_display()}", plaintext) for key, plaintext in made]
     back = reverse("admin:privacy_apikey_changelist")
     return shown_once(request, gettext("The new API key"), shown, back=back)
-
-
-@admin.register(Source)
-class SourceAdmin(ThemedAdmin[Source]):
-    list_display = ["name", "kind", "is_test", "created_at"]
-    list_filter = ["kind", "is_test"]
-    fields = ["name", "kind", "is_test"]
-    ordering = ["name"]
-
-    def save_model(self, request: HttpRequest, obj: Source, form: Any, change: bool) -> None:  # noqa: FBT001
-        if not change:
-            obj.created_at = timezone.now()
-        super().save_model(request, obj, form, change)

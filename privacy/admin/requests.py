@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.contrib import admin, messages
 from django.db.models import F, QuerySet
@@ -16,12 +18,16 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
+from unfold.views import ChangeList
 
 from privacy import registry, requests, subject_export
+from privacy.admin import revealing
+from privacy.admin.confirming import confirmed
 from privacy.admin.viewing import ViewOnlyAdmin
 from privacy.models import PrivacyRequest, Staff, SubjectExport
 from privacy.problems import DomainError
-from privacy.purposes import purpose
+from privacy.purposes import PurposeDeniedError, purpose
+from privacy.throttling import TooManyError
 
 HANDLE = "privacy.handle_request"
 SOON = timedelta(days=7)
@@ -66,6 +72,17 @@ ACTS: dict[str, tuple[str, Act]] = {
 }
 
 
+class ClockList(ChangeList):
+    """A page of requests with the shop's time zone, asked for once."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        self.result_list = list(self.result_list)
+        zone = requests.zone()
+        for asked in self.result_list:
+            asked.zone = zone
+
+
 @admin.register(PrivacyRequest)
 class PrivacyRequestAdmin(ViewOnlyAdmin[PrivacyRequest]):
     """Open ones first, the nearest deadline on top."""
@@ -83,13 +100,16 @@ class PrivacyRequestAdmin(ViewOnlyAdmin[PrivacyRequest]):
     def get_queryset(self, request: HttpRequest) -> QuerySet[PrivacyRequest]:
         return super().get_queryset(request).defer("email", "details")
 
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ClockList]:
+        return ClockList
+
     @admin.display(description=gettext_lazy("came in at"), ordering="created_at")
-    def came_in(self, asked: PrivacyRequest) -> str:
-        return timezone.localtime(asked.created_at, requests.zone()).strftime("%Y-%m-%d %H:%M")
+    def came_in(self, asked: Any) -> str:
+        return timezone.localtime(asked.created_at, asked.zone).strftime("%Y-%m-%d %H:%M")
 
     @admin.display(description=gettext_lazy("clock"), ordering="due_at")
-    def clock(self, asked: PrivacyRequest) -> str:
-        words, tone = clock(asked, timezone.now())
+    def clock(self, asked: Any) -> str:
+        words, tone = clock(asked, timezone.now(), zone=asked.zone)
         return format_html('<span class="c-chip {}">{}</span>', tone, words) if words else "–"
 
     def get_urls(self) -> list[URLPattern]:
@@ -104,25 +124,25 @@ class PrivacyRequestAdmin(ViewOnlyAdmin[PrivacyRequest]):
         ]
 
 
-def clock(asked: PrivacyRequest, now: datetime) -> tuple[str, str]:
+def clock(asked: PrivacyRequest, now: datetime, *, zone: ZoneInfo) -> tuple[str, str]:
     """Return how much time is left in words, and the class of its colour."""
     if not asked.is_open or asked.due_at is None:
         return "", ""
     left = asked.due_at - now
     if left < timedelta(0):
-        return _("overdue since %(day)s") % {"day": _day(asked.due_at)}, "is-bad"
-    words = _("%(n)d days left, until %(day)s") % {"n": left.days, "day": _day(asked.due_at)}
+        return _("overdue since %(day)s") % {"day": _day(asked.due_at, zone)}, "is-bad"
+    words = _("%(n)d days left, until %(day)s") % {"n": left.days, "day": _day(asked.due_at, zone)}
     return words, "is-warn" if left < SOON else ""
 
 
-def _day(moment: datetime) -> str:
-    return timezone.localtime(moment, requests.zone()).strftime("%Y-%m-%d")
+def _day(moment: datetime, zone: ZoneInfo) -> str:
+    return timezone.localtime(moment, zone).strftime("%Y-%m-%d")
 
 
 def request_page(request: HttpRequest, pk: int) -> HttpResponse:
     """One request: who asks (masked), what may be done, what was done."""
     asked = _asked(request, pk)
-    words, tone = clock(asked, timezone.now())
+    words, tone = clock(asked, timezone.now(), zone=requests.zone())
     context = {
         **admin.site.each_context(request),
         "title": asked.get_kind_display(),
@@ -158,14 +178,22 @@ def do_action(request: HttpRequest, pk: int, act: str) -> HttpResponse:
 @never_cache
 def reveal_action(request: HttpRequest, pk: int) -> HttpResponse:
     """Show who asks and what they wrote, audited, for half a minute."""
-    asked = _asked(request, pk)
-    actor = f"staff:{request.user.pk}"
-    reason = f"request {asked.uuid}"
-    with purpose("subject.rights", actor=actor, now=timezone.now(), reason=reason):
-        shown = {
-            _("E-mail"): asked.email.reveal() if asked.email else "",
-            _("what the person wrote"): asked.details.reveal() if asked.details else "",
-        }
+    return _reveal(request, _asked(request, pk))
+
+
+@confirmed
+def _reveal(request: HttpRequest, asked: PrivacyRequest) -> HttpResponse:
+    actor, now = f"staff:{request.user.pk}", timezone.now()
+    try:
+        revealing.count(actor, "subject.rights", asked.subject_id.bytes, now=now)
+        with purpose("subject.rights", actor=actor, now=now, reason=f"request {asked.uuid}"):
+            shown = {
+                _("E-mail"): asked.email.reveal() if asked.email else "",
+                _("what the person wrote"): asked.details.reveal() if asked.details else "",
+            }
+    except (TooManyError, PurposeDeniedError) as error:
+        messages.error(request, revealing.why(error))
+        return redirect("admin:privacy_privacyrequest_change", asked.pk)
     context = {
         **admin.site.each_context(request),
         "title": asked.get_kind_display(),
@@ -183,9 +211,18 @@ def download_action(request: HttpRequest, pk: int) -> HttpResponse:
     """Hand out a person's copy, audited before it leaves."""
     if not request.user.has_perm("privacy.download_export"):
         raise Http404
-    copy = get_object_or_404(SubjectExport, pk=pk)
+    return _download(request, get_object_or_404(SubjectExport, pk=pk))
+
+
+@confirmed
+def _download(request: HttpRequest, copy: SubjectExport) -> HttpResponse:
     try:
-        data = subject_export.download(copy, actor=f"staff:{request.user.pk}", now=timezone.now())
+        data = subject_export.download(
+            copy,
+            actor=f"staff:{request.user.pk}",
+            now=timezone.now(),
+            to=request.POST.get("to", "").strip(),
+        )
     except DomainError as error:
         messages.error(request, error.detail)
         return redirect("admin:privacy_privacyrequest_changelist")

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
 from privacy import rotation
+from privacy.admin.confirming import confirmed
 from privacy.admin.viewing import ViewOnlyAdmin
 from privacy.models import RootKey
 
@@ -57,5 +58,10 @@ def rotate_action(request: HttpRequest, what: str) -> HttpResponse:
         raise PermissionDenied
     if what not in rotation.KINDS:
         return HttpResponseBadRequest()
+    return _rotate(request, what)
+
+
+@confirmed
+def _rotate(_request: HttpRequest, what: str) -> HttpResponse:
     rotation.ask_for(what, timezone.now())
     return redirect("admin:privacy_rootkey_changelist")

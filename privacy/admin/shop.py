@@ -116,7 +116,7 @@ class ShopAdmin(ThemedAdmin[Shop]):
         ("language", "currency", "time_zone"),
         ("tax_rate", "margin_rate"),
         ("sender_name", "sender_email"),
-        "privacy_law",
+        ("privacy_law", "privacy_contact"),
         "legal_footer",
     ]
 

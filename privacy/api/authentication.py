@@ -91,9 +91,9 @@ def admit(request: HttpRequest, plaintext: str) -> ApiKey:
     browser key that does not name its origin. Pages of this installation need no naming.
     """
     kept = vars(request)
-    if kept.get("admitted", ("",))[0] == plaintext:
-        key: ApiKey = kept["admitted"][1]
-        return key
+    known, key = kept.get("admitted", (None, None))
+    if key is not None and known == plaintext:
+        return cast("ApiKey", key)
     key = _find(request, plaintext)
     origin = foreign_origin(request)
     if origin and not doors.allows_origin(key, origin):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from django.conf import settings
+from django.core.serializers.json import DjangoJSONEncoder
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -19,6 +21,7 @@ from privacy.problems import DomainError
 WRITES: Final = frozenset({"POST", "PUT"})
 KEPT_HEADERS: Final = ("Content-Type", "Location")
 View = Callable[[HttpRequest], HttpResponse]
+R = TypeVar("R", bound=HttpResponse)
 
 
 class ApiGate:
@@ -62,9 +65,16 @@ class ApiGate:
         return response
 
 
+def keep_as(response: R, told: Any) -> R:
+    """Have repeats of the request be told `told`: the answer holds what is shown once."""
+    vars(response)["kept"] = json.dumps(told, cls=DjangoJSONEncoder).encode()
+    return response
+
+
 def _keep(reply: Reply, response: HttpResponse) -> None:
     headers = {name: response[name] for name in KEPT_HEADERS if name in response}
-    idempotency.finish(reply, status=response.status_code, headers=headers, body=response.content)
+    body = vars(response).get("kept", response.content)
+    idempotency.finish(reply, status=response.status_code, headers=headers, body=body)
 
 
 def _again(reply: Reply) -> HttpResponse:

@@ -58,7 +58,12 @@ def in_row(subject: bytes, row: bytes) -> bytes:
 
 
 def generation_of(sealed: bytes) -> int:
-    """Return the generation of the key a value is sealed with, as its header says."""
+    """Return the generation of the key a value is sealed with, as its header says.
+
+    Raises SealedIntegrityError for a value cut short.
+    """
+    if len(sealed) < HEADER.size:
+        raise SealedIntegrityError("a sealed value is cut short")
     return sealed[2] << 8 | sealed[3]
 
 

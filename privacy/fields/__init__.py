@@ -6,16 +6,20 @@ one, set when the value is set: by the time one field is saved, others already w
 """
 
 from privacy.fields.base import MaskedValueError, SealedField
-from privacy.fields.columns import reveal_columns
+from privacy.fields.clear import ClearClass
+from privacy.fields.columns import Columns, reveal_columns
 from privacy.fields.kinds import (
     SealedDateField,
     SealedEmailField,
     SealedPhoneField,
     SealedTextField,
 )
-from privacy.fields.rows import SealedModel, SealedQuerySet, sealed_fields, with_tags
+from privacy.fields.rows import SealedModel, SealedQuerySet, sealed_field, sealed_fields, with_tags
+from privacy.fields.twins import ValueTakenError
 
 __all__ = [
+    "ClearClass",
+    "Columns",
     "MaskedValueError",
     "SealedDateField",
     "SealedEmailField",
@@ -24,7 +28,9 @@ __all__ = [
     "SealedPhoneField",
     "SealedQuerySet",
     "SealedTextField",
+    "ValueTakenError",
     "reveal_columns",
+    "sealed_field",
     "sealed_fields",
     "with_tags",
 ]

@@ -45,18 +45,21 @@ class SealedAttribute(DeferredAttribute):
 
     def __set__(self, instance: models.Model, value: Any) -> None:
         values, field = instance.__dict__, self.field
-        if type(value) is Ciphertext:  # a row that is being read: three of these each
+        kind = type(value)
+        if kind is Ciphertext:  # a row that is being read: three of these each
             pass
         elif value is None:
             if values.get(field.attname) is not None:
                 field.set_tags(instance, None)
-        elif isinstance(value, Sealed):
+        elif kind is Sealed:
             if not value.belongs_to(instance):
                 raise TypeError(f"{field.name} is sealed for another row; reveal and set it")
             value = value.stored()
-        elif not isinstance(value, Ciphertext):
-            value = Pending(field.cleaned(value))
-            field.set_tags(instance, value.value)
+        elif kind is not SealedNow:
+            plain = field.cleaned(value)
+            value = Pending(plain)
+            if field.tags:
+                field.set_tags(instance, plain)
         values[field.attname] = value
 
 
@@ -173,6 +176,11 @@ class SealedField(models.BinaryField["T | None", "Sealed[T] | None"], Generic[T]
         normalised = self.normalised(value)
         return [tagger.tag(normalised) for tagger in keys().taggers(self.column_label)]
 
+    def holds(self, row: Any, value: Any) -> bool:
+        """Whether the row has that very value, and not only its tag (decision 5)."""
+        stored = self.plain_of(row)
+        return self.normalised(stored) == self.normalised(self.cleaned(value))
+
     def written_tags(self, values: Iterable[Any]) -> dict[bytes, bytes]:
         """Return, by every tag under which one of the values may stand, the one to write.
 
@@ -234,13 +242,12 @@ class SealedField(models.BinaryField["T | None", "Sealed[T] | None"], Generic[T]
     # Django's side ---------------------------------------------------------------------
 
     def pre_save(self, model_instance: Any, add: bool) -> Any:  # noqa: FBT001 -- Django's signature
-        if model_instance.__dict__.get(self.attname) is None:
-            return None
-        return self.seal_in(model_instance)
+        value = model_instance.__dict__.get(self.attname)
+        return self.seal_in(model_instance) if type(value) is Pending else value
 
     def get_db_prep_save(self, value: Any, connection: Any) -> Any:
-        if isinstance(value, Ciphertext):  # nearly always: spares two more calls a value
-            return connection.Database.Binary(value)
+        if type(value) is SealedNow:  # nearly always: spares three more calls a value
+            return value if connection.vendor == "sqlite" else connection.Database.Binary(value)
         return super().get_db_prep_save(value, connection)
 
     def get_prep_value(self, value: Any) -> Any:

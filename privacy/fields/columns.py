@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ from django.db import connections, models
 from django.db.models.expressions import ExpressionWrapper, F, Value
 from django.db.models.functions import Cast, Replace
 
-from privacy.crypto.envelope import KeyGoneError, in_row
+from privacy.crypto.envelope import SealedIntegrityError, in_row
 from privacy.fields.base import SealedField
 from privacy.fields.rows import sealed_fields
 from privacy.sealed import gate, keys
@@ -18,19 +19,27 @@ from privacy.sealed import gate, keys
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+log = logging.getLogger(__name__)
 KEYS_BATCH = 2_000
 OPEN_BATCH = 250  # its ciphers stay in the processor's cache from column to column
 RawRow = tuple[Any, ...]
 """Primary key, row and subject as hexadecimal text, then the sealed values."""
 
 
-def reveal_columns(
-    queryset: models.QuerySet[Any], fields: Sequence[str]
-) -> dict[int, dict[str, Any]]:
+class Columns(dict[int, dict[str, Any]]):
+    """The plaintext of some columns by primary key; rows that do not open are in `damaged`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.damaged: set[int] = set()
+
+
+def reveal_columns(queryset: models.QuerySet[Any], fields: Sequence[str], purpose: str) -> Columns:
     """Return the plaintext of `fields` by primary key, None where a row has no value.
 
-    Several times cheaper a row than `reveal()`; the opening is one audit entry. Raises
-    PurposeDeniedError unless the open purpose covers every field.
+    Several times cheaper a row than `reveal()`; the opening is one audit entry. A row that does
+    not open keeps no other from it. Raises PurposeDeniedError unless `purpose` is the open one,
+    covers every field and, if it reaches only some people, found the rows.
     """
     model = queryset.model
     sealed = [field for field in sealed_fields(model) if field.name in fields]
@@ -42,15 +51,39 @@ def reveal_columns(
         [field.data_class for field in sealed],
         subjects=subjects,
         fields=[field.column_label for field in sealed],
+        found_for=getattr(queryset, "found_for", ""),
+        purpose=purpose,
     )
-    found: dict[int, dict[str, Any]] = {}
+    found = Columns()
     for start in range(0, len(rows), KEYS_BATCH):
         end = min(start + KEYS_BATCH, len(rows))
         ciphers = keys().many(subjects[start:end])
         for first in range(start, end, OPEN_BATCH):
             these = slice(first, min(first + OPEN_BATCH, end))
-            found |= _opened(rows[these], subjects[these], ciphers, sealed)
+            try:
+                found.update(_opened(rows[these], subjects[these], ciphers, sealed))
+            except SealedIntegrityError:
+                _open_each(queryset, rows[these], sealed, found)
     return found
+
+
+def _open_each(
+    queryset: models.QuerySet[Any],
+    rows: Sequence[RawRow],
+    sealed: Sequence[SealedField[Any]],
+    found: Columns,
+) -> None:
+    """Open row by row, read again with their keys: both may have been rotated meanwhile."""
+    mine = queryset.model._base_manager.using(queryset.db).filter(pk__in=[row[0] for row in rows])
+    fresh = _raw_rows(mine, sealed)
+    subjects = [bytes.fromhex(row[2]) for row in fresh]
+    ciphers = keys().refreshed_many(subjects)
+    for row, subject in zip(fresh, subjects, strict=True):
+        try:
+            found.update(_opened([row], [subject], ciphers, sealed))
+        except SealedIntegrityError as error:
+            found.damaged.add(row[0])
+            log.warning("%s", error, extra={"subject": row[2]})
 
 
 def _opened(
@@ -63,11 +96,7 @@ def _opened(
     bounds = [
         in_row(subject, bytes.fromhex(uuid)) for subject, uuid in zip(subjects, uuids, strict=True)
     ]
-    try:
-        plain = _plain_columns(ciphers, subjects, sealed, columns, bounds)
-    except KeyGoneError:  # rotated since the keys were read
-        fresh = {subject: keys().refreshed(subject) for subject in subjects}
-        plain = _plain_columns(fresh, subjects, sealed, columns, bounds)
+    plain = _plain_columns(ciphers, subjects, sealed, columns, bounds)
     names = [field.name for field in sealed]
     return {
         pk: dict(zip(names, values, strict=True))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from django.core import checks
@@ -14,16 +14,23 @@ from django.db.models.query import ModelIterable
 from privacy.crypto.envelope import in_row
 from privacy.fields import twins
 from privacy.fields.base import SealedField
-from privacy.sealed import Ciphertext, Pending, SealedNow, keys
+from privacy.fields.clear import ClearClass, unclassified
+from privacy.sealed import FOUND_FOR, Ciphertext, Pending, SealedNow, keys
 
 if TYPE_CHECKING:
     from uuid import UUID
+
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 M = TypeVar("M", bound=models.Model)
 
 
 def sealed_fields(model: type[models.Model]) -> list[SealedField[Any]]:
     return [field for field in model._meta.concrete_fields if isinstance(field, SealedField)]
+
+
+def sealed_field(model: type[models.Model], name: str) -> SealedField[Any]:
+    return next(field for field in sealed_fields(model) if field.name == name)
 
 
 def with_tags(model: type[models.Model], names: Iterable[str]) -> list[str]:
@@ -43,24 +50,37 @@ def seal_all(rows: Sequence[Any], fields: Sequence[SealedField[Any]]) -> None:
     ]
     subjects = [row.subject_id.bytes for row in waiting]
     ciphers = keys().ensure(subjects, likely_new=bool(waiting) and waiting[0]._state.adding)
-    newest = [max(ciphers[subject].items()) for subject in subjects]
-    bounds = [
-        in_row(subject, row.uuid.bytes) for subject, row in zip(subjects, waiting, strict=True)
+    places = [
+        (row.__dict__, _newest(ciphers[subject]), in_row(subject, row.uuid.bytes))
+        for subject, row in zip(subjects, waiting, strict=True)
     ]
     for field in fields:
-        values = [row.__dict__.get(field.attname) for row in waiting]
-        set_now = [n for n, value in enumerate(values) if type(value) is Pending]
+        name, text_of = field.attname, field.text_of
+        set_now = [place for place in places if type(place[0].get(name)) is Pending]
         sealed = field.place.seal_many(
-            (newest[n] for n in set_now),
-            (field.text_of(values[n].value).encode() for n in set_now),
-            (bounds[n] for n in set_now),
+            [newest for _, newest, _ in set_now],
+            [text_of(values[name].value).encode() for values, _, _ in set_now],
+            [bound for _, _, bound in set_now],
         )
-        for n, value in zip(set_now, sealed, strict=True):
-            waiting[n].__dict__[field.attname] = SealedNow(value)
+        for (values, _, _), value in zip(set_now, sealed, strict=True):
+            values[name] = SealedNow(value)
+
+
+def _newest(ciphers: dict[int, AESGCM]) -> tuple[int, AESGCM]:
+    """Return the newest key with its generation; nearly always there is but one."""
+    if len(ciphers) == 1:
+        return next(iter(ciphers.items()))
+    return max(ciphers.items())
 
 
 class SealedQuerySet(models.QuerySet[M]):
-    """Keeps tags beside their values, fetches keys for all rows at once, refuses plaintext."""
+    """Keeps tags beside their values, fetches keys for all rows at once, refuses plaintext.
+
+    `found_for` is the purpose whose condition on people is part of the query. What a query may
+    only make narrower keeps it, and every row that it reads; what may let others in loses it.
+    """
+
+    found_for: str = ""
 
     def update(self, **kwargs: Any) -> int:
         for field in sealed_fields(self.model):
@@ -104,6 +124,27 @@ class SealedQuerySet(models.QuerySet[M]):
             raise FieldError(f"{sorted(meant)} are sealed: their order means nothing")
         return super().order_by(*field_names)
 
+    def _clone(self) -> Any:
+        clone = super()._clone()  # type: ignore[misc]
+        clone.found_for = self.found_for
+        return clone
+
+    def _only_for_both(self, other: Any, combined: Any) -> Any:
+        if combined is not self and combined is not other:  # either, where the other has no row
+            combined.found_for = self.found_for if self.found_for == other.found_for else ""
+        return combined
+
+    def __or__(self, other: Any) -> Any:
+        return self._only_for_both(other, super().__or__(other))
+
+    def __xor__(self, other: Any) -> Any:
+        return self._only_for_both(other, super().__xor__(other))
+
+    def _combinator_query(self, *args: Any, **kwargs: Any) -> Any:
+        clone = super()._combinator_query(*args, **kwargs)  # type: ignore[misc]
+        clone.found_for = ""
+        return clone
+
     def _fetch_all(self) -> None:
         fresh = self._result_cache is None
         super()._fetch_all()
@@ -113,6 +154,8 @@ class SealedQuerySet(models.QuerySet[M]):
                 values = row.__dict__
                 peers.append(values.get("subject_id"))
                 values["_sealed_peers"] = peers
+                if self.found_for:
+                    values[FOUND_FOR] = self.found_for
 
 
 def ordered_name(term: Any) -> str:
@@ -126,15 +169,20 @@ def is_as_read(row: models.Model, field: SealedField[Any]) -> bool:
 
 
 class SealedModel(models.Model):
-    """A model with sealed fields; `sealed_label` goes into every value and never changes."""
+    """A model with sealed fields; `sealed_label` goes into every value and never changes.
+
+    `clear_classes` says of each column in clear what of a person it tells.
+    """
 
     sealed_label: ClassVar[str]
+    clear_classes: ClassVar[Mapping[str, ClearClass]] = {}
 
     class Meta:
         abstract = True
 
     def __getstate__(self) -> dict[str, Any]:
-        return {k: v for k, v in super().__getstate__().items() if k != "_sealed_peers"}
+        left_out = {"_sealed_peers", FOUND_FOR}
+        return {k: v for k, v in super().__getstate__().items() if k not in left_out}
 
     def save(self, *args: Any, update_fields: Iterable[str] | None = None, **kwargs: Any) -> None:
         """Save the row; sealed values that were only read are not written back.
@@ -156,10 +204,11 @@ class SealedModel(models.Model):
     def check(cls, **kwargs: Any) -> list[checks.CheckMessage]:
         sealed = {field.name for field in sealed_fields(cls)}
         meant = sealed & {ordered_name(term) for term in cls._meta.ordering or ()}
+        found = [*super().check(**kwargs), *unclassified(cls)]
         if not meant:
-            return super().check(**kwargs)
+            return found
         text = f"{sorted(meant)} are sealed: their order means nothing"
-        return [*super().check(**kwargs), checks.Error(text, obj=cls, id="privacy.E001")]
+        return [*found, checks.Error(text, obj=cls, id="privacy.E001")]
 
     def _changeable(self) -> list[str] | None:
         """Return all loaded columns but the sealed ones as they were read, and their tags."""

@@ -19,7 +19,27 @@ from privacy.sealed import Pending, keys
 
 @contextmanager
 def refused(model: type[models.Model], rows: Sequence[Any], *, using: str | None) -> Iterator[None]:
-    """Write `rows` inside the block; raises IntegrityError for a value that another row has."""
+    """Write `rows` inside the block; raises ValueTakenError for a value that another row has."""
+    try:
+        with _refused_under_both_keys(model, rows, using=using):
+            yield
+    except IntegrityError as error:
+        if isinstance(error, ValueTakenError) or (field := _taken(model, error)) is None:
+            raise
+        raise ValueTakenError(field) from error
+
+
+class ValueTakenError(IntegrityError):
+    """Another row has the value, or one whose tag is the same by chance."""
+
+    def __init__(self, field: SealedField[Any]) -> None:
+        super().__init__(f"another row has this {field.column_label}")
+
+
+@contextmanager
+def _refused_under_both_keys(
+    model: type[models.Model], rows: Sequence[Any], *, using: str | None
+) -> Iterator[None]:
     fields = [
         field for field in unique_fields(model) if len(keys().taggers(field.column_label)) > 1
     ]
@@ -31,6 +51,16 @@ def refused(model: type[models.Model], rows: Sequence[Any], *, using: str | None
         for field in fields:
             _refuse(model, field, rows, alias)
         yield
+
+
+def _taken(model: type[models.Model], error: IntegrityError) -> SealedField[Any] | None:
+    """Return the field whose tag the database refused, by the name it gives: never by a value."""
+    cause = error.__cause__
+    constraint = getattr(getattr(cause, "diag", None), "constraint_name", None)
+    refused = constraint or str(cause).rpartition(".")[2]
+    named = {one.name: one.fields for one in model._meta.constraints if hasattr(one, "fields")}
+    columns = named.get(refused, (refused,))
+    return next((field for field in unique_fields(model) if field.tag in columns), None)
 
 
 def unique_fields(model: type[models.Model]) -> list[SealedField[Any]]:
@@ -60,7 +90,7 @@ def _refuse(
     there = model._base_manager.using(alias).filter(**{f"{field.tag}__in": list(owners)})
     for tag, pk in there.values_list(field.tag, "pk"):
         if owners[bytes(tag)] != pk:
-            raise IntegrityError(f"another row has this {field.name}, under the other index key")
+            raise ValueTakenError(field)
 
 
 def _lock(heads: Sequence[bytes], alias: str) -> None:

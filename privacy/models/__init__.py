@@ -1,7 +1,7 @@
 from privacy.models.api_key import ApiKey, ApiKeyQuerySet
 from privacy.models.audit import AuditEntry
 from privacy.models.consent import Channel, Consent, ConsentEntry, OptIn
-from privacy.models.erasure import Erasure, LedgerEntry, Recipient, RecipientNotice
+from privacy.models.erasure import Disclosure, Erasure, LedgerEntry, Recipient, RecipientNotice
 from privacy.models.purpose import PurposeRecord, UseCount, UseRule
 from privacy.models.reply import Reply
 from privacy.models.request import Letter, PrivacyRequest, SubjectExport
@@ -13,6 +13,7 @@ from privacy.models.staff import Staff
 from privacy.models.subject import Subject
 from privacy.models.subject_key import Keyring, RootKey, SubjectKey
 from privacy.models.suppression import Suppression
+from privacy.models.webhook import Webhook, WebhookAttempt, WebhookDelivery, WebhookMessage
 
 __all__ = [
     "ApiKey",
@@ -21,6 +22,7 @@ __all__ = [
     "Channel",
     "Consent",
     "ConsentEntry",
+    "Disclosure",
     "Erasure",
     "Keyring",
     "LedgerEntry",
@@ -44,4 +46,8 @@ __all__ = [
     "Suppression",
     "UseCount",
     "UseRule",
+    "Webhook",
+    "WebhookAttempt",
+    "WebhookDelivery",
+    "WebhookMessage",
 ]

@@ -25,7 +25,7 @@ class AuditEntry(models.Model):
 
     class Meta:
         verbose_name = _("audit entry")
-        verbose_name_plural = _("audit log")
+        verbose_name_plural = _("access log")
 
     def __str__(self) -> str:
         return f"{self.pk} {self.action} {self.outcome}"

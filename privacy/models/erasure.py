@@ -62,7 +62,10 @@ class LedgerEntry(models.Model):
 
 
 class Recipient(models.Model):
-    """Somebody outside to whom the shop passes personal data: told when a person is erased."""
+    """Somebody outside to whom the shop passes personal data: told when a person is erased.
+
+    Told of everybody where the shop passes everybody's data, else of those in `Disclosure`.
+    """
 
     class Kind(models.TextChoices):
         PROCESSOR = "processor", _("Processor")
@@ -76,6 +79,23 @@ class Recipient(models.Model):
         blank=True,
         help_text=_("Without one, somebody tells them by hand and notes it on the erasure."),
     )
+    country = models.CharField(
+        _("country"),
+        max_length=60,
+        blank=True,
+        help_text=_("Where it keeps or opens the data; the record of processing says so."),
+    )
+    safeguard = models.CharField(
+        _("safeguard"),
+        max_length=200,
+        blank=True,
+        help_text=_("What protects the data in a third country, such as standard clauses."),
+    )
+    gets_everybody = models.BooleanField(
+        _("gets everybody's data"),
+        default=True,
+        help_text=_("If not, it is told only of persons whose data it is noted to have got."),
+    )
     since = models.DateField(_("gets data since"))
     until = models.DateField(_("until"), null=True, blank=True)
 
@@ -88,6 +108,29 @@ class Recipient(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Disclosure(models.Model):
+    """That a recipient was given one person's data, when first and when last."""
+
+    recipient = models.ForeignKey("privacy.Recipient", models.PROTECT, related_name="disclosures")
+    subject = models.ForeignKey(
+        "privacy.Subject", models.CASCADE, to_field="uuid", related_name="+"
+    )
+    first_at = models.DateTimeField(_("first at"))
+    last_at = models.DateTimeField(_("last at"))
+
+    class Meta:
+        verbose_name = _("disclosure")
+        verbose_name_plural = _("disclosures")
+        constraints = [
+            models.UniqueConstraint(
+                name="disclosure_once_per_person", fields=["recipient", "subject"]
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.recipient_id} {self.subject_id}"
 
 
 class RecipientNotice(models.Model):

@@ -7,9 +7,16 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from privacy.fields import SealedEmailField, SealedModel, SealedQuerySet, SealedTextField
+from privacy.fields import (
+    ClearClass,
+    SealedEmailField,
+    SealedModel,
+    SealedQuerySet,
+    SealedTextField,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
 
@@ -30,6 +37,13 @@ class PrivacyRequest(SealedModel):
     """
 
     sealed_label: ClassVar[str] = "privacy_request"
+    clear_classes: ClassVar[Mapping[str, ClearClass]] = {
+        "kind": ClearClass.TECHNICAL,
+        "law": ClearClass.TECHNICAL,
+        "state": ClearClass.TECHNICAL,
+        "language": ClearClass.LANGUAGE,
+        "reason": ClearClass.NOTE,
+    }
 
     class Kind(models.TextChoices):
         ACCESS = "access", _("A copy of the data")

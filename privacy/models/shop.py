@@ -28,6 +28,12 @@ class Shop(models.Model):
         default="gdpr",
         choices=[("gdpr", _("GDPR: one month")), ("pipl", _("PIPL: 15 working days"))],
     )
+    privacy_contact = models.CharField(
+        _("privacy contact"),
+        max_length=200,
+        blank=True,
+        help_text=_("The data protection officer, or whom to ask about personal data."),
+    )
     legal_footer = models.TextField(_("legal footer"), blank=True)
     set_up_at = models.DateTimeField(null=True, blank=True, editable=False)
     is_demo = models.BooleanField(default=False, editable=False)

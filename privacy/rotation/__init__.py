@@ -12,6 +12,8 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db.models import Q
+
 from jobs.models import Job
 from jobs.queue import Way, enqueue
 from jobs.work import Work
@@ -43,6 +45,14 @@ def newest(use: str) -> int:
 def last(what: str) -> Job | None:
     """Return the latest rotation of that kind, running or over."""
     return Job.objects.filter(kind=JOB, payload__what=what).order_by("-pk").first()
+
+
+def turned_since(moment: datetime) -> bool:
+    """Whether people's values or tags were being sealed anew at a moment, or have been since."""
+    jobs = Job.objects.filter(kind=JOB, payload__what__in=["people", "indexes"])
+    late = jobs.filter(Q(finished_at__isnull=True) | Q(finished_at__gte=moment))
+    newer = RootKey.objects.filter(use=RootKey.Use.INDEX, version__gt=1, created_at__gte=moment)
+    return late.exists() or newer.exists()
 
 
 def is_due(now: datetime) -> bool:

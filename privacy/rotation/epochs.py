@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 from django.utils.translation import gettext as _
 
 from jobs.work import Work
 from privacy import subject_keys
+from privacy.crypto.envelope import SealedIntegrityError
 from privacy.keystore import keystore
 from privacy.models import RootKey, SubjectKey
 from privacy.root_keys import wrapped_root
 from privacy.rotation import pace
 
+log = logging.getLogger(__name__)
 PAGE = 10_000
 
 
@@ -43,7 +47,7 @@ def begin(epoch: int) -> None:
 
 
 def _sweep(work: Work, epoch: int, total: int) -> None:
-    while rows := _page(int(work.cursor.get("after", 0)), epoch):
+    while rows := page(int(work.cursor.get("after", 0)), epoch):
         with work.step() as cursor:
             rewrap(rows, epoch)
             cursor.update(after=rows[-1][0], n_done=cursor.get("n_done", 0) + len(rows))
@@ -55,7 +59,8 @@ Row = tuple[int, bytes, int, int, bytes]
 """Primary key, subject, generation, epoch, wrapped key."""
 
 
-def _page(after: int, epoch: int) -> list[Row]:
+def page(after: int, epoch: int) -> list[Row]:
+    """Return the next keys behind `after` that are wrapped in an earlier epoch."""
     found = SubjectKey.objects.filter(pk__gt=after, epoch__lt=epoch).order_by("pk")
     rows = found.values_list("pk", "subject_uuid", "generation", "epoch", "wrapped")[:PAGE]
     return [(pk, uuid.bytes, number, old, bytes(key)) for pk, uuid, number, old, key in rows]
@@ -65,7 +70,12 @@ def rewrap(rows: list[Row], epoch: int) -> None:
     fresh = keystore.wrapping(epoch)
     by_epoch: dict[int, list[tuple[int, bytes]]] = {}
     for pk, subject, generation, old, wrapped in rows:
-        key = keystore.wrapping(old).unwrap(wrapped, subject=subject, generation=generation)
+        wrapping = keystore.wrapping(old)
+        try:
+            key = wrapping.unwrap(wrapped, subject=subject, generation=generation)
+        except SealedIntegrityError as error:  # it stays, under its epoch, and is counted
+            log.error("%s", error, extra={"subject": str(UUID(bytes=subject))})
+            continue
         again = fresh.wrap(key, subject=subject, generation=generation)
         by_epoch.setdefault(old, []).append((pk, again))
     for old, wrapped_again in by_epoch.items():

@@ -2,7 +2,7 @@
 
 `boundary` divides the old keys from the new ones, which have later primary keys. Old keys go
 last, when no process can seal with them any more, and each only once nothing of that person
-stands under it. A value that does not open keeps its key and is counted.
+stands under it, in rows or in files. What does not open keeps its key and is counted.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from django.db.models import Max
 from django.utils.translation import gettext as _
 
 from jobs.work import Work
-from privacy import subject_keys
+from privacy import registry, subject_keys
 from privacy.crypto.envelope import SealedIntegrityError, generation_of, in_row, new_key
 from privacy.fields import sealed_fields
 from privacy.keystore import Ciphers, keystore
@@ -53,6 +53,7 @@ def _walk(work: Work, boundary: int, total: int, *, destroy: bool) -> None:
             still_old = reseal(subjects)
             if still_old:  # a value that somebody wrote at that very moment may open now
                 still_old = reseal(list(still_old))
+        still_old |= registry.seal_files_anew(subjects)
         if destroy:
             # After the values are committed and before the page counts as done: killed in
             # between, the next attempt finds the page, or what is left of it, again.
@@ -100,13 +101,14 @@ def reseal(subjects: Sequence[bytes]) -> set[bytes]:
         ):
             subject = row["subject_id"].bytes
             mine = ciphers.get(subject, {})
-            if not mine or generation_of(sealed) == max(mine):
+            if not mine:
                 continue
             try:
                 again = _again(field, sealed, mine, in_row(subject, row["uuid"].bytes))
             except SealedIntegrityError:
                 still_old.add(subject)
-            else:
+                continue
+            if again != sealed:
                 changes[field.attname].append((row["pk"], sealed, again))
         for name, some in changes.items():
             if replace(model, name, some) < len(some):
@@ -117,6 +119,9 @@ def reseal(subjects: Sequence[bytes]) -> set[bytes]:
 
 
 def _again(field: Any, sealed: bytes, mine: Ciphers, bound: bytes) -> bytes:
+    """Return the value under the newest key, as it stands if that is its key already."""
+    if generation_of(sealed) == max(mine):
+        return sealed
     plaintext = field.place.open(mine, sealed, bound=bound)
     generation = max(mine)
     again: bytes = field.place.seal(mine[generation], plaintext, generation=generation, bound=bound)

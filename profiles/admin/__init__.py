@@ -1,3 +1,27 @@
-from profiles.admin import customers, personas, segments, uploads
+from profiles.admin import (
+    carts,
+    custom_traits,
+    customers,
+    event_names,
+    merges,
+    personas,
+    quality,
+    rates,
+    scores,
+    segments,
+    uploads,
+)
 
-__all__ = ["customers", "personas", "segments", "uploads"]
+__all__ = [
+    "carts",
+    "custom_traits",
+    "customers",
+    "event_names",
+    "merges",
+    "personas",
+    "quality",
+    "rates",
+    "scores",
+    "segments",
+    "uploads",
+]

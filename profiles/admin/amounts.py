@@ -9,7 +9,7 @@ from django import forms
 from unfold.widgets import UnfoldAdminDecimalFieldWidget
 
 from profiles import money
-from profiles.parsing import MAX_PRICE
+from profiles.orders.parsing import MAX_PRICE
 
 
 class MoneyField(forms.DecimalField):

@@ -14,9 +14,11 @@ from django.utils.translation import get_language, gettext_lazy
 
 from privacy.admin.viewing import ViewOnlyAdmin, shop_of
 from privacy.models import Consent
-from profiles import personas, registry
+from profiles import membership, personas, registry, timeline
+from profiles.admin import customer_tabs
+from profiles.admin.overview import overview_page
 from profiles.admin.reveal import GROUPS, REASONS, REVEAL, reveal_action
-from profiles.models import Customer, CustomerTraits, Event, Order
+from profiles.models import Customer, CustomerTraits, Order
 
 N_LATEST = 10
 
@@ -28,7 +30,9 @@ class CustomerAdmin(ViewOnlyAdmin[Customer]):
     list_display = ["external_id", "name", "mail", "locale", "city", "persona"]
     list_filter = ["gender", "country"]
     search_fields = ["external_id"]
-    search_help_text = gettext_lazy("Exact customer id, e-mail or phone")
+    search_help_text = gettext_lazy(
+        "Exact customer id, e-mail or phone, or the last four digits of a phone"
+    )
     list_select_related = ["subject", "traits__persona"]
     ordering = ["pk"]
     show_full_result_count = False
@@ -62,9 +66,12 @@ class CustomerAdmin(ViewOnlyAdmin[Customer]):
     def get_urls(self) -> list[URLPattern]:
         page = self.admin_site.admin_view(customer_page)
         reveal = self.admin_site.admin_view(reveal_action)
+        overview = self.admin_site.admin_view(overview_page)
         return [
+            path("overview/", overview, name="profiles_customer_overview"),
             path("<int:pk>/change/", page, name="profiles_customer_change"),
             path("<int:pk>/reveal/", reveal, name="profiles_customer_reveal"),
+            *customer_tabs.urls(),
             *super().get_urls(),
         ]
 
@@ -74,7 +81,7 @@ def _exactly(term: str) -> Q:
     if "@" in term:
         found |= Q(email=term)
     if term.lstrip("+").replace(" ", "").isdigit():
-        found |= Q(phone=term)
+        found |= Q(phone=term) | Q(phone__last_four=term)
     return found
 
 
@@ -83,12 +90,14 @@ def customer_page(request: HttpRequest, pk: int) -> HttpResponse:
     if not request.user.has_perm("profiles.view_customer"):
         raise Http404
     customer = get_object_or_404(Customer.objects.select_related("subject"), pk=pk)
-    traits = CustomerTraits.objects.filter(pk=pk).select_related("persona__run").first()
+    found = CustomerTraits.objects.of_buyers().filter(pk=pk).select_related("persona__run").first()
+    traits = found.seen_from(timezone.now()) if found else None
     context = {
         **admin.site.each_context(request),
         **_facts(customer, traits),
         "currency": shop_of(request).currency,
         "title": customer.external_id,
+        "tab": "profile",
         "panels": _panels(request, customer),
         "may_reveal": request.user.has_perm(REVEAL),
         "reveal_groups": [(name, group.label) for name, group in GROUPS.items()],
@@ -112,7 +121,8 @@ def _facts(customer: Customer, traits: CustomerTraits | None) -> dict[str, Any]:
         .prefetch_related("lines")
         .order_by("-placed_at", "-pk")[:N_LATEST],
         "consents": Consent.objects.filter(subject=customer.subject).order_by("purpose", "channel"),
-        "events": Event.objects.filter(customer=customer).order_by("-happened_at")[:N_LATEST],
+        "stays": membership.stays_of(customer).values(),
+        "page": timeline.page(customer, size=N_LATEST),
     }
 
 

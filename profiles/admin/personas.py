@@ -7,14 +7,16 @@ from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from privacy.admin.viewing import ViewOnlyAdmin
-from profiles import asking, personas, segmentation
+from profiles import asking, persona_runs, personas, segmentation
+from profiles.admin.persona_page import persona_page
+from profiles.admin.persona_runs import runs_page
 from profiles.models import Persona, Segment
 from profiles.personas import PersonaCard
 
@@ -45,6 +47,7 @@ class PersonaAdmin(ViewOnlyAdmin[Persona]):
             **(extra_context or {}),
             "title": _("Personas"),
             "run": run,
+            "warning": persona_runs.warning(run),
             "cards": [(card, _bars(card)) for card in cards],
             "may_build": request.user.has_perm("profiles.add_segment"),
         }
@@ -53,8 +56,9 @@ class PersonaAdmin(ViewOnlyAdmin[Persona]):
     def get_urls(self) -> list[URLPattern]:
         wrap = self.admin_site.admin_view
         return [
+            path("runs/", wrap(runs_page), name="profiles_persona_runs"),
             path("build/", wrap(build_action), name="profiles_persona_build"),
-            path("<int:pk>/change/", wrap(card_redirect), name="profiles_persona_change"),
+            path("<int:pk>/change/", wrap(persona_page), name="profiles_persona_change"),
             path("<int:pk>/segment/", wrap(segment_action), name="profiles_persona_segment"),
             *super().get_urls(),
         ]
@@ -73,11 +77,6 @@ def _bars(card: PersonaCard) -> list[Bar]:
     ]
 
 
-def card_redirect(_request: HttpRequest, pk: int) -> HttpResponse:
-    persona = get_object_or_404(Persona, pk=pk)
-    return redirect(f"{reverse('admin:profiles_persona_changelist')}#persona-{persona.number}")
-
-
 @require_POST
 def build_action(request: HttpRequest) -> HttpResponse:
     if not request.user.has_perm("profiles.add_segment"):
@@ -91,21 +90,13 @@ def segment_action(request: HttpRequest, pk: int) -> HttpResponse:
     """Make the persona a segment, or open the one there is."""
     if not request.user.has_perm("profiles.add_segment"):
         raise PermissionDenied
-    persona = get_object_or_404(
-        Persona.objects.select_related("run"), run__is_current=True, number=pk
-    )
+    persona = get_object_or_404(Persona.objects.select_related("run"), run__is_current=True, key=pk)
     card = next(
         card
         for card in personas.overview(persona.run, get_language() or "en")
-        if card.number == persona.number
+        if card.number == persona.shown_number
     )
     segment = Segment.objects.filter(rule=card.rule).first() or segmentation.create(
-        _free_name(card.title), card.rule, now=timezone.now()
+        segmentation.free_name(card.title), card.rule, now=timezone.now()
     )
     return redirect("admin:profiles_segment_change", segment.pk)
-
-
-def _free_name(wanted: str) -> str:
-    taken = set(Segment.objects.filter(name__startswith=wanted).values_list("name", flat=True))
-    names = (wanted, *(f"{wanted} {n}" for n in range(2, len(taken) + 3)))
-    return next(name for name in names if name not in taken)

@@ -15,19 +15,16 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
-from privacy import audit, throttling
+from privacy.admin import revealing
 from privacy.admin.confirming import confirmed
-from privacy.models import AuditEntry
 from privacy.purposes import PurposeDeniedError, purpose
-from privacy.throttling import Limit, TooManyError
+from privacy.throttling import TooManyError
 from profiles.models import Customer
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
 
 REVEAL: Final = "profiles.reveal_customer"
-# The day's limit is a use rule, which the shop may change.
-A_HOUR: Final = Limit("reveal", 30, 3600)
 
 
 @dataclass(frozen=True)
@@ -48,11 +45,6 @@ REASONS: Final = {
     "complaint": gettext_lazy("A complaint"),
     "fraud": gettext_lazy("Suspected fraud"),
     "law": gettext_lazy("A legal duty"),
-}
-REFUSALS: Final = {
-    "no_rule": gettext_lazy("No use rule lets you open this; ask the privacy officer."),
-    "rule_ended": gettext_lazy("The use rule that let you open this has ended."),
-    "limit": gettext_lazy("You have opened as much today as your use rule allows."),
 }
 
 
@@ -83,21 +75,10 @@ def _reveal(request: HttpRequest, customer: Customer) -> HttpResponse:
         return _refuse(request, customer, _("Say what you need to see, and why; both are kept."))
     actor = f"staff:{request.user.pk}"
     try:
-        throttling.take([(A_HOUR, actor)], now=now)
+        revealing.count(actor, "support.reveal", customer.subject_id.bytes, now=now)
         rows = _open(customer, group, actor=actor, reason=f"{code}: {note}", now=now)
-    except TooManyError as error:
-        audit.append(
-            "reveal.refused",
-            actor=actor,
-            at=now,
-            purpose="support.reveal",
-            subjects=[customer.subject_id.bytes],
-            reason="limit",
-            outcome=AuditEntry.Outcome.REFUSED,
-        )
-        return _refuse(request, customer, error.detail)
-    except PurposeDeniedError as error:
-        return _refuse(request, customer, REFUSALS.get(error.code, REFUSALS["no_rule"]))
+    except (TooManyError, PurposeDeniedError) as error:
+        return _refuse(request, customer, revealing.why(error))
     context = {
         **admin.site.each_context(request),
         "title": customer.external_id,

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 from uuid import UUID
-from zoneinfo import available_timezones
 
-from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
@@ -14,50 +12,29 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
-from unfold.widgets import UnfoldAdminFileFieldWidget
 
 from jobs.models import Job
 from privacy.admin.viewing import ViewOnlyAdmin
-from privacy.models import Shop, Staff
+from privacy.models import Staff
 from privacy.problems import DomainError
-from profiles import asking, rejects, tallies, uploads
-from profiles.formats import ONLINE_RETAIL
+from profiles import asking
+from profiles.admin.upload_forms import (
+    DATE_FORMATS,
+    FORMAT_NAMES,
+    FileForm,
+    OrderOptionsForm,
+    WrittenForm,
+)
+from profiles.files import encodings, rejects
+from profiles.importing import categories, tallies, undoing, uploads
+from profiles.importing.receiving import SealedUpload
+from profiles.importing.uploads import Preview
 from profiles.models import Upload
-from profiles.receiving import SealedUpload
-from profiles.uploads import Preview
+from profiles.orders.formats import CSV
 
 HELD = "held-"
-
-
-class FileForm(forms.Form):
-    kind = forms.ChoiceField(label=gettext_lazy("What is in it"), choices=Upload.Kind.choices)
-    file = forms.FileField(
-        label=gettext_lazy("File"),
-        help_text=gettext_lazy("CSV, plain or gzipped, up to 1 GiB."),
-        # The theme's script looks for a text box of its own beside every plain file input.
-        widget=UnfoldAdminFileFieldWidget,
-    )
-
-    def clean_file(self) -> SealedUpload:
-        file: SealedUpload = self.cleaned_data["file"]
-        if (file.size or 0) > uploads.MAX_BYTES:
-            raise forms.ValidationError(_("The file is larger than 1 GiB."), "file_too_large")
-        return file
-
-
-class OrderOptionsForm(forms.Form):
-    currency = forms.CharField(label=gettext_lazy("Currency"), max_length=3)
-    time_zone = forms.ChoiceField(label=gettext_lazy("Time zone"))
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.label_suffix = ""
-        zone, shop = self.fields["time_zone"], Shop.current()
-        if isinstance(zone, forms.ChoiceField):
-            zone.choices = [(name, name) for name in sorted(available_timezones())]
-        self.initial = {"currency": shop.currency, "time_zone": shop.time_zone}
+MENDABLE = {"columns_missing", "header_lies"}  # by choosing other columns
 
 
 @admin.register(Upload)
@@ -108,9 +85,9 @@ def columns_page(request: HttpRequest, held: UUID) -> HttpResponse:
         messages.error(request, _("The file is no longer held; choose it again."))
         return redirect("admin:profiles_upload_new")
     kind = told["kind"]
-    found = uploads.look(held, kind, actor=f"staff:{request.user.pk}", now=timezone.now())
+    written, found = _look(request, held, kind)
     is_orders = kind == Upload.Kind.ORDERS
-    options = OrderOptionsForm(request.POST or None) if is_orders else None
+    options = OrderOptionsForm(request.POST or None, request.FILES or None) if is_orders else None
     if request.method == "POST" and (options is None or options.is_valid()):
         stored = _start(request, held, told, found, options)
         if stored is not None:
@@ -120,12 +97,31 @@ def columns_page(request: HttpRequest, held: UUID) -> HttpResponse:
         "title": _("Which column is what"),
         "told": told,
         "preview": found,
+        "written": written,
         "options": options,
-        "is_known_format": found.format == ONLINE_RETAIL,
+        "date_formats": DATE_FORMATS,
+        "known_format": FORMAT_NAMES.get(found.format, ""),
         "fields": _fields(kind, found, request.POST),
-        "is_blocked": any(problem.code != "columns_missing" for problem in found.problems),
+        "is_blocked": not found.columns
+        or any(problem.code not in MENDABLE for problem in found.problems),
     }
     return render(request, "profiles/upload_columns.html", context)
+
+
+def _look(request: HttpRequest, held: UUID, kind: str) -> tuple[WrittenForm, Preview]:
+    """The first rows, read as the address says the file is written, and the form that says it."""
+    asked = WrittenForm({"encoding": encodings.DEFAULT, **request.GET.dict()}, kind=kind)
+    said = asked.cleaned_data if asked.is_valid() else {}
+    encoding = said.get("encoding") or encodings.DEFAULT
+    found = uploads.look(
+        held,
+        kind,
+        actor=f"staff:{request.user.pk}",
+        now=timezone.now(),
+        encoding=encoding,
+        file_format=said.get("format", ""),
+    )
+    return asked, found
 
 
 def _fields(kind: str, found: Preview, posted: Any) -> list[tuple[str, bool, str]]:
@@ -149,55 +145,68 @@ def _start(
 ) -> Upload | None:
     kind = told["kind"]
     mapping = {name: column for name, _must, column in _fields(kind, found, request.POST) if column}
-    asked: dict[str, Any] = {"columns": mapping}
-    if kind == Upload.Kind.CONSENTS:
-        asked["preview"] = True  # what the rows would do is looked at before they do it
-    if options is not None:
-        asked = {**options.cleaned_data, "format": found.format}
-        if found.format != ONLINE_RETAIL:
-            asked["columns"] = mapping
+    asked: dict[str, Any] = {"encoding": found.encoding}
+    if options is not None or found.format != CSV:
+        asked["format"] = found.format
+    if found.format == CSV:
+        asked["columns"] = mapping
+    # What the rows would do is looked at first; consents cannot be brought in without.
+    if kind == Upload.Kind.CONSENTS or "at-once" not in request.POST:
+        asked["preview"] = True
     staff = request.user if isinstance(request.user, Staff) else None
+    beside: SealedUpload | None = None
+    if options is not None:
+        beside = options.cleaned_data["categories"]
+        asked |= options.cleaned_data | {"categories": _path_of(beside)}
+    now = timezone.now()
     try:
-        stored = uploads.store(held, kind, asked, staff, filename=told["name"], now=timezone.now())
+        categories.read(asked.get("categories", ""), encoding=found.encoding, now=now)
+        stored = uploads.store(held, kind, asked, staff, filename=told["name"], now=now)
     except DomainError as error:
         messages.error(request, error.detail)
         return None
+    if beside is not None:
+        beside.hold()
     del request.session[f"{HELD}{held}"]
     return stored
+
+
+def _path_of(beside: SealedUpload | None) -> str:
+    return "" if beside is None else str(uploads.held_at(beside.held))
 
 
 def upload_page(request: HttpRequest, pk: int) -> HttpResponse:
     _require(request, "profiles.view_upload")
     upload = get_object_or_404(Upload, pk=pk)
     job = Job.objects.filter(uuid=upload.job_uuid).first() if upload.job_uuid else None
+    is_preview = bool(upload.options.get("preview")) and upload.finished_at is not None
     context = {
         **admin.site.each_context(request),
         "title": upload.filename,
         "upload": upload,
         "job": job,
-        "is_preview": bool(upload.options.get("preview")) and upload.finished_at is not None,
-        "may_undo": _is_undoable(upload) and request.user.has_perm("profiles.add_upload"),
+        "is_preview": is_preview,
+        "is_ledger": upload.kind == Upload.Kind.CONSENTS,
+        "resealed": undoing.resealed(n) if (n := upload.summary.get("resealed", 0)) else "",
+        "may_undo": undoing.is_undoable(upload) and request.user.has_perm("profiles.add_upload"),
         "is_moving": job is not None and job.state in {Job.State.QUEUED, Job.State.RUNNING},
         "counts": [
-            (tallies.PEOPLE_LABELS.get(name, name), n)
+            (tallies.ALL_LABELS[name], n)
             for name, n in (upload.summary.get("counts") or {}).items()
+            if name in tallies.ALL_LABELS
         ],
-        "buckets": _buckets(upload),
+        "reasons": sorted((upload.summary.get("reasons") or {}).items(), key=lambda one: -one[1]),
+        "buckets": [] if is_preview else _buckets(upload),
         "has_rejects": upload.n_rejected > 0 and rejects.path_of(upload).exists(),
     }
     return render(request, "profiles/upload.html", context)
 
 
-def _is_undoable(upload: Upload) -> bool:
-    done = upload.finished_at is not None and not upload.options.get("preview")
-    return done and upload.kind == Upload.Kind.CONSENTS and "n_retracted" not in upload.summary
-
-
 @require_POST
 def real_action(request: HttpRequest, pk: int) -> HttpResponse:
-    """Bring the consents of a preview in."""
+    """Bring the rows of a preview in."""
     _require(request, "profiles.add_upload")
-    upload = get_object_or_404(Upload, pk=pk, kind=Upload.Kind.CONSENTS)
+    upload = get_object_or_404(Upload, pk=pk)
     if upload.options.get("preview") and upload.finished_at is not None:
         asking.ask_for_real(upload, timezone.now())
     return redirect("admin:profiles_upload_change", pk)
@@ -205,12 +214,16 @@ def real_action(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 def undo_action(request: HttpRequest, pk: int) -> HttpResponse:
-    """Take an import of consents back."""
+    """Take an import back."""
     _require(request, "profiles.add_upload")
-    upload = get_object_or_404(Upload, pk=pk, kind=Upload.Kind.CONSENTS)
-    if _is_undoable(upload):
-        asking.ask_for_undo(upload, timezone.now())
-        messages.success(request, _("The import is being taken back; see the jobs."))
+    upload = get_object_or_404(Upload, pk=pk)
+    if undoing.is_undoable(upload):
+        try:
+            undoing.ask(upload, timezone.now())
+        except DomainError as error:
+            messages.error(request, error.detail)
+        else:
+            messages.success(request, _("The import is being taken back; see the jobs."))
     return redirect("admin:profiles_upload_change", pk)
 
 

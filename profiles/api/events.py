@@ -19,9 +19,13 @@ from privacy.api.addresses import address_of
 from privacy.api.authentication import admit, cors_headers, key_in_header, require_scope
 from privacy.models import ApiKey
 from privacy.problems import DomainError, Fault
-from profiles import ingestion, wire
+from profiles.events import ingestion, wire
 
-MEDIA_TYPES: Final = frozenset({"application/json", "text/plain"})  # text/plain: sendBeacon
+# Browsers' beacons are text/plain; RudderStack's client for Node calls what it packs a form.
+MEDIA_TYPES: Final = frozenset(
+    {"application/json", "text/plain", "application/x-www-form-urlencoded"}
+)
+KNOWS_ONLY_200: Final = "analytics-python/"  # RudderStack's for Python takes 202 for a failure
 View = Callable[..., HttpResponse]
 
 _encode = msgspec.json.Encoder().encode
@@ -115,13 +119,17 @@ def _take(request: HttpRequest, *, kind: str | None) -> HttpResponse:
         rejected=[_rejection(remark) for remark in receipt.rejected],
         warnings=[_rejection(remark) for remark in receipt.warnings],
     )
-    return HttpResponse(_encode(answer), status=202, content_type="application/json")
+    agent = request.headers.get("User-Agent", "")
+    status = HTTPStatus.OK if agent.startswith(KNOWS_ONLY_200) else HTTPStatus.ACCEPTED
+    return HttpResponse(_encode(answer), status=status, content_type="application/json")
 
 
 def _check_method(request: HttpRequest, method: str) -> None:
     if request.method != method:
         detail = _("Use the method %(method)s here.") % {"method": method}
-        raise DomainError("method_not_allowed", detail, status=HTTPStatus.METHOD_NOT_ALLOWED)
+        status = HTTPStatus.METHOD_NOT_ALLOWED
+        headers = {"Allow": f"{method}, OPTIONS"}
+        raise DomainError("method_not_allowed", detail, status=status, headers=headers)
 
 
 def _body(request: HttpRequest) -> bytes:

@@ -2,40 +2,64 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from django.core.validators import RegexValidator
 from django.db.models import Prefetch, prefetch_related_objects
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from privacy.api.authentication import key_of
-from profiles import ordering
-from profiles.api.identifiers import CustomerId, checked
+from privacy.api.fields import Text
+from privacy.problems import DomainError
+from profiles.api.identifiers import CustomerId, checked, in_path, refuse_telling
 from profiles.models import Order, OrderLine
-from profiles.money import exponent, from_minor, to_minor
-from profiles.ordering import LineState, OrderState, RefundState
-from profiles.parsing import MAX_PRICE, MAX_QUANTITY
+from profiles.money import EXPONENTS, UnknownCurrencyError, exponent, from_minor, to_minor
+from profiles.orders import ordering
+from profiles.orders.ordering import LineState, OrderState, RefundState
+from profiles.orders.parsing import MAX_PRICE, MAX_QUANTITY
 
 MAX_BATCH = 1_000
-CURRENCY = RegexValidator(r"^[A-Z]{3}\Z", _("Write a currency as its ISO 4217 code, e.g. EUR."))
+MAX_LINES = 1_000
+AMOUNT = r"^\d{1,15}(\.\d{1,3})?$"
+NUMBER = in_path("number", "A-2041")
 
 
+@extend_schema_field({"type": "string", "enum": sorted(EXPONENTS)})
+class Currency(Text):
+    """A code of ISO 4217."""
+
+    def to_internal_value(self, data: Any) -> str:
+        text = super().to_internal_value(data)
+        try:
+            exponent(text)
+        except UnknownCurrencyError as error:
+            raise serializers.ValidationError(error.detail, error.code) from None
+        return text
+
+
+@extend_schema_field({"type": "string", "format": "decimal", "pattern": AMOUNT})
 class Amount(serializers.DecimalField):
     """Money: a decimal string outside, minor units inside; the context names the currency."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(
-            max_digits=15, decimal_places=3, min_value=Decimal(0), max_value=MAX_PRICE, **options
+            max_digits=18, decimal_places=3, min_value=Decimal(0), max_value=MAX_PRICE, **options
         )
+
+    def to_internal_value(self, data: Any) -> Decimal:
+        # One below zero is an amount, and refused as such.
+        if not isinstance(data, str) or not re.match(AMOUNT, data.removeprefix("-"), re.ASCII):
+            raise serializers.ValidationError(_("Write an amount as text, such as 19.99."))
+        return super().to_internal_value(data)
 
     def to_representation(self, value: Any) -> str:
         currency = self.context["currency"]
@@ -43,9 +67,9 @@ class Amount(serializers.DecimalField):
 
 
 class LineSerializer(serializers.Serializer[Any]):
-    productId = serializers.CharField(source="product_id", max_length=100)
-    title = serializers.CharField(max_length=200, required=False, default="", allow_blank=True)
-    category = serializers.CharField(max_length=100, required=False, default="", allow_blank=True)
+    productId = Text(source="product_id", max_length=100)
+    title = Text(max_length=200, required=False, default="", allow_blank=True)
+    category = Text(max_length=100, required=False, default="", allow_blank=True)
     quantity = serializers.IntegerField(min_value=1, max_value=MAX_QUANTITY)
     unitPrice = Amount(source="unit_price_minor", help_text="Of one, net of tax.")
     discount = Amount(
@@ -59,10 +83,10 @@ class LineSerializer(serializers.Serializer[Any]):
 
 
 class RefundSerializer(serializers.Serializer[Any]):
-    id = serializers.CharField(max_length=160, help_text="Counted once per order.")
+    id = Text(max_length=160, validators=[refuse_telling], help_text="Counted once per order.")
     refundedAt = serializers.DateTimeField(source="refunded_at")
     amount = Amount(required=False, help_text="Without it, all that is left.")
-    productId = serializers.CharField(source="product_id", max_length=100, required=False)
+    productId = Text(source="product_id", max_length=100, required=False)
     quantity = serializers.IntegerField(min_value=0, max_value=MAX_QUANTITY, default=0)
 
 
@@ -81,9 +105,9 @@ class OrderSerializer(serializers.Serializer[Any]):
         required=False,
         help_text="When the shop came to this state; an older one that comes late is ignored.",
     )
-    currency = serializers.CharField(validators=[CURRENCY])
-    country = serializers.CharField(max_length=60, default="", allow_blank=True)
-    coupon = serializers.CharField(max_length=60, default="", allow_blank=True)
+    currency = Currency()
+    country = Text(max_length=60, default="", allow_blank=True)
+    coupon = Text(max_length=60, default="", allow_blank=True)
     tax = Amount(source="tax_minor", required=False)
     shipping = Amount(source="shipping_minor", required=False)
     discount = Amount(
@@ -92,8 +116,12 @@ class OrderSerializer(serializers.Serializer[Any]):
         help_text="Beyond the lines' own; spread over them, so that they add up to the total.",
     )
     discountTotal = Amount(source="discount_minor", read_only=True)
-    lines = LineSerializer(many=True, allow_empty=False)
-    refunds = RefundSerializer(many=True, write_only=True, required=False)
+    lines: serializers.ListSerializer[Any] = serializers.ListSerializer(
+        child=LineSerializer(), allow_empty=False, max_length=MAX_LINES
+    )
+    refunds: serializers.ListSerializer[Any] = serializers.ListSerializer(
+        child=RefundSerializer(), write_only=True, required=False, max_length=MAX_LINES
+    )
     total = Amount(source="total_minor", read_only=True)
     refunded = Amount(source="refunded_minor", read_only=True)
 
@@ -104,7 +132,7 @@ class OrderSerializer(serializers.Serializer[Any]):
 
 
 class NumberedOrderSerializer(OrderSerializer):
-    number = serializers.CharField(max_length=100)
+    number = Text(max_length=100, validators=[refuse_telling])
 
 
 class OrderBatchSerializer(serializers.Serializer[Any]):
@@ -120,7 +148,12 @@ class OrderBatchResultSerializer(serializers.Serializer[Any]):
 class OrderView(APIView):
     required_scope = "orders"
 
-    @extend_schema(operation_id="order", summary="An order", responses=OrderSerializer)
+    @extend_schema(
+        operation_id="order",
+        summary="An order",
+        parameters=[NUMBER],
+        responses=OrderSerializer,
+    )
     def get(self, _request: Request, number: str) -> Response:
         order = get_object_or_404(Order.objects.select_related("customer"), number=checked(number))
         return _told(order)
@@ -128,12 +161,13 @@ class OrderView(APIView):
     @extend_schema(
         operation_id="put_order",
         summary="State an order",
+        parameters=[NUMBER],
         request=OrderSerializer,
         responses=OrderSerializer,
     )
     def put(self, request: Request, number: str) -> Response:
         """Lines are replaced as stated; refunds are added, each id once."""
-        checked(number)
+        refuse_telling(checked(number))
         now = timezone.now()
         facts = OrderSerializer(data=request.data, context={"now": now})
         facts.is_valid(raise_exception=True)
@@ -157,8 +191,8 @@ class OrderBatchView(APIView):
         facts = OrderBatchSerializer(data=request.data, context={"now": now})
         facts.is_valid(raise_exception=True)
         states = [
-            _state(order, number=order["number"], now=now)
-            for order in facts.validated_data["orders"]
+            _state(order, number=order["number"], now=now, place=f"/orders/{index}")
+            for index, order in enumerate(facts.validated_data["orders"])
         ]
         orders = ordering.upsert(states, source_id=key_of(request).source_id, now=now)
         return Response({"accepted": len(orders)})
@@ -166,11 +200,22 @@ class OrderBatchView(APIView):
 
 def _told(order: Order) -> Response:
     """The order with its lines as they were stated, one after the other."""
-    prefetch_related_objects([order], Prefetch("lines", OrderLine.objects.order_by("pk")))
+    prefetch_related_objects(
+        [order], Prefetch("lines", OrderLine.objects.order_by("position", "pk"))
+    )
     return Response(OrderSerializer(order, context={"currency": order.currency}).data)
 
 
-def _state(facts: dict[str, Any], *, number: str, now: datetime) -> OrderState:
+def _state(facts: dict[str, Any], *, number: str, now: datetime, place: str = "") -> OrderState:
+    """The order that `facts` state; a refusal points into the body, where they stand at `place`."""
+    try:
+        return _as_stated(facts, number=number, now=now)
+    except DomainError as error:
+        pointer = place + error.pointer
+        raise DomainError(error.code, error.detail, pointer=pointer) from error
+
+
+def _as_stated(facts: dict[str, Any], *, number: str, now: datetime) -> OrderState:
     currency = facts["currency"]
 
     def minor(node: dict[str, Any], name: str) -> int:

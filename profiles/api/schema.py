@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 
 from privacy.api.schema import SCHEMES
-from profiles import wire
 from profiles.api.events import Receipt
 from profiles.api.urls import CALLS
+from profiles.events import wire
 
 SUMMARIES: Final = {
     "track": "Something a customer did",
@@ -30,13 +30,33 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
     "group": MOMENT | {"userId": "C-1007", "groupId": "club", "traits": {"tier": "gold"}},
     "alias": MOMENT | {"userId": "C-1007", "previousId": "v-18"},
 }
+IDENTIFIER: Final = {"type": ["string", "integer"], "minLength": 1, "maxLength": wire.MAX_ID}
+EVENT: Final = {"type": "string", "minLength": 1, "maxLength": wire.MAX_NAME}
+CALL: Final = {"$ref": "#/components/schemas/Call"}
+# What a call that comes alone must say; those of a batch have a verdict each.
+SINGLE: Final[dict[str, Any]] = {
+    "SingleCall": {
+        "description": "A call with a userId or an anonymousId.",
+        "allOf": [CALL],
+        "anyOf": [
+            {"required": [name], "properties": {name: IDENTIFIER}}
+            for name in ("userId", "anonymousId")
+        ],
+    },
+    "Track": {
+        "description": "A call with the name of what was done.",
+        "allOf": [{"$ref": "#/components/schemas/SingleCall"}],
+        "required": ["event"],
+        "properties": {"event": EVENT},
+    },
+}
 
 
 class Batch(msgspec.Struct, rename="camel", kw_only=True):
     """Up to 500 events; the key may stand here where no header can be set."""
 
-    batch: list[wire.Call]
-    sent_at: str | None = None
+    batch: Annotated[list[wire.Call], msgspec.Meta(max_length=wire.MAX_EVENTS)]
+    sent_at: wire.Moment | None = None
     write_key: str | None = None
 
 
@@ -57,13 +77,14 @@ def add_tracking(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     _refs, components = msgspec.json.schema_components(
         [wire.Call, Batch, Receipt, Settings], ref_template="#/components/schemas/{name}"
     )
-    result["components"]["schemas"].update(components)
+    result["components"]["schemas"] |= components | SINGLE
     batch = {"batch": [EXAMPLES["track"] | {"type": "track"}]}
     paths = {"/v1/batch": _taking("batch", "Up to 500 events", "Batch", batch)}
     for kind, short in CALLS.items():
         example = EXAMPLES[kind]
-        paths[f"/v1/{kind}"] = _taking(kind, SUMMARIES[kind], "Call", example)
-        paths[f"/v1/{short}"] = _taking(short, f"Short for /v1/{kind}", "Call", example)
+        body = "Track" if kind == "track" else "SingleCall"
+        paths[f"/v1/{kind}"] = _taking(kind, SUMMARIES[kind], body, example)
+        paths[f"/v1/{short}"] = _taking(short, f"Short for /v1/{kind}", body, example)
     paths["/v1/projects/{write_key}/settings"] = _settings()
     result["paths"] = dict(sorted({**result["paths"], **paths}.items()))
     return result

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ MANY_RETURNS = 0.1
 COMMON = 0.5
 MOST_VALUES = 30
 KNOWN_ENOUGH = 0.3
+OWN = "own:"  # how columns of the shop's own traits begin
 TOLD_FROM = 0.1  # effects below, of things that are not common either, are not kept
 
 
@@ -39,9 +40,17 @@ def attributes(people: pd.DataFrame, *, year: int) -> list[Attribute]:
 
     `people` has one row a customer with the columns of `CustomerTraits`, `birth_year` (NaN
     if unknown), `gender`, `country`, `city`, `occupation` (empty if unknown). High and low
-    are the top fifth and the bottom third of these people.
+    are the top fifth and the bottom third of these people. Columns that begin with `OWN` are
+    traits of the shop's own: numbers (NaN if unknown) or texts (empty if unknown).
     """
-    return [*_behaviour(people), *_habits(people), *_categories(people), *_person(people, year)]
+    return [
+        *_behaviour(people),
+        *_habits(people),
+        *_channels(people),
+        *_categories(people),
+        *_person(people, year),
+        *_own(people),
+    ]
 
 
 def _behaviour(people: pd.DataFrame) -> Iterator[Attribute]:
@@ -79,6 +88,14 @@ def _habits(people: pd.DataFrame) -> Iterator[Attribute]:
         yield Attribute("refund", "often", refund >= MANY_RETURNS, everybody)
 
 
+def _channels(people: pd.DataFrame) -> Iterator[Attribute]:
+    """A shop that sends no campaigns knows of nobody whether they answer."""
+    answers = np.asarray(people["n_email_opens"] + people["n_email_clicks"] > 0, dtype=bool)
+    if answers.any():
+        yield Attribute("answers", "email", answers, np.ones(len(people), dtype=bool))
+    yield from _values("channel", people["top_channel"].tolist())
+
+
 def _categories(people: pd.DataFrame) -> Iterator[Attribute]:
     shares = people["category_shares"].tolist()
     known = np.array([bool(one) for one in shares], dtype=bool)
@@ -113,6 +130,18 @@ def _values(code: str, values: Sequence[str]) -> Iterator[Attribute]:
     common = sorted(counts[counts >= SMALL_CELL].items(), key=lambda item: (-item[1], item[0]))
     for value, _n in common[:MOST_VALUES]:
         yield Attribute(code, str(value), np.asarray(column == value, dtype=bool), known)
+
+
+def _own(people: pd.DataFrame) -> Iterator[Attribute]:
+    for column in (name for name in people.columns if name.startswith(OWN)):
+        label, values = column.removeprefix(OWN), people[column]
+        if not pd.api.types.is_numeric_dtype(values):
+            for one in _values("own_value", values.tolist()):
+                yield replace(one, value=f"{label}: {one.value}")
+            continue
+        known = np.asarray(values.notna(), dtype=bool)
+        high = np.asarray(values > values.quantile(0.8), dtype=bool)
+        yield Attribute("own_high", label, high, known)
 
 
 def facts(attributes: Iterable[Attribute], group: Flags) -> list[Fact]:

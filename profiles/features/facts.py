@@ -8,6 +8,7 @@ from dataclasses import dataclass
 SMALL_CELL = 10
 PROTECTED = frozenset({"age_band", "gender"})
 ABOUT_PEOPLE = PROTECTED | {"country", "city", "occupation"}
+NO_NAMES = ABOUT_PEOPLE | {"own_high", "own_value"}
 # (share of the group, effect against everybody) from which a fact is said, either pair.
 # Where there are many values none reaches half: three in ten and more than elsewhere tells.
 USUAL = ((0.5, 0.2), (0.3, 0.5))
@@ -18,6 +19,7 @@ NEEDED = {
     "city": MANY_VALUES,
     "occupation": MANY_VALUES,
     "category": MANY_VALUES,
+    "channel": MANY_VALUES,
 }
 APART = 0.2  # Cohen's "small"
 TITLE_WORDS = 2
@@ -87,12 +89,12 @@ def titles(groups: Sequence[Sequence[Fact]]) -> list[list[str]]:
 
 def more(facts: Iterable[Fact], *, most: int = TITLE_WORDS) -> list[Fact]:
     """Return what the group does more often than others, the most unusual first."""
-    doing = [fact for fact in facts if fact.code not in ABOUT_PEOPLE]
+    doing = [fact for fact in facts if fact.code not in NO_NAMES]
     return [fact for fact in apart(doing, most=len(doing)) if fact.effect > 0][:most]
 
 
 def _ranked(facts: Sequence[Fact]) -> list[str]:
-    codes = {fact.code for fact in facts} - ABOUT_PEOPLE
+    codes = {fact.code for fact in facts} - NO_NAMES
     best = [fact for code in codes for fact in said(facts, code)]
     if not best:
         return [MORE + fact.key for fact in more(facts)]

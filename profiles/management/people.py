@@ -10,10 +10,13 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from jobs import console
-from profiles import asking, importing_people, uploads
-from profiles.columns import Names
+from profiles import asking
+from profiles.files import presets
+from profiles.files.columns import Names
+from profiles.files.reading import UnreadableFileError
+from profiles.importing import people_files, uploads
 from profiles.management.mapping import add_map, columns
-from profiles.reading import UnreadableFileError
+from profiles.models import Upload
 
 
 class ImportCommand(BaseCommand):
@@ -23,12 +26,18 @@ class ImportCommand(BaseCommand):
     names: ClassVar[Names]
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("file", type=Path, help="CSV, plain or gzipped")
+        parser.add_argument("file", type=Path, help="CSV, JSON lines (plain or gzipped) or .xlsx")
         add_map(parser, self.names)
+        if known := presets.names(self.kind):
+            parser.add_argument("--format", choices=known, default="", help="of a program's export")
+        help_text = "only count what the rows would do"
+        parser.add_argument("--preview", action="store_true", help=help_text)
         parser.add_argument("--encoding", default="utf-8", help="for example gb18030 or cp1252")
 
     def handle(self, *_args: Any, **options: Any) -> None:
         given = {"columns": columns(options["map"], self.names), "encoding": options["encoding"]}
+        if options.get("format"):
+            given["format"] = options["format"]
         if options.get("preview"):
             given["preview"] = True
         try:
@@ -40,10 +49,16 @@ class ImportCommand(BaseCommand):
             asking.ask_for_import(upload, timezone.now(), way=way)
         finally:
             upload.refresh_from_db()
-            self._report(upload.summary)
+            self._report(upload)
 
-    def _report(self, summary: dict[str, Any]) -> None:
-        for line in importing_people.text(summary.get("counts", {})) if summary else ():
+    def _report(self, upload: Upload) -> None:
+        summary = upload.summary
+        for line in people_files.text(summary.get("counts", {})) if summary else ():
             self.stdout.write(line)
         if summary.get("rejects"):
             self.stdout.write(_("Rejected rows: %(path)s") % {"path": summary["rejects"]})
+            for code, n in sorted(summary["reasons"].items(), key=lambda found: (-found[1], found)):
+                self.stdout.write(f"{n:>9,}  {code}")
+        if summary and not upload.options.get("preview"):
+            told = _("To take this import back: manage.py undo_import %(uuid)s")
+            self.stdout.write(told % {"uuid": upload.uuid})

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 from uuid import uuid4
 
@@ -9,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from privacy import purposes
 from privacy.fields import (
+    ClearClass,
     SealedDateField,
     SealedEmailField,
     SealedModel,
@@ -34,6 +36,7 @@ class CustomerQuerySet(SealedQuerySet["Customer"]):
         """
         allowed = self.filter(purposes.may_use(name, channel=channel))
         channel = purposes.find(name).channel(channel)
+        allowed.found_for = name
         if (tag := ADDRESS_TAGS.get(channel or "")) is None:
             return allowed
         suppressed = Suppression.objects.filter(channel=channel, address_tag=OuterRef(tag))
@@ -48,6 +51,17 @@ class Customer(SealedModel):
     """
 
     sealed_label: ClassVar[str] = "customer"
+    clear_classes: ClassVar[Mapping[str, ClearClass]] = {
+        "external_id": ClearClass.PSEUDONYM,
+        "locale": ClearClass.LANGUAGE,
+        "country": ClearClass.PLACE,
+        "time_zone": ClearClass.PLACE,
+        "city": ClearClass.PLACE,
+        "birth_year": ClearClass.AGE,
+        "gender": ClearClass.GENDER,
+        "occupation": ClearClass.OCCUPATION,
+        "imported_digest": ClearClass.TECHNICAL,
+    }
 
     class Gender(models.TextChoices):
         FEMALE = "female", _("Female")
@@ -99,6 +113,9 @@ class Customer(SealedModel):
         indexes = [
             models.Index(fields=["phone_tag"], name="customer_by_phone"),
             models.Index(fields=["phone_last_four_tag"], name="customer_by_last_four"),
+            # Whose is an address that was suppressed?
+            models.Index(fields=["email_suppression_tag"], name="customer_by_email_suppressed"),
+            models.Index(fields=["phone_suppression_tag"], name="customer_by_phone_suppressed"),
         ]
 
     def __str__(self) -> str:

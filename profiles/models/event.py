@@ -3,6 +3,8 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from profiles.models.quality import Quality
+
 # What these tell of is money: it counts once a secret key vouches for it.
 ORDER_EVENTS = ("Order Completed", "Order Updated", "Order Cancelled", "Order Refunded")
 
@@ -45,6 +47,9 @@ class Event(models.Model):
     properties = models.JSONField(_("properties"), default=dict)
     context = models.JSONField(_("context"), default=dict)
     is_confirmed = models.BooleanField(_("vouched for by a secret key"), default=True)
+    quality = models.CharField(
+        _("quality"), max_length=10, choices=Quality.choices, blank=True, db_default=""
+    )
     happened_at = models.DateTimeField(_("happened at"))
     received_at = models.DateTimeField(_("received at"))
 
@@ -54,11 +59,22 @@ class Event(models.Model):
         indexes = [
             # A customer's history, newest first; traits of the customers who changed.
             models.Index(fields=["customer", "happened_at"], name="event_of_customer"),
+            # Who did something by that name in a window: segments, and the try of an own trait.
+            # The customer stands in the index, so that counting reads nothing else.
+            models.Index(
+                fields=["name", "happened_at", "customer"],
+                name="event_by_name",
+                condition=models.Q(customer__isnull=False, kind="track"),
+            ),
             # What an anonymous visitor did is given to the customer who logs in later.
             models.Index(
                 fields=["anonymous_id"],
                 name="event_of_stranger",
                 condition=models.Q(customer__isnull=True),
+            ),
+            # What cleaning marked.
+            models.Index(
+                fields=["quality"], name="event_marked", condition=models.Q(quality__gt="")
             ),
             # Orders told by a browser or an app, for the secret key that confirms them.
             models.Index(
@@ -140,6 +156,7 @@ class EventVerdict(models.Model):
     name = models.CharField(_("name"), max_length=200, blank=True)
     verdict = models.CharField(_("verdict"), max_length=9, choices=Verdict.choices)
     code = models.CharField(_("code"), max_length=40, blank=True)
+    is_test = models.BooleanField(_("of a test key"), default=False)
     received_at = models.DateTimeField(_("received at"))
 
     class Meta:

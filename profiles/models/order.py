@@ -1,14 +1,46 @@
 from __future__ import annotations
 
+from typing import Final
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+
+from profiles.models.quality import NOT_COUNTED, Quality
+
+# What `countable` is, in SQL of a table's alias.
+_MARKS = ", ".join(f"'{mark}'" for mark in NOT_COUNTED)
+COUNTABLE: Final = f"{{0}}.status <> 'cancelled' AND {{0}}.quality NOT IN ({_MARKS})"
+
+
+def _countable(of: str = "") -> models.Q:
+    """The condition on orders that are sales: not cancelled, by a person, and no test."""
+    is_cancelled = models.Q(**{f"{of}status": Order.Status.CANCELLED})
+    return ~is_cancelled & ~models.Q(**{f"{of}quality__in": NOT_COUNTED})
+
+
+class OrderQuerySet(models.QuerySet["Order"]):
+    def countable(self) -> OrderQuerySet:
+        """The orders that every figure, trait, segment and model counts, and no others."""
+        return self.filter(_countable())
+
+    def left_out(self) -> OrderQuerySet:
+        """The orders that nothing counts, as cleaning marked them or they were cancelled."""
+        return self.exclude(_countable())
+
+
+class OrderLineQuerySet(models.QuerySet["OrderLine"]):
+    def countable(self) -> OrderLineQuerySet:
+        """The lines of the orders that count."""
+        return self.filter(_countable("order__"))
 
 
 class Order(models.Model):
     """A sale, unique by its number; without a customer it is a guest order.
 
     Money is in minor units of `currency`, net of tax, shipping and discount. `refunded_minor`
-    is the part given back later; net revenue = `total_minor` - `refunded_minor`.
+    is the part given back later; net revenue = `total_minor` - `refunded_minor`. `source` is the
+    one whose lines hold. `stamps` says how each field was stated (`profiles/orders/statements.py`);
+    while `is_partial`, a file may know better.
     """
 
     class Status(models.TextChoices):
@@ -39,9 +71,18 @@ class Order(models.Model):
     shipping_minor = models.BigIntegerField(_("shipping"), default=0)
     discount_minor = models.BigIntegerField(_("discount"), default=0)
     refunded_minor = models.BigIntegerField(_("refunded"), default=0)
+    quality = models.CharField(
+        _("quality"), max_length=10, choices=Quality.choices, blank=True, db_default=""
+    )
+    # Set by whatever changes the order, until cleaning has looked at it.
+    is_unclean = models.BooleanField(default=True, db_default=True, editable=False)
     coupon = models.CharField(_("coupon"), max_length=60, blank=True)
-    # When the source says this state was reached: an older update that comes late is passed over.
+    # When the newest statement says its state was reached; empty while only files told of it.
     stated_at = models.DateTimeField(_("state as of"), null=True, blank=True)
+    stamps = models.JSONField(default=dict, editable=False)
+    is_partial = models.BooleanField(default=False, editable=False)
+
+    objects = OrderQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("order")
@@ -50,6 +91,7 @@ class Order(models.Model):
             # Traits and attribution read a customer's orders by time.
             models.Index(fields=["customer", "placed_at"], name="order_of_customer"),
             models.Index(fields=["placed_at"], name="order_by_time"),
+            models.Index(fields=["id"], name="order_unclean", condition=models.Q(is_unclean=True)),
         ]
 
     def __str__(self) -> str:
@@ -59,7 +101,8 @@ class Order(models.Model):
 class OrderLine(models.Model):
     """One item of an order, with title, category and price as they were at the time.
 
-    `line_key` names the line within its source, so a repeated import adds none.
+    `line_key` names the line within its order, so that a repeated statement adds none: of a
+    file its product, price, quantity and place among equal ones, else its product and place.
     """
 
     # The unique constraint begins with it, so it needs no index of its own.
@@ -67,6 +110,7 @@ class OrderLine(models.Model):
         "profiles.Order", models.CASCADE, related_name="lines", db_index=False
     )
     line_key = models.CharField(max_length=160)
+    position = models.PositiveIntegerField(default=0, editable=False)
     product_id = models.CharField(_("product id"), max_length=100)
     title = models.CharField(_("title"), max_length=200, blank=True)
     category = models.CharField(_("category"), max_length=100, blank=True)
@@ -76,6 +120,8 @@ class OrderLine(models.Model):
     total_minor = models.BigIntegerField(_("total"))
     refunded_quantity = models.PositiveIntegerField(_("refunded quantity"), default=0)
     refunded_minor = models.BigIntegerField(_("refunded"), default=0)
+
+    objects = OrderLineQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("order line")
@@ -98,11 +144,46 @@ class OrderLine(models.Model):
         return f"{self.order_id} {self.line_key}"
 
 
+class ToldRefund(models.Model):
+    """A refund as an event or the API told of it, also before its order is known.
+
+    `key` is the shop's own id of the refund (`is_named`), else that of the message. Without an
+    amount all is given back that is left of what it concerns.
+    """
+
+    class Channel(models.TextChoices):
+        API = "api", _("API")
+        EVENT = "event", _("Event")
+
+    number = models.CharField(_("order number"), max_length=100)
+    source = models.ForeignKey("privacy.Source", models.PROTECT, related_name="+")
+    channel = models.CharField(max_length=5, choices=Channel.choices)
+    key = models.CharField(max_length=255)
+    is_named = models.BooleanField(default=True)
+    amount_minor = models.BigIntegerField(_("amount"), null=True)
+    product_id = models.CharField(_("product id"), max_length=100, blank=True)
+    quantity = models.PositiveIntegerField(_("quantity"), default=0)
+    refunded_at = models.DateTimeField(_("refunded at"))
+
+    class Meta:
+        verbose_name = _("refund as told")
+        verbose_name_plural = _("refunds as told")
+        constraints = [
+            models.UniqueConstraint(
+                name="told_refund_once", fields=["number", "source", "channel", "key"]
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.number} {self.key}"
+
+
 class Refund(models.Model):
     """Money given back; `line` is empty where no earlier line could be found.
 
     `refund_key` names the refund within its source. One that covers several lines has a row
-    for each of them, and one without a line for what is left over.
+    for each of them, and one without a line for what is left over. `told` is empty for those
+    of files; the others follow from what was told, whenever their order changes.
     """
 
     line = models.ForeignKey(
@@ -112,6 +193,14 @@ class Refund(models.Model):
         "profiles.Customer", models.SET_NULL, null=True, blank=True, related_name="+"
     )
     source = models.ForeignKey("privacy.Source", models.PROTECT, related_name="+")
+    told = models.ForeignKey(
+        "profiles.ToldRefund",
+        models.CASCADE,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="refunds",
+    )
     refund_key = models.CharField(max_length=255)
     product_id = models.CharField(_("product id"), max_length=100)
     quantity = models.PositiveIntegerField(_("quantity"))

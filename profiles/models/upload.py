@@ -19,6 +19,7 @@ class Upload(models.Model):
         CUSTOMERS = "customers", _("Customers")
         CONSENTS = "consents", _("Consents")
         SUPPRESSIONS = "suppressions", _("Suppressions")
+        EVENTS = "events", _("Events")
 
     uuid = models.UUIDField(default=uuid4, unique=True, editable=False)
     kind = models.CharField(_("kind"), max_length=12, choices=Kind.choices)

@@ -1,39 +1,66 @@
 """Parsing a rule tree in react-querybuilder's form into frozen, valid objects.
 
 A group is `{"combinator": "and" | "or", "not": bool, "rules": [...]}`, a condition
-`{"field": ..., "operator": ..., "value": ..., "within_days": days}`. Numbers may come as
-text and lists as one text with commas, as that builder's inputs give them. A root without
-rules means everybody; an empty group below it is an error, since its meaning is a guess.
+`{"field": ..., "operator": ..., "value": ..., "within_days": days}`, with further keys where
+the field takes them. Numbers may come as text and lists as one text with commas, as that
+builder's inputs give them. A root without rules means everybody; an empty group below it is
+an error, since its meaning is a guess. Of a sealed field a rule holds tags, never values.
 """
 
 from __future__ import annotations
 
 import difflib
 import math
+import re
 import reprlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
+from uuid import UUID
 
 from profiles.features.vocabulary import Kind
-from profiles.segments.vocabulary import FIELDS, FRACTION_KINDS, PRESENCE, WHOLE_KINDS, Field
+from profiles.segments.vocabulary import (
+    FIELDS,
+    FRACTION_KINDS,
+    OF_CUSTOM,
+    OF_PURCHASES,
+    OF_SEQUENCES,
+    OF_SUMS,
+    PRESENCE,
+    WHOLE_KINDS,
+    Field,
+    Source,
+)
 
 MAX_DEPTH = 8
 MAX_CONDITIONS = 200
 MAX_VALUES = 1_000
 MAX_TEXT = 200
 MAX_DAYS = 36_500
+MAX_HOURS = 24 * 366
 MAX_NUMBER = 2**53
 
+TAG = re.compile(r"tag:[0-9a-f]{32}")
 GROUP_KEYS = frozenset({"combinator", "not", "rules"})
-CONDITION_KEYS = frozenset({"field", "operator", "value", "within_days"})
+CONDITION_KEYS = frozenset(
+    {
+        "field",
+        "operator",
+        "value",
+        "within_days",
+        *OF_CUSTOM,
+        *OF_PURCHASES,
+        *OF_SUMS,
+        *OF_SEQUENCES,
+    }
+)
 # What the builder adds for itself; none of it changes the meaning.
 EDITOR_KEYS = frozenset({"id", "path", "valueSource"})
 RANGES: dict[Kind, tuple[int, int]] = {
     Kind.SHARE: (0, 1),
     Kind.HOUR: (0, 23),
     Kind.WEEKDAY: (0, 6),
-    Kind.PERSONA: (1, 100),
+    Kind.PERSONA: (1, 1_000_000),
 }
 
 Scalar = int | float | str
@@ -50,13 +77,35 @@ class RuleError(ValueError):
 
 
 @dataclass(frozen=True)
+class Scope:
+    """Which purchases or events a condition looks at; what is empty does not narrow.
+
+    `trait` names the shop's own trait that is compared.
+    """
+
+    trait: str = ""
+    product: str = ""
+    category: str = ""
+    brand: str = ""
+    event: str = ""
+    property: str = ""
+    equals: Scalar = ""
+    summed: str = ""
+
+
+@dataclass(frozen=True)
 class Condition:
-    """One comparison. `value` is a tuple for lists and ranges, None for null and notNull."""
+    """One comparison. `value` is a tuple for lists and ranges, None for null and notNull.
+
+    Of `then` and `thenNot` the value is the second event, to come within `within_hours`.
+    """
 
     field: Field
     operator: str
     value: Value
     within_days: int | None = None
+    scope: Scope = Scope()
+    within_hours: int | None = None
 
 
 @dataclass(frozen=True)
@@ -79,8 +128,17 @@ def parse(tree: object) -> Rule:
     return rule
 
 
+def conditions_of(part: Group | Condition) -> Iterator[Condition]:
+    """Return every condition of the tree, from left to right."""
+    if isinstance(part, Condition):
+        yield part
+        return
+    for inner in part.parts:
+        yield from conditions_of(inner)
+
+
 def count_conditions(part: Group | Condition) -> int:
-    return 1 if isinstance(part, Condition) else sum(map(count_conditions, part.parts))
+    return sum(1 for _ in conditions_of(part))
 
 
 def _group(tree: object, pointer: str, *, depth: int) -> Group:
@@ -129,6 +187,8 @@ def _part(tree: object, pointer: str, *, depth: int) -> Group | Condition:
         str(operator),
         _value(field, str(operator), node.get("value"), f"{pointer}/value"),
         _window(field, node.get("within_days"), f"{pointer}/within_days"),
+        _scope(field, node, pointer),
+        _delay(field, node.get("within_hours"), f"{pointer}/within_hours"),
     )
 
 
@@ -164,6 +224,54 @@ def _window(field: Field, days: object, pointer: str) -> int | None:
     return int(_number(days, pointer, low=1, high=MAX_DAYS, whole=True))
 
 
+def _delay(field: Field, hours: object, pointer: str) -> int | None:
+    if field.source != Source.SEQUENCE:
+        return None
+    return int(_number(hours, pointer, low=1, high=MAX_HOURS, whole=True))
+
+
+def _scope(field: Field, node: Mapping[str, Any], pointer: str) -> Scope:
+    given = {
+        key: node[key]
+        for key in (*OF_CUSTOM, *OF_PURCHASES, *OF_SUMS, *OF_SEQUENCES)
+        if node.get(key) not in (None, "")
+    }
+    if strange := sorted(given.keys() - set(field.keys)):
+        taken = f"takes {', '.join(field.keys)}" if field.keys else "takes none of these"
+        raise RuleError(f"{pointer}/{strange[0]}", f"{field.name} {taken}, not {strange[0]}")
+    given.pop("within_hours", None)
+    if "event" in field.keys and "event" not in given:
+        raise RuleError(f"{pointer}/event", "the name of an event is expected")
+    if "trait" in field.keys and "trait" not in given:
+        raise RuleError(f"{pointer}/trait", "the name of an own trait is expected")
+    if "summed" in field.keys and "summed" not in given:
+        raise RuleError(f"{pointer}/summed", "the property whose numbers are summed is expected")
+    if ("property" in given) != ("equals" in given):
+        raise RuleError(f"{pointer}/equals", "property and equals go together, or neither stands")
+    readers = {"property": _property, "equals": _equals, "summed": _property}
+    read: dict[str, Any] = {
+        key: readers.get(key, _text)(raw, f"{pointer}/{key}") for key, raw in given.items()
+    }
+    return Scope(**read)
+
+
+def _property(raw: object, pointer: str) -> str:
+    """A name that both databases take as a key: a bare number would be a place in a list."""
+    name = _text(raw, pointer)
+    if name.lstrip("+-").strip().isdecimal() or any(char in name for char in '"\\'):
+        raise RuleError(pointer, "the name of a property is expected, without quotes")
+    return name
+
+
+def _equals(raw: object, pointer: str) -> Scalar:
+    if isinstance(raw, int | float):
+        return _number(raw, pointer, low=-MAX_NUMBER, high=MAX_NUMBER, whole=False)
+    text = _text(raw, pointer)
+    if text.lstrip()[:1] in {"{", "["}:
+        raise RuleError(pointer, "a text or a number is expected, no list and no object")
+    return text
+
+
 def _value(field: Field, operator: str, raw: object, pointer: str) -> Value:
     if operator in PRESENCE:
         return None
@@ -196,8 +304,8 @@ def _reader(field: Field) -> Callable[[object, str], Scalar]:
         low, high = RANGES.get(field.kind, (-MAX_NUMBER, MAX_NUMBER))
         whole = field.kind in WHOLE_KINDS
         return lambda raw, pointer: _number(raw, pointer, low=low, high=high, whole=whole)
-    if field.kind == Kind.CONSENT:
-        return _consent
+    if field.kind in _READERS:
+        return _READERS[field.kind]
     return lambda raw, pointer: _text(raw, pointer, choices=field.choices)
 
 
@@ -242,3 +350,24 @@ def _consent(raw: object, pointer: str) -> str:
     if not purpose or not channel:
         raise RuleError(pointer, "purpose:channel is expected, as in campaign.email:email")
     return text
+
+
+def _tag(raw: object, pointer: str) -> str:
+    if not isinstance(raw, str) or not TAG.fullmatch(raw):
+        raise RuleError(pointer, "a blind-index tag is expected")  # never quotes the value
+    return raw
+
+
+def _uuid(raw: object, pointer: str) -> str:
+    try:
+        return str(UUID(raw if isinstance(raw, str) else ""))
+    except ValueError:
+        raise RuleError(pointer, "the uuid of a segment or list is expected") from None
+
+
+_READERS: dict[Kind, Callable[[object, str], Scalar]] = {
+    Kind.CONSENT: _consent,
+    Kind.SEALED: _tag,
+    Kind.SEGMENT: _uuid,
+    Kind.LIST: _uuid,
+}

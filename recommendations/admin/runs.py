@@ -27,6 +27,9 @@ METRICS = {
 }
 
 
+UNSHOWN = {"engine", "weight", "as_of", "near", "parts"}
+
+
 @dataclass(frozen=True)
 class Judged:
     """One metric of one engine, for the chart and the table beside it."""
@@ -63,9 +66,43 @@ def _judged(metric: str, engine: str, found: dict[str, float], series: str) -> J
         estimate=value,
         low=low,
         high=high,
-        text=f"{value:.3f} ({low:.3f} – {high:.3f})" if low < high else f"{value:.3f}",
+        text=_with_interval(value, low, high),
         series=series,
     )
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One engine of a training: how good, how dear, and its share in what serves."""
+
+    name: str
+    quality: str
+    cpu_seconds: float
+    weight: float | None
+    parameters: list[tuple[str, Any]]
+
+
+def compared(run: TrainingRun) -> list[Compared]:
+    """The engines that were compared, with the parameters of those that serve."""
+    serving = {part["engine"]: part for part in run.parameters.get("parts", [run.parameters])}
+    rows = []
+    for name, found in run.comparison.get("engines", {}).items():
+        part = serving.get(name, {})
+        quality = found["ndcg@10"]
+        rows.append(
+            Compared(
+                name=name,
+                quality=_with_interval(quality["value"], quality["low"], quality["high"]),
+                cpu_seconds=found["cpu_seconds"],
+                weight=part.get("weight"),
+                parameters=[one for one in part.items() if one[0] not in UNSHOWN],
+            )
+        )
+    return rows
+
+
+def _with_interval(value: float, low: float, high: float) -> str:
+    return f"{value:.3f} ({low:.3f} – {high:.3f})" if low < high else f"{value:.3f}"
 
 
 @admin.register(TrainingRun)
@@ -110,6 +147,7 @@ def run_page(request: HttpRequest, pk: int) -> HttpResponse:
         "title": _("Training run"),
         "run": run,
         "judged": judged(run),
+        "engines": compared(run),
     }
     return render(request, "recommendations/run.html", context)
 

@@ -17,14 +17,16 @@ from rest_framework.response import Response
 from privacy import doors
 from privacy.api.authentication import key_of
 from privacy.api.browsers import BrowserReachable
+from privacy.api.fields import Text
 from privacy.models import ApiKey, Shop
 from privacy.problems import DomainError
-from profiles import visitors
-from profiles.api.identifiers import checked
+from profiles.api.identifiers import checked, in_path
+from profiles.events import visitors
 from profiles.money import exponent, from_minor
 from recommendations import serving
 from recommendations.serving import Recommended, Served
 
+PLACEMENT = "default"
 CACHED = "private, max-age=30"
 
 
@@ -33,25 +35,32 @@ class LookSerializer(serializers.Serializer[Any]):
     language = serializers.ChoiceField(
         choices=[code for code, _name in settings.LANGUAGES],
         required=False,
+        allow_blank=True,
         help_text="Of titles and reasons; without it, what Accept-Language says.",
     )
 
 
 class AskSerializer(LookSerializer):
-    placement = serializers.CharField(max_length=64, default="default")
-    userId = serializers.CharField(max_length=100, required=False)
-    userHash = serializers.CharField(
+    """Members that are empty count as left out."""
+
+    placement = Text(max_length=64, default=PLACEMENT, allow_blank=True)
+    userId = Text(max_length=100, required=False, allow_blank=True)
+    userHash = Text(
         max_length=64,
         required=False,
+        allow_blank=True,
         help_text="HMAC-SHA256 in hex of `userId.userHashExpires` under the identity secret;"
         " a publishable key needs it to read by userId.",
     )
     userHashExpires = serializers.IntegerField(
         required=False, help_text="Seconds since 1970, at most 24 hours ahead."
     )
-    anonymousId = serializers.CharField(max_length=200, required=False)
-    productId = serializers.CharField(
-        max_length=100, required=False, help_text="The product that the page shows."
+    anonymousId = Text(max_length=200, required=False, allow_blank=True)
+    productId = Text(
+        max_length=100,
+        required=False,
+        allow_blank=True,
+        help_text="The product that the page shows.",
     )
 
 
@@ -101,7 +110,7 @@ class RecommendationsView(BrowserReachable):
         responses=RecommendationsSerializer,
     )
     def get(self, request: Request) -> Response:
-        return _recommend(request, request.query_params)
+        return _recommend(request, request.query_params.dict())
 
     @extend_schema(
         operation_id="ask_recommendations",
@@ -120,11 +129,11 @@ class SimilarView(BrowserReachable):
     @extend_schema(
         operation_id="similar_products",
         summary="Products that are bought together with one",
-        parameters=[LookSerializer],
+        parameters=[in_path("product_id", "tv-55"), LookSerializer],
         responses=RecommendationsSerializer,
     )
     def get(self, request: Request, product_id: str) -> Response:
-        look = LookSerializer(data=request.query_params)
+        look = LookSerializer(data=request.query_params.dict())
         look.is_valid(raise_exception=True)
         served = serving.similar(
             checked(product_id), n=look.validated_data["n"], language=_language(look.validated_data)
@@ -152,7 +161,7 @@ def _recommend(request: Request, given: Any) -> Response:
         language=_language(facts),
         recent_product_ids=(*shown, *visitor.recent_product_ids),
     )
-    return _answer(served, placement=facts["placement"])
+    return _answer(served, placement=facts["placement"] or PLACEMENT)
 
 
 def _require_hash(key: ApiKey, facts: dict[str, Any]) -> None:

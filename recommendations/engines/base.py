@@ -116,17 +116,19 @@ class Items:
     """What engines may know of the items beside who took them.
 
     `repeatable` marks items a person takes again and again: they may be recommended to
-    somebody who has them already. Only items on sale are ranked at all.
+    somebody who has them already. Only items on sale are ranked at all. `texts` are what the
+    shop says of each item, or nothing at all.
     """
 
     ids: tuple[str, ...]
     repeatable: Flags
     on_sale: Flags
+    texts: tuple[str, ...] = ()
 
     @classmethod
-    def plain(cls, ids: Sequence[str]) -> Items:
+    def plain(cls, ids: Sequence[str], texts: tuple[str, ...] = ()) -> Items:
         """Return items that are all on sale and taken once."""
-        return cls(tuple(ids), np.zeros(len(ids), np.bool_), np.ones(len(ids), np.bool_))
+        return cls(tuple(ids), np.zeros(len(ids), np.bool_), np.ones(len(ids), np.bool_), texts)
 
 
 class Ranked(NamedTuple):
@@ -157,6 +159,18 @@ class Model(Protocol):
 
     def explain(self, user: int, item: int) -> list[Contribution]:
         """Return what the item's score is the sum of, greatest first; empty if impersonal."""
+
+    def explain_many(self, user: int, items: Integers) -> list[list[Contribution]]:
+        """Explain several items of one person's list."""
+
+    def explain_lists(self, users: Integers, ids: Integers) -> list[list[list[Contribution]]]:
+        """Explain the lists that `recommend` gave to users."""
+
+    def scores(self, users: Integers) -> Floats:
+        """Return users x items, in an array of its own."""
+
+    def closeness(self, items: Integers) -> Floats:
+        """Return items x items: how much each goes with the asked ones; 0 to itself."""
 
 
 class Engine(Protocol):

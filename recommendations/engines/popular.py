@@ -14,20 +14,20 @@ from recommendations.engines.base import (
     Interactions,
     Items,
     Ranked,
-    blocks,
-    hide_owned,
     hide_unsold,
     no_tick,
     stack,
     top_k,
 )
+from recommendations.engines.ranking import ScoringModel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import scipy.sparse as sp
-
     from recommendations.engines.base import Floats, Integers
+
+
+ALL_TIME_DAYS = 36_500
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Popular:
 
     @property
     def name(self) -> str:
-        return "popular"
+        return "popular" if self.window_days >= ALL_TIME_DAYS else f"popular_{self.window_days}"
 
     def fit(
         self,
@@ -52,34 +52,26 @@ class Popular:
         recent = interactions.between(self.as_of - self.window_days * DAY, self.as_of)
         counts = np.asarray(recent.matrix().sum(axis=0), dtype=np.float32)
         hide_unsold(counts[np.newaxis, :], items)
-        return PopularModel(counts, interactions.of_people().matrix(), items, self.block_bytes)
+        owned = interactions.of_people().matrix()
+        return PopularModel(owned, items, self.block_bytes, counts)
 
 
 @dataclass(frozen=True)
-class PopularModel:
+class PopularModel(ScoringModel):
+    """The same score for everybody: `counts`, one an item."""
+
     counts: Floats
-    owned: sp.csr_array
-    items: Items
-    block_bytes: int
 
-    def recommend(self, users: Integers, n: int) -> Ranked:
-        parts = []
-        for part in blocks(len(users), width=len(self.counts), n_bytes=self.block_bytes):
-            rows = users[part]
-            scores = np.tile(self.counts, (len(rows), 1))
-            parts.append(top_k(hide_owned(scores, self.owned[rows], self.items), n))
-        return stack(parts, n)
+    def scores(self, users: Integers) -> Floats:
+        return np.tile(self.counts, (len(users), 1))
 
-    def similar(self, items: Integers, n: int) -> Ranked:
-        parts = []
-        for part in blocks(len(items), width=len(self.counts), n_bytes=self.block_bytes):
-            scores = np.tile(self.counts, (len(items[part]), 1))
-            scores[np.arange(len(scores)), items[part]] = 0
-            parts.append(top_k(scores, n))
-        return stack(parts, n)
+    def closeness(self, items: Integers) -> Floats:
+        scores = np.tile(self.counts, (len(items), 1))
+        scores[np.arange(len(scores)), items] = 0
+        return scores
 
-    def explain(self, user: int, item: int) -> list[Contribution]:
-        return []
+    def explain_many(self, user: int, items: Integers) -> list[list[Contribution]]:
+        return [[] for _ in items]
 
     def ranking(self, n: int) -> Ranked:
         """Rank the items for somebody of whom nothing is known: one row."""

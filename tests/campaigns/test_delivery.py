@@ -12,9 +12,10 @@ from django.test.utils import CaptureQueriesContext
 
 from campaigns import approvals, delivery
 from campaigns.channels.base import Message, Outcome, Result
+from campaigns.composing import Composer
 from campaigns.models import Campaign, Delivery, Link, Template
 from privacy import suppression
-from privacy.models import Suppression
+from privacy.models import AuditEntry, Suppression
 from privacy.problems import DomainError
 from profiles.models import Customer
 from tests import make
@@ -104,6 +105,20 @@ def test_a_consent_withdrawn_after_the_plan_stops_the_message_and_says_why() -> 
         young.pk: "minor",
         left.pk: "",
     }
+
+
+def test_a_consent_withdrawn_after_the_last_look_leaves_the_address_shut() -> None:
+    kept, gone = make.reader("kept"), make.reader("gone")
+    launched()
+    rows = list(Delivery.objects.select_related("campaign"))
+    withdraw(gone)
+
+    messages, failed = Composer(rows[0].campaign, now=NOW).compose(rows)
+
+    assert [message.recipient for message in messages] == ["kept@example.com"]
+    assert failed == {row.pk: "no_consent" for row in rows if row.customer_id == gone.pk}
+    entry = AuditEntry.objects.filter(action="value.revealed").latest("pk")
+    assert entry.subjects == [str(kept.subject_id)]
 
 
 def test_nothing_goes_out_before_launch_and_while_paused() -> None:

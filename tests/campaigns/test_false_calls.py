@@ -95,7 +95,7 @@ def test_no_salts_are_refused() -> None:
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True, databases=["default", "keystore"])
 def test_a_real_shop_nobody_was_contacted_in_shows_no_effect(data_dir: Path) -> None:
-    """The bound on the issue's main promise: over 200 salts, at most 5 % false verdicts."""
+    """What a report promises of its errors: over 200 salts, at most 5 % false verdicts."""
     make.shop(currency="GBP", time_zone="Europe/London")
     call_command(
         "import_orders",

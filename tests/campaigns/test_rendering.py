@@ -216,6 +216,33 @@ def test_links_in_plain_text_are_exchanged_without_the_full_stop() -> None:
 
 
 @pytest.mark.parametrize(
+    ("url", "counted"),
+    [
+        ("https://v.test/1", True),
+        ("HTTP://v.test", True),
+        ("https://v.test/" + "x" * links.MAX_URL, False),
+        ("https://v.test/a b", False),
+        ("https://v.test/\x00", False),
+        ("https://[::1/", False),
+        ("https:///nowhere", False),
+        ("mailto:ann@v.test", False),
+    ],
+)
+def test_only_a_web_address_of_bearable_length_is_redirected_to(url: str, *, counted: bool) -> None:
+    assert links.is_trackable(url) is counted
+
+
+def test_a_link_that_says_its_address_is_not_written_out_twice() -> None:
+    html = '<a href="https://v.test/1">https://v.test/1</a> <a href="#top">Up</a> <a href="/x"></a>'
+    assert links.to_text(html) == "https://v.test/1 Up"
+
+
+def test_a_language_is_chosen_among_some() -> None:
+    with pytest.raises(ValueError, match="no language"):
+        locales.choose("en", [], shop_language="en")
+
+
+@pytest.mark.parametrize(
     ("wanted", "available", "shop", "chosen"),
     [
         ("en-GB", ["en", "en-gb"], "en", "en-gb"),

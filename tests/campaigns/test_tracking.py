@@ -15,7 +15,7 @@ from campaigns.composing import click_url
 from campaigns.models import Campaign, Delivery, Hit, Link
 from privacy import consent, suppression
 from privacy.models import ConsentEntry
-from profiles import merging
+from profiles.events import merging
 from profiles.models import Customer, Event, EventStaging
 from tests import make
 from tests.make import NOW
@@ -211,4 +211,7 @@ def test_the_unsubscribe_page_leads_to_the_readers_own_choices(
     link = re.search(r'href="[^"]*(/p/[A-Za-z0-9_-]{43})"', page)
 
     assert link
-    assert client.get(link[1]).status_code == 200
+    choices = client.get(link[1])
+    assert choices.status_code == 200
+    for shown in (page, choices.content.decode(), client.get("/p/cut-off").content.decode()):
+        assert 'href="/privacy/requests/"' in shown, "where to ask about one's data"

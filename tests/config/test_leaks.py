@@ -8,8 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
+import redis
 
 from config.leaks.canaries import flock
+from tests.environment import DATABASE_URL, REDIS_URL
+from tests.faults.installation import installation
 
 ROOT = Path(__file__).parents[2]
 SURFACES = ("pages", "log", "cache", "database", "files")
@@ -38,7 +41,23 @@ def test_nobody_is_seen_where_they_should_not_be(tmp_path: Path) -> None:
     assert "LEAK" not in done.stderr
     surfaces = {line.rsplit("looked at", 1)[0].split("  ")[0] for line in done.stdout.splitlines()}
     assert {"log", "cache", "files", "mail", "database: default", "pages: support"} <= surfaces
+    assert {"API: replies to writes", "pages: own links"} <= surfaces
     assert not (tmp_path / "leak-check").exists()
+
+
+@pytest.mark.postgres
+@pytest.mark.redis
+def test_nobody_is_seen_on_servers_either(tmp_path: Path) -> None:
+    with installation(tmp_path, database=DATABASE_URL, redis=REDIS_URL) as made:
+        with redis.Redis.from_url(made.environ["REDIS_URL"]) as server:
+            server.flushdb()
+        names = ("DATABASE_URL", "KEYSTORE_DATABASE_URL", "REDIS_URL")
+        given = {name: made.environ[name] for name in names}
+        done = check_leaks(tmp_path, of_a_kind=1, **given)
+
+    assert done.returncode == 0, done.stderr
+    surfaces = {line.rsplit("looked at", 1)[0].split("  ")[0] for line in done.stdout.splitlines()}
+    assert {"redis", "database: default", "database: keystore"} <= surfaces
 
 
 @pytest.mark.parametrize("surface", SURFACES)

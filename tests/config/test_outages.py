@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sqlite3
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -23,9 +26,10 @@ from config.outages import outage_of
 from config.probes import Level
 from privacy.keystore import keystore
 from privacy.providers import FileProvider
-from profiles import uploads
+from profiles.importing import uploads
 from profiles.models import Customer, EventStaging
 from tests import make
+from tests.faults.installation import installation
 from tests.profiles.calls import identify, post
 from tests.profiles.test_orders_api import call
 from tests.profiles.test_upload_pages import send
@@ -38,6 +42,16 @@ PEOPLE = "/admin/profiles/customer/"
 def visitor() -> Client:
     """A client that gets the answer a browser would get."""
     return Client(raise_request_exception=False)
+
+
+def api(client: Client, key: str, method: str, path: str, body: Any = None) -> Any:
+    return client.generic(
+        method,
+        path,
+        "" if body is None else json.dumps(body),
+        content_type="application/json",
+        headers={"Authorization": f"Bearer {key}"},
+    )
 
 
 def staff() -> Client:
@@ -149,6 +163,66 @@ def test_what_holds_no_personal_data_is_taken_without_the_root_key(
     assert lost_key is not None
 
 
+@pytest.fixture
+def unreadable_key(settings: Any, tmp_path: Path) -> Path:
+    """As `lost_key`, but the file's place cannot be read: its disk may come back in a moment."""
+    settings.VAR_DIR, settings.KEYS_DIR = tmp_path, tmp_path / "keys"
+    make.shop()
+    make.customer("C-1", email="known@shop.example")
+    path = FileProvider().path
+    path.rename(tmp_path / "aside.key")
+    path.mkdir()
+    keystore.forget()
+    return path
+
+
+def mend(path: Path) -> None:
+    path.rmdir()
+    (path.parents[1] / "aside.key").rename(path)
+
+
+@pytest.mark.django_db
+def test_while_the_keys_disk_is_away_reads_and_writes_wait_and_then_say_so(
+    unreadable_key: Path,
+) -> None:
+    key = make.secret_key()
+    keystore._roots.patience_seconds = 0.3  # noqa: SLF001 - this process has one keystore
+
+    asked_at = time.monotonic()
+    answers = [
+        api(visitor(), key, "GET", "/v1/customers/C-1"),
+        api(visitor(), key, "PUT", "/v1/customers/C-2", ANN),
+        api(visitor(), key, "POST", "/v1/customers/batch", {"customers": [{"id": "C-3", **ANN}]}),
+        post(visitor(), identify("C-4", email="bo@shop.example"), key=key),
+    ]
+
+    assert time.monotonic() - asked_at > 4 * 0.1, "nobody waited"
+    for answer in answers:
+        assert (answer.status_code, answer.json()["code"]) == (503, "keys_unavailable")
+        assert answer["Content-Type"] == "application/problem+json"
+        assert int(answer["Retry-After"]) > 0
+        assert "root.key" not in answer.content.decode()
+    assert Customer.objects.count() == 1
+    assert not EventStaging.objects.exists()
+    assert "ann.lee" not in str(list(Customer.objects.values()))
+    mend(unreadable_key)
+    assert api(visitor(), key, "GET", "/v1/customers/C-1").status_code == 200
+    assert api(visitor(), key, "PUT", "/v1/customers/C-2", ANN).status_code == 200
+
+
+@pytest.mark.django_db
+def test_a_read_that_waits_is_answered_once_the_keys_disk_is_back(unreadable_key: Path) -> None:
+    key = make.secret_key()
+    back = threading.Timer(0.3, mend, [unreadable_key])
+    back.start()
+
+    answer = api(visitor(), key, "GET", "/v1/customers/C-1")
+
+    back.join()
+    assert answer.status_code == 200
+    assert answer.json()["email"] == "k***@s***.example"
+
+
 @pytest.mark.django_db
 def test_a_key_that_goes_missing_under_a_running_process_is_told_while_it_still_works() -> None:
     customer = make.customer("C-1", email="known@shop.example")
@@ -198,6 +272,43 @@ def test_what_sqlite_refuses_is_told_with_its_remedy(
     assert outage.told.startswith(f"The database cannot be used: {line}")
 
 
+@pytest.mark.parametrize("what", ["keystore", "default"])
+def test_a_database_file_that_was_overwritten_is_told(what: str, tmp_path: Path) -> None:
+    """Run as processes: the suite's own databases are better left whole."""
+    given = {"DATABASE_URL", "KEYSTORE_DATABASE_URL", "REDIS_URL"}
+    environ = {name: value for name, value in os.environ.items() if name not in given}
+    with installation(tmp_path) as made:
+        for alias in ("default", "keystore"):
+            assert made.manage("migrate", "--database", alias).returncode == 0
+        name = {"keystore": "keystore.sqlite3", "default": "candor.sqlite3"}[what]
+        (tmp_path / name).write_bytes(os.urandom(8192))
+        (tmp_path / f"{name}-wal").unlink(missing_ok=True)
+        ended = subprocess.run(
+            [sys.executable, "-c", DAMAGED], cwd=ROOT, env=environ | made.environ,
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.split() == {
+        "keystore": ["KeyUnavailableError", "keys_unavailable"],
+        "default": ["DatabaseError", "database_unavailable"],
+    }[what]  # fmt: skip
+
+
+DAMAGED = """
+import django; django.setup()
+from config.outages import outage_of
+from privacy.keystore import keystore
+from privacy.models import Staff
+try:
+    keystore.installation(); Staff.objects.exists()
+except Exception as error:
+    found = outage_of(error)
+    assert "damaged" in found.told and "backup" in found.told, found
+    print(type(error).__name__, found.code)
+"""
+
+
 def ask(where: str, query: str) -> None:
     with closing(sqlite3.connect(where, uri=True, timeout=0, isolation_level=None)) as own:
         own.execute("PRAGMA max_page_count = 2")
@@ -225,5 +336,5 @@ def test_a_command_on_a_database_without_tables_says_which_command_makes_them(
     )
 
     assert ended.returncode == 1
-    assert "Run manage.py migrate for both databases" in ended.stderr
+    assert "Run manage.py migrate and manage.py migrate --database keystore" in ended.stderr
     assert "Traceback" not in ended.stderr

@@ -14,7 +14,7 @@ from django.test import Client
 from config import storefront
 from privacy import doors
 from privacy.models import ApiKey
-from profiles import merging
+from profiles.events import merging
 from profiles.models import Event
 from tests import make
 from tests.make import NOW
@@ -57,6 +57,7 @@ def test_products_stand_in_the_readers_language(
 ) -> None:
     page = client.get("/demo/shop/", headers={"Accept-Language": language}).content.decode()
 
+    assert 'href="/privacy/requests/"' in page
     (product,) = facts_of(page)["products"]
     assert (product["title"], product["price"], product["amount"]) == (title, price, "8.99")
 

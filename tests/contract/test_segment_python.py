@@ -9,7 +9,7 @@ from django.utils import timezone
 from pytest_django.live_server_helper import LiveServer
 from segment.analytics.client import Client
 
-from profiles import merging
+from profiles.events import merging
 from profiles.models import Customer, Event
 from tests import make
 

@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 import psycopg
 
 ROOT = Path(__file__).parents[2]
-PATIENCE_SECONDS = 90
+PATIENCE_SECONDS = 300
 # Each process of the run has databases of its own; those of Redis follow the suite's own.
 RUNNER = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
 DATABASE = f"candor_faults_{RUNNER}"
@@ -40,6 +40,13 @@ class Installation:
         process = subprocess.Popen(
             command, cwd=ROOT, env=self.environ, start_new_session=True, stderr=stderr
         )
+        self.processes.append(process)
+        return process
+
+    def start_code(self, code: str) -> subprocess.Popen[bytes]:
+        """Start Python code inside the installation, as `start` does a command."""
+        command = [sys.executable, "-c", code]
+        process = subprocess.Popen(command, cwd=ROOT, env=self.environ, start_new_session=True)
         self.processes.append(process)
         return process
 

@@ -19,7 +19,7 @@ from config import first_run
 from config.demo import catalogue, people, year
 from jobs import running
 from jobs.models import Job
-from profiles import samples
+from profiles.importing import samples
 from profiles.models import Customer, Order, Segment
 from recommendations.models import Product
 from tests.journeys.conftest import Visit
@@ -27,7 +27,7 @@ from tests.journeys.conftest import Visit
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 N_CUSTOMERS = 160
 # Of what a person clicks; typing and choosing from lists come on top.
-MAX_CLICKS = 20
+MAX_CLICKS = 22
 SUBMIT = "form.c-card button.is-primary"
 
 
@@ -134,10 +134,10 @@ def bring_in(hand: Hand, kind: str, path: Path) -> None:
     assert "/change/" in hand.page.url
     work_off()
     hand.page.reload()
-    if kind == "consents":  # looked at first, brought in by a second press
-        hand.click("form[action$='/real/'] button")
-        work_off()
-        hand.page.reload()
+    # Looked at first, brought in by a second press.
+    hand.click("form[action$='/real/'] button")
+    work_off()
+    hand.page.reload()
     assert hand.page.locator(".c-notice.is-good").count() == 1, hand.text()
 
 
@@ -151,13 +151,13 @@ def know_customers(hand: Hand) -> Segment:
     hand.page.goto("/admin/profiles/persona/")
     assert hand.page.locator(".c-verdict").count() >= 1
     hand.click("form[action$='/1/segment/'] button")
-    assert hand.page.locator(".c-rule").count() == 1
+    assert hand.page.locator(".rule").count() == 1
     # The rule of one persona, then everybody who can be written to: the audience of the test.
     hand.page.goto("/admin/profiles/segment/add/")
     hand.fill({"#id_name": "Everybody reachable"})
-    hand.page.locator(".c-rule-group .c-button").first.click()
-    hand.page.locator(".c-rule select").first.select_option("consent")
-    hand.page.locator(".c-rule select").last.select_option("campaign.email:email")
+    hand.page.locator(".ruleGroup-addRule").first.click()
+    hand.page.locator(".rule-fields").select_option("consent")
+    hand.page.locator(".rule .c-value-of select").select_option("campaign.email:email")
     hand.page.locator(".c-notice.is-good").wait_for()
     hand.click("[name=_save]")
     return Segment.objects.get(name="Everybody reachable")
@@ -189,6 +189,9 @@ def send(hand: Hand, campaign: Campaign) -> None:
     assert campaign.status == Campaign.Status.FINISHED
     counts = campaign.counts()
     assert counts["sent"] > 0
+    sent = campaign.deliveries.exclude(sent_at=None).order_by()
+    went_out = set(sent.values_list("variant__key", "locale").distinct())
+    assert went_out == {(key, locale) for key in "AB" for locale in ("en", "zh-hans")}
     hand.page.goto("/admin/campaigns/campaign/outbox/")
     hand.click(".c-table a")
     hand.page.frame_locator("iframe").locator("h1").first.wait_for()

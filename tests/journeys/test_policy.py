@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from base64 import b32decode
 
 import pytest
 from django.utils import timezone
 from django_otp.oath import TOTP
 from playwright.sync_api import Page, expect
 
+from jobs.models import Job
 from privacy import second_factor
 from privacy.models import Staff
 from tests import make
@@ -87,7 +89,7 @@ def test_an_authenticator_is_set_up_and_asked_for(page: Page) -> None:
     page.goto("/admin/privacy/staff/me/factor/")
     expect(page.locator(".c-qr svg")).to_be_visible()
     factor = Staff.objects.get().second_factor
-    totp = TOTP(second_factor._key(factor))
+    totp = TOTP(b32decode(second_factor.secret(factor)))
     totp.time = timezone.now().timestamp()
 
     page.locator("[name=code]").fill(f"{totp.token():06}")
@@ -119,3 +121,14 @@ def test_what_is_revealed_is_masked_again_by_itself(page: Page) -> None:
 
     expect(page.get_by_text("a***@s***.example")).to_be_visible(timeout=5_000)
     assert "ann.secret" not in page.content()
+
+
+def test_the_list_of_jobs_renews_itself(page: Page) -> None:
+    Job.objects.create(
+        kind="profiles.build", queue="batch", not_before=make.NOW, created_at=make.NOW
+    )
+    with page.expect_response(lambda got: "hx-request" in got.request.headers) as renewed:
+        page.goto("/admin/jobs/job/")
+    assert renewed.value.ok
+    page.wait_for_timeout(300)  # what the browser has against the answer comes after it
+    expect(page.locator("#changelist-form")).to_be_visible()

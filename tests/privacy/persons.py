@@ -13,8 +13,8 @@ from django.db import connections
 from campaigns.models import Conversion, Hit
 from jobs import running
 from jobs.models import Job
-from privacy import erasure
-from privacy.models import Erasure
+from privacy import erasure, subject_export
+from privacy.models import Erasure, SubjectExport
 from profiles.models import (
     ClusteringRun,
     Customer,
@@ -27,6 +27,7 @@ from profiles.models import (
     StagedLine,
     Upload,
 )
+from profiles.orders import carts
 from recommendations.models import CustomerListing, TrainingRun
 from tests import make
 from tests.make import NOW
@@ -71,6 +72,11 @@ def _behaviour(person: Customer) -> None:
     common: dict[str, Any] = {"source_id": make.source().pk, "kind": "track", "name": "Seen"}
     common |= {"happened_at": NOW, "received_at": NOW, "product_id": ""}
     Identity.objects.create(anonymous_id=CANARIES[1], customer=person, joined_at=NOW)
+    for whose in (person, None):
+        cart = make.cart(
+            whose, f"cart-{CANARIES[1]}-{whose}", ("tv", 1, 49_900), anonymous_id=CANARIES[1]
+        )
+        carts.issue_token(cart, now=NOW)
     Event.objects.create(message_id="m1", customer=person, anonymous_id=CANARIES[1], **common)
     Event.objects.create(message_id="m2", customer=None, anonymous_id=CANARIES[1], **common)
     for number, (customer, visitor) in enumerate([(CANARIES[0], ""), ("", CANARIES[1])]):
@@ -114,8 +120,8 @@ def _figures(person: Customer) -> None:
         customer=person,
         persona=persona,
         as_of=NOW,
-        recency_days=3,
-        tenure_days=3,
+        first_order_at=NOW - timedelta(days=3),
+        last_order_at=NOW - timedelta(days=3),
         n_orders=1,
         n_items=1,
         n_units=1,
@@ -158,6 +164,17 @@ def _message(person: Customer, order: Order) -> Path:
     path = folder / f"{NOW:%Y%m%dT%H%M%S}-{sent.pk}.eml"
     path.write_text(f"To: {CANARIES[2]}\n\nDear {CANARIES[3]}\n")
     return path
+
+
+def copy_of(person: Customer) -> SubjectExport:
+    """A copy of all about a person, made."""
+    export = subject_export.ask(person.subject, actor="service:1", now=NOW)
+    job = Job.objects.get(kind=subject_export.JOB, payload__export=export.pk)
+    ended = running.run(job.pk, clock=lambda: NOW)
+    assert ended is not None
+    assert ended.state == Job.State.DONE, ended.error_code
+    export.refresh_from_db()
+    return export
 
 
 def erase(person: Customer) -> Erasure:

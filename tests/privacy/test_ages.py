@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from privacy import ages
 from privacy.ages import Birth
-from profiles import enrolling, importing_customers
-from profiles.importing_customers import CustomerRow
+from profiles.identity import enrolling
+from profiles.importing import customer_rows
+from profiles.importing.customer_rows import CustomerRow
 from profiles.models import Customer
 from tests import make
 from tests.make import NOW
@@ -44,13 +45,13 @@ def test_a_year_alone_never_makes_anybody_older(born: date) -> None:
 @pytest.mark.django_db
 def test_an_imported_birth_date_keeps_minors_out_of_marketing_until_it_is_mended() -> None:
     row = CustomerRow("c-1", email="a@example.com", birth_date=date(2015, 1, 1))
-    importing_customers.insert([row], now=NOW)
+    customer_rows.insert([row], now=NOW)
     customer = Customer.objects.select_related("subject").get()
     make.consent(customer)
     assert customer.subject.minor_until == date(2031, 1, 1)
 
     mended = CustomerRow("c-1", birth_date=date(1995, 1, 1))
-    importing_customers.insert([mended], now=NOW)
+    customer_rows.insert([mended], now=NOW)
 
     assert Customer.objects.for_purpose("campaign.email").get() == customer
     customer.subject.refresh_from_db()

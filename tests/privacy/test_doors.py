@@ -78,11 +78,49 @@ def test_a_scope_nobody_knows_is_refused_with_the_list_of_known_ones() -> None:
 
 
 @pytest.mark.parametrize(
-    "origin", ["*", "https://*.shop.example", "shop.example", "https://shop.example/path"]
+    "origin",
+    [
+        "*",
+        "https://*.shop.example",
+        "shop.example",
+        "https://shop.example/path",
+        "https://shop.example?q",
+        "https://ann@shop.example",
+        "https://shop.example:99999",
+        "https://[shop.example",
+        "https://",
+        "https://shop example",
+        "https://" + "a" * 70 + ".example",
+        "file://shop.example",
+    ],
 )
 def test_only_exact_origins_are_taken(origin: str) -> None:
-    with pytest.raises(DomainError, match="without path or wildcard"):
+    with pytest.raises(DomainError, match="without path or wildcard") as refusal:
         issue(ApiKey.Kind.WRITE, origins=[origin])
+    assert refusal.value.code == "invalid_origin"
+
+
+@pytest.mark.parametrize(
+    "origin", ["http://shop.example", "http://localhost.shop.example", "http://127.0.0.2:8000"]
+)
+def test_plain_http_is_taken_of_ones_own_machine_alone(origin: str) -> None:
+    with pytest.raises(DomainError, match="with https") as refusal:
+        issue(ApiKey.Kind.WRITE, origins=[origin])
+    assert refusal.value.code == "insecure_origin"
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("http://localhost:8000", "http://localhost:8000"),
+        ("http://127.0.0.1", "http://127.0.0.1"),
+        ("HTTPS://Shop.Example:443/", "https://shop.example"),
+        ("https://shop.example:8443", "https://shop.example:8443"),
+        ("https://bücher.example", "https://xn--bcher-kva.example"),
+    ],
+)
+def test_an_origin_is_kept_as_browsers_send_it(given: str, kept: str) -> None:
+    assert issue(ApiKey.Kind.WRITE, origins=[given])[0].origins == [kept]
 
 
 def test_a_browser_key_serves_its_own_origins_and_pages_of_this_installation() -> None:

@@ -11,7 +11,15 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given
 from hypothesis import strategies as st
 
-from privacy.crypto.envelope import Column, SealedIntegrityError, Wrapping, in_row
+from privacy.crypto.envelope import (
+    Column,
+    KeyGoneError,
+    SealedIntegrityError,
+    Wrapping,
+    in_row,
+    unwrap_root,
+    wrap_root,
+)
 
 KNOWN = json.loads((Path(__file__).parent / "data" / "ciphertext_v1.json").read_text("utf-8"))
 KEY = AESGCM(bytes(range(32)))
@@ -146,3 +154,68 @@ def test_a_value_of_a_destroyed_key_says_so() -> None:
 def test_only_whole_uuids_bind(subject: bytes, row: bytes) -> None:
     with pytest.raises(ValueError, match="16 bytes"):
         in_row(subject, row)
+
+
+def many(generations: list[int]) -> tuple[list[dict[int, AESGCM]], list[bytes], list[bytes]]:
+    """Rows sealed together: their keys, values and bounds."""
+    keys = [AESGCM(bytes([n + 1] * 32)) for n in range(len(generations))]
+    bounds = [in_row(SUBJECT, bytes([n] * 16)) for n in range(len(generations))]
+    texts = [f"person {n}".encode() for n in range(len(generations))]
+    sealed = PLACE.seal_many(zip(generations, keys, strict=True), texts, bounds)
+    return [dict([pair]) for pair in zip(generations, keys, strict=True)], sealed, bounds
+
+
+@given(st.lists(st.integers(min_value=1, max_value=3), min_size=1, max_size=8))
+def test_rows_sealed_together_open_together_and_one_by_one(generations: list[int]) -> None:
+    ciphers, sealed, bounds = many(generations)
+
+    expected = [f"person {n}" for n in range(len(generations))]
+    assert PLACE.open_many(ciphers, sealed, bounds) == expected
+    singly = zip(ciphers, sealed, bounds, strict=True)
+    assert [PLACE.open(mine, one, bound=b).decode() for mine, one, b in singly] == expected
+
+
+def test_a_row_without_a_value_stays_without_among_others() -> None:
+    ciphers, sealed, bounds = many([1, 1, 2])
+    assert PLACE.open_many(ciphers, [sealed[0], None, sealed[2]], bounds) == [
+        "person 0",
+        None,
+        "person 2",
+    ]
+
+
+def test_one_bad_row_among_many_is_refused_by_its_own_fault() -> None:
+    ciphers, sealed, bounds = many([1, 1])
+    with pytest.raises(KeyGoneError):
+        PLACE.open_many([ciphers[0], {}], sealed, bounds)
+    with pytest.raises(SealedIntegrityError, match="does not open"):
+        PLACE.open_many(ciphers, sealed[::-1], bounds)
+    with pytest.raises(SealedIntegrityError, match="cut short"):
+        PLACE.open_many(ciphers, [sealed[0], sealed[1][:3]], bounds)
+    with pytest.raises(SealedIntegrityError, match="does not open"):
+        PLACE.open_many(ciphers, [sealed[0], sealed[1][:9]], bounds)
+
+
+def test_a_root_key_opens_for_its_use_and_provider_alone() -> None:
+    wrapped = wrap_root(KEY, b"k" * 32, context=b"kek/1")
+
+    assert unwrap_root(KEY, wrapped, context=b"kek/1") == b"k" * 32
+    for key, blob, context in (
+        (KEY, wrapped, b"kek/2"),
+        (AESGCM(bytes(32)), wrapped, b"kek/1"),
+        (KEY, wrapped[:-1], b"kek/1"),
+        (KEY, wrapped[:8], b"kek/1"),
+        (KEY, b"\x02" + wrapped[1:], b"kek/1"),
+    ):
+        with pytest.raises(SealedIntegrityError, match="root key"):
+            unwrap_root(key, blob, context=context)
+
+
+def test_a_wrapped_key_of_an_unknown_form_or_for_no_subject_is_refused() -> None:
+    wrapping = Wrapping(bytes(32), installation=b"i" * 16, epoch=1)
+    wrapped = wrapping.wrap(b"k" * 32, subject=SUBJECT, generation=1)
+    for blob in (wrapped[:-1], b"\x02" + wrapped[1:]):
+        with pytest.raises(SealedIntegrityError, match="unknown form"):
+            wrapping.unwrap(blob, subject=SUBJECT, generation=1)
+    with pytest.raises(ValueError, match="uuid"):
+        wrapping.wrap(b"k" * 32, subject=b"short", generation=1)

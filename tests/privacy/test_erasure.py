@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -8,15 +9,18 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
+from django.db import connection
 from django.db.models import Sum
+from django.test.utils import CaptureQueriesContext
 
 from campaigns.models import Delivery
 from jobs import running
 from jobs.models import Job
-from privacy import certificates, erasure, ledger
+from privacy import certificates, erasure, ledger, recipients, registry
 from privacy.models import (
     AuditEntry,
     ConsentEntry,
+    Disclosure,
     Erasure,
     LedgerEntry,
     Recipient,
@@ -25,7 +29,7 @@ from privacy.models import (
     Suppression,
 )
 from privacy.problems import DomainError
-from profiles import enrolling
+from profiles.identity import enrolling
 from profiles.models import Customer, Order, OrderLine, Refund, StagedLine
 from tests import make
 from tests.make import NOW
@@ -188,6 +192,61 @@ def test_a_recipient_with_an_address_is_told_the_id_it_knows_the_person_by(
     assert CANARIES[0] in letter.read_text()
     assert CANARIES[2] not in letter.read_text()
     assert RecipientNotice.objects.get().state == RecipientNotice.State.TOLD
+
+
+def test_only_who_got_the_person_is_told_of_the_erasure() -> None:
+    found = world()
+    theirs, others = (
+        recipients.named(name, Recipient.Kind.EXPORT, since=NOW.date())
+        for name in ("Partner", "Stranger")
+    )
+    recipients.note(theirs, [found.person.subject_id, found.neighbour.subject_id], now=NOW)
+    recipients.note(others, [found.neighbour.subject_id], now=NOW)
+
+    erase(found.person)
+
+    assert [notice.recipient for notice in RecipientNotice.objects.all()] == [theirs]
+
+
+def test_who_was_given_a_person_twice_is_noted_once_with_both_moments() -> None:
+    person = make.customer("c-1")
+    partner = recipients.named("Partner", Recipient.Kind.EXPORT, since=NOW.date())
+    assert recipients.named("Partner", Recipient.Kind.EXPORT, since=NOW.date()) == partner
+
+    for days in (0, 2):
+        recipients.note(partner, [person.subject_id] * 2, now=NOW + timedelta(days=days))
+
+    noted = Disclosure.objects.get()
+    assert (noted.first_at, noted.last_at) == (NOW, NOW + timedelta(days=2))
+
+
+def test_noting_takes_as_many_queries_for_a_hundred_persons_as_for_three() -> None:
+    partner = recipients.named("Partner", Recipient.Kind.EXPORT, since=NOW.date())
+
+    def n_queries(n: int) -> int:
+        persons = [make.subject().uuid for _ in range(n)]
+        with CaptureQueriesContext(connection) as asked:
+            recipients.note(partner, persons, now=NOW)
+        return len(asked)
+
+    assert n_queries(100) == n_queries(3)
+
+
+@pytest.fixture
+def _endpoint_of_an_app() -> Iterator[None]:
+    registry.data_recipients("tests", lambda _subject: ["https://hook.example"])
+    yield
+    registry.data_recipients("tests", lambda _subject: [])
+
+
+@pytest.mark.usefixtures("_endpoint_of_an_app")
+def test_an_app_may_name_who_was_given_a_person() -> None:
+    found = world()
+
+    erase(found.person)
+
+    told = RecipientNotice.objects.get(recipient__name="https://hook.example").recipient
+    assert (told.kind, told.gets_everybody) == ("webhook", False)
 
 
 # Certificates -----------------------------------------------------------------------------

@@ -22,10 +22,10 @@ def found(*made: type[models.Model]) -> list[str | None]:
 @pytest.fixture
 def _own_registry() -> Iterator[None]:
     """What a test declares goes with it."""
-    before = set(registry._holdings)
+    before = set(registry._holdings)  # noqa: SLF001 - nothing else may take a declaration back
     yield
-    for model in set(registry._holdings) - before:
-        del registry._holdings[model]
+    for model in set(registry._holdings) - before:  # noqa: SLF001
+        del registry._holdings[model]  # noqa: SLF001
 
 
 def test_every_model_of_this_installation_is_declared() -> None:

@@ -9,7 +9,7 @@ from django.test import Client
 from django.utils import timezone
 
 from privacy import doors
-from privacy.models import ApiKey, Staff
+from privacy.models import ApiKey, AuditEntry, Staff
 from privacy.problems import DomainError
 from tests import make
 
@@ -36,6 +36,7 @@ def test_a_new_key_is_in_one_answer_that_nothing_may_keep(boss: Client) -> None:
     assert "no-store" in answer["Cache-Control"]
     assert doors.find(plaintext, now=timezone.now()).origins == ["https://shop.example"]
     assert shown(boss.get(KEYS)) == []
+    assert AuditEntry.objects.get().action == "api_key.made"
 
 
 def test_keys_are_rotated_and_revoked_from_the_list(boss: Client) -> None:
@@ -49,6 +50,12 @@ def test_keys_are_rotated_and_revoked_from_the_list(boss: Client) -> None:
     assert doors.find(new, now=timezone.now()).replaces == ApiKey.objects.earliest("pk")
     with pytest.raises(DomainError):
         doors.find(old, now=timezone.now())
+    first, second = ApiKey.objects.order_by("pk").values_list("pk", flat=True)
+    told = AuditEntry.objects.order_by("pk").values_list("action", "fields")
+    assert list(told) == [
+        ("api_key.rotated", [f"api_key.{first}", f"api_key.{second}"]),
+        ("api_key.revoked", [f"api_key.{first}"]),
+    ]
 
 
 @pytest.mark.parametrize("role", [role for role in Staff.Role if role != "administrator"])

@@ -10,15 +10,21 @@ from uuid import uuid4
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
+from django.test import Client
 from pytest_django.fixtures import Settings
 
+from campaigns import approvals, delivery
+from campaigns.models import Delivery
+from config import probes
 from privacy.crypto.envelope import SealedIntegrityError
+from privacy.fields import reveal_columns
 from privacy.keystore import Keystore, keystore
 from privacy.models import Keyring, SubjectKey
 from privacy.providers import FileProvider, KeyUnavailableError
 from privacy.purposes import purpose
 from profiles.models import Customer
 from tests import make
+from tests.campaigns.sending import Tray
 from tests.make import NOW
 
 pytestmark = pytest.mark.django_db
@@ -131,13 +137,12 @@ def test_without_its_key_a_value_is_gone_and_no_new_key_hides_it() -> None:
         purpose("import", actor="test", now=NOW),
         pytest.raises(SealedIntegrityError, match=r"key of customer\.email is gone"),
     ):
-        reveal_first()
+        reveal(Customer.objects.get())
 
 
-def reveal_first() -> str:
-    handle = Customer.objects.get().email
-    assert handle is not None
-    return handle.reveal()
+def reveal(customer: Customer) -> str:
+    assert customer.email is not None
+    return customer.email.reveal()
 
 
 def test_the_wrapped_key_of_another_subject_does_not_open() -> None:
@@ -146,16 +151,96 @@ def test_the_wrapped_key_of_another_subject_does_not_open() -> None:
     SubjectKey.objects.filter(subject_uuid=two.subject_id).update(wrapped=wrapped)
     keystore.forget()
 
-    with pytest.raises(SealedIntegrityError, match="wrapped key"):
-        str(Customer.objects.get(pk=two.pk).email)
+    assert [str(row.email) for row in Customer.objects.order_by("pk")] == [
+        "0***@e***.com",
+        "*** (damaged)",
+    ]
+    with (
+        purpose("import", actor="test", now=NOW),
+        pytest.raises(SealedIntegrityError, match=r"key of customer\.email is gone"),
+    ):
+        reveal(Customer.objects.get(pk=two.pk))
+
+
+@pytest.fixture
+def one_damaged() -> Customer:
+    """Three customers, and one whose key in the keystore lost a bit."""
+    people = [make.reader(f"c-{n}") for n in range(4)]
+    damaged = people[1]
+    row = SubjectKey.objects.get(subject_uuid=damaged.subject_id)
+    wrapped = bytes(row.wrapped)
+    SubjectKey.objects.filter(pk=row.pk).update(wrapped=wrapped[:-1] + bytes([wrapped[-1] ^ 1]))
+    keystore.forget()
+    return damaged
+
+
+def test_one_damaged_key_hides_one_person_and_the_list_stands(
+    one_damaged: Customer, client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    client.force_login(make.staff())
+
+    page = client.get("/admin/profiles/customer/")
+
+    assert page.status_code == 200
+    text = page.content.decode()
+    assert text.count("*** (damaged)") == 2  # the address and the name
+    assert text.count("c***@e***.com") == 3
+    named = {getattr(record, "subject", "") for record in caplog.records}
+    assert str(one_damaged.subject_id) in named
+
+
+def test_many_are_opened_but_for_the_damaged_one(one_damaged: Customer) -> None:
+    with purpose("campaign.email", actor="job:1", now=NOW):
+        found = reveal_columns(
+            Customer.objects.for_purpose("campaign.email"), ["email"], "campaign.email"
+        )
+
+    assert found.damaged == {one_damaged.pk}
+    assert sorted(row["email"] for row in found.values()) == [
+        "c-0@example.com",
+        "c-2@example.com",
+        "c-3@example.com",
+    ]
+
+
+def test_a_message_to_the_damaged_one_is_skipped_with_the_reason(one_damaged: Customer) -> None:
+    campaign = make.written_campaign()
+    delivery.plan(campaign, NOW)
+    approvals.launch(campaign)
+    tray = Tray()
+
+    delivery.send_due(NOW, channel=tray)
+
+    assert len(tray.recipients) == 3
+    skipped = Delivery.objects.get(state=Delivery.State.SKIPPED)
+    assert (skipped.customer, skipped.reason) == (one_damaged, "damaged")
+
+
+def test_nothing_is_sealed_for_the_damaged_one_and_no_new_key_hides_it(
+    one_damaged: Customer,
+) -> None:
+    person = Customer.objects.get(pk=one_damaged.pk)
+    person.full_name = "New Name"
+
+    with pytest.raises(KeyUnavailableError, match=str(one_damaged.subject_id)):
+        person.save()
+    assert SubjectKey.objects.filter(subject_uuid=one_damaged.subject_id).count() == 1
+
+
+def test_doctor_counts_damaged_keys(one_damaged: Customer) -> None:
+    found = probes.person_keys()
+
+    assert (found.level, found.text) == (probes.Level.FAIL, "1 are damaged")
+    SubjectKey.objects.filter(subject_uuid=one_damaged.subject_id).delete()
+    assert probes.person_keys().level == probes.Level.OK
 
 
 def test_a_forked_child_holds_no_unwrapped_key() -> None:
     make.customer("c-1", email="a@example.com")
-    assert len(keystore._subjects) == 1
+    assert len(keystore._subjects) == 1  # noqa: SLF001 - what is unwrapped is nobody's business
     read, write = os.pipe()
     if (child := os.fork()) == 0:
-        os.write(write, b"filled" if len(keystore._subjects) else b"empty")
+        os.write(write, b"filled" if len(keystore._subjects) else b"empty")  # noqa: SLF001
         os._exit(0)
     os.waitpid(child, 0)
 

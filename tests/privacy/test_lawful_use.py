@@ -250,10 +250,12 @@ class Lives(RuleBasedStateMachine):
     def open(self, number: int, name: str) -> None:
         """Nobody opens what a purpose does not cover, or for one that has ended."""
         now = self._tick("open")
-        mine = Customer.objects.for_purpose(name)
+        mine = Customer.objects.for_purpose(name).filter(pk=self.persons[number].customer.pk)
         try:
             with purpose(name, actor="job:1", now=now):
-                values = reveal_columns(mine.filter(pk=self.persons[number].customer.pk), ["email"])
+                with pytest.raises(PurposeDeniedError):
+                    reveal_columns(Customer.objects.all(), ["email"], name)
+                values = reveal_columns(mine, ["email"], name)
         except PurposeDeniedError:
             assert name in self.ended or name not in {MAIL, EXISTING}
         else:
@@ -293,3 +295,4 @@ def test_no_use_without_a_valid_basis(capsys: pytest.CaptureFixture[str]) -> Non
         told: Any = ", ".join(f"{n} {what}" for what, n in sorted(taken.items()))
         print(f"\n{sum(taken.values()):,} steps, {n_messages:,} messages: {told}")  # noqa: T201
     assert n_messages
+    assert sum(taken.values()) >= STEPS

@@ -279,5 +279,5 @@ def test_suppressed_reasons_that_are_not_the_persons_own_stay() -> None:
     suppression.suppress("email", "a@example.com", reason="complained", now=NOW)
 
     tag = suppression.tag_of("email", "a@example.com")
-    assert not suppression.lift_tag("email", tag, reason="unsubscribed")
+    assert not suppression.lift_tag("email", tag, reason="unsubscribed", now=NOW)
     assert Suppression.objects.exists()

@@ -119,3 +119,10 @@ def test_a_request_for_another_host_is_a_problem_too(client: Client) -> None:
     answer = client.get("/v1/orders/1", headers={"Host": "evil.example"})
 
     assert (answer.status_code, answer.json()["code"]) == (400, "bad_request")
+
+
+@pytest.mark.django_db
+def test_an_address_in_the_path_is_not_repeated(client: Client) -> None:
+    answer = client.get("/v1/baskets/ann@example.com")
+
+    assert answer.json()["instance"] == "/v1/baskets/[email]"

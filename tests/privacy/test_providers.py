@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from django.db import connections
 from pytest_django.fixtures import Settings
 
 from privacy import providers
@@ -131,12 +134,34 @@ def test_no_key_comes_from_the_secret_of_the_web(settings: Settings) -> None:
 def test_without_keys_a_row_is_not_written_at_all() -> None:
     subject = make.subject()
     Remote.failures = 1_000
-    keystore._patience = 0.1
+    keystore._patience = 0.1  # noqa: SLF001 - this process has one keystore
     keystore.forget()
     try:
         with pytest.raises(KeyUnavailableError):
             make.customer("c-1", email="a@example.com", of=subject)
     finally:
-        keystore._patience = 5.0
+        keystore._patience = 5.0  # noqa: SLF001
 
     assert not Customer.objects.exists()
+
+
+def test_many_who_ask_at_once_wait_once_and_not_one_after_the_other() -> None:
+    make.customer("c-1", email="a@example.com")
+    Remote.failures = 1_000
+    store = Keystore(patience_seconds=0.4)
+
+    def ask(_number: int) -> str:
+        try:
+            store.installation()
+        except KeyUnavailableError as error:
+            return str(error)
+        finally:
+            connections.close_all()
+        return ""
+
+    started = time.monotonic()
+    with ThreadPoolExecutor(8) as pool:
+        said = list(pool.map(ask, range(8)))
+
+    assert all("does not answer" in text for text in said)
+    assert time.monotonic() - started < 8 * 0.35

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pickle
+
 import pytest
 from django.db import transaction
+from django.db.models import QuerySet
 
 from privacy import audit
 from privacy.fields import reveal_columns
@@ -12,6 +15,7 @@ from privacy.purpose_registry import REGISTRY
 from privacy.purposes import PurposeDeniedError, UnknownPurposeError, purpose
 from privacy.sealed import Sealed
 from profiles.models import Customer
+from profiles.models.customer import CustomerQuerySet
 from tests import make
 from tests.make import NOW
 
@@ -34,11 +38,13 @@ def test_without_a_purpose_nothing_opens() -> None:
     with pytest.raises(PurposeDeniedError, match="no purpose is open"):
         handle_of("email", customer).reveal()
     with pytest.raises(PurposeDeniedError, match="no purpose is open"):
-        reveal_columns(Customer.objects.all(), ["email"])
+        reveal_columns(Customer.objects.all(), ["email"], "import")
 
 
 def test_a_purpose_opens_only_the_classes_it_covers() -> None:
-    customer = full()
+    make.consent(full())
+    covered = Customer.objects.for_purpose("campaign.email")
+    customer = covered.get()
 
     with purpose("campaign.email", actor="job:1", now=NOW):
         assert handle_of("email", customer).reveal() == "a@example.com"
@@ -46,7 +52,85 @@ def test_a_purpose_opens_only_the_classes_it_covers() -> None:
         with pytest.raises(PurposeDeniedError, match="does not cover phone"):
             handle_of("phone", customer).reveal()
         with pytest.raises(PurposeDeniedError, match="does not cover phone"):
-            reveal_columns(Customer.objects.all(), ["email", "phone"])
+            reveal_columns(covered, ["email", "phone"], "campaign.email")
+
+
+def test_columns_open_for_the_purpose_that_is_meant() -> None:
+    full()
+
+    with (
+        purpose("import", actor="job:1", now=NOW),
+        pytest.raises(PurposeDeniedError, match=r"support\.reveal is meant and import is open"),
+    ):
+        reveal_columns(Customer.objects.all(), ["email"], "support.reveal")
+
+
+@pytest.fixture
+def refusing() -> Customer:
+    """One who never agreed, beside one who did."""
+    make.reader("willing")
+    return make.customer("refusing", email="refusing@example.com", full_name="Bo")
+
+
+def everybody_but(covered: CustomerQuerySet) -> dict[str, QuerySet[Customer]]:
+    """Queries into which a person came whom the purpose does not reach."""
+    everybody = Customer.objects.all()
+    return {
+        "all": everybody,
+        "or": covered | everybody,
+        "or, the other way": everybody | covered,
+        "xor": covered ^ everybody,
+        "inside": everybody.exclude(pk__in=covered.values("pk")),
+        "another purpose": everybody.for_purpose("recommend"),
+    }
+
+
+@pytest.mark.parametrize("how", list(everybody_but(Customer.objects.none())))
+def test_advertising_opens_nobody_it_does_not_reach(refusing: Customer, how: str) -> None:
+    rows = everybody_but(Customer.objects.for_purpose("campaign.email"))[how]
+
+    with purpose("campaign.email", actor="job:1", now=NOW):
+        with pytest.raises(PurposeDeniedError, match=r"find them with for_purpose") as refused:
+            reveal_columns(rows, ["email"], "campaign.email")
+        with pytest.raises(PurposeDeniedError):
+            handle_of("email", next(row for row in rows if row.pk == refusing.pk)).reveal()
+
+    assert refused.value.code == "not_covered"
+    entries = AuditEntry.objects.filter(action="value.revealed")
+    assert {entry.outcome for entry in entries} == {AuditEntry.Outcome.REFUSED}
+
+
+@pytest.mark.usefixtures("refusing")
+def test_advertising_opens_whom_it_reaches_however_the_query_is_narrowed() -> None:
+    covered = Customer.objects.for_purpose("campaign.email")
+    narrowed = [
+        covered.filter(email="willing@example.com"),
+        covered.exclude(city="Wien").order_by("-pk")[:5],
+        covered & Customer.objects.filter(locale="en"),
+        covered | covered.filter(city="Wien"),
+        covered | Customer.objects.none(),
+    ]
+
+    with purpose("campaign.email", actor="job:1", now=NOW):
+        for rows in narrowed:
+            found = reveal_columns(rows, ["email"], "campaign.email")
+            assert [row["email"] for row in found.values()] == ["willing@example.com"]
+            assert [handle_of("email", row).reveal() for row in rows] == ["willing@example.com"]
+
+
+def test_advertising_opens_nobody_of_a_union(refusing: Customer) -> None:
+    rows = Customer.objects.for_purpose("campaign.email").union(Customer.objects.all())
+
+    with purpose("campaign.email", actor="job:1", now=NOW), pytest.raises(PurposeDeniedError):
+        handle_of("email", next(row for row in rows if row.pk == refusing.pk)).reveal()
+
+
+def test_whom_a_query_found_is_forgotten_by_a_copy_of_the_row(refusing: Customer) -> None:
+    make.consent(refusing)
+    row = Customer.objects.for_purpose("campaign.email").get(pk=refusing.pk)
+
+    with purpose("campaign.email", actor="job:1", now=NOW), pytest.raises(PurposeDeniedError):
+        handle_of("email", pickle.loads(pickle.dumps(row))).reveal()  # noqa: S301 -- our own bytes
 
 
 def test_a_purpose_ends_with_its_block() -> None:
@@ -92,8 +176,8 @@ def test_columns_are_one_entry_however_many_rows() -> None:
     for n in range(60):
         make.customer(f"c-{n}", email=f"{n}@example.com")
 
-    with purpose("campaign.email", actor="job:1", now=NOW):
-        reveal_columns(Customer.objects.all(), ["email"])
+    with purpose("import", actor="job:1", now=NOW):
+        reveal_columns(Customer.objects.all(), ["email"], "import")
 
     entry = AuditEntry.objects.get(action="value.revealed")
     assert entry.n_subjects == 60

@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,8 @@ from django.utils import timezone
 
 from jobs import running
 from jobs.models import Job
-from privacy import links, requests
-from privacy.models import AuditEntry, Erasure, PrivacyRequest, Recipient, Staff
+from privacy import links, requests, subject_export, use_rules
+from privacy.models import AuditEntry, Erasure, PrivacyRequest, Recipient, Staff, UseRule
 from profiles.models import Customer
 from tests import make
 
@@ -151,3 +152,51 @@ def test_the_page_of_retention_shows_every_schedule_and_takes_an_own_period() ->
     assert made.status_code == 302
     refused = client.post("/admin/privacy/retentionperiod/add/", {"schedule": "audit", "days": 1})
     assert refused.status_code == 200
+
+
+def test_who_signed_in_long_ago_confirms_before_anything_is_shown(asked: PrivacyRequest) -> None:
+    client = signed_in(Staff.Role.PRIVACY_OFFICER)
+    copy = subject_export.ask(Customer.objects.get().subject, actor="x", now=timezone.now())
+    work()
+    client.get("/admin/")
+    session = client.session
+    session["confirmed_at"] = (timezone.now() - timedelta(minutes=11)).timestamp()
+    session.save()
+
+    for path in (f"{LIST}{asked.pk}/reveal/", f"{LIST}copies/{copy.pk}/"):
+        answer = client.post(path)
+        assert (answer.status_code, "/me/confirm/" in answer["Location"]) == (302, True)
+    assert not AuditEntry.objects.filter(
+        action="value.revealed", actor__startswith="staff"
+    ).exists()
+    assert not AuditEntry.objects.filter(action="export.downloaded").exists()
+
+
+def test_requests_are_revealed_thirty_times_an_hour_with_customers(asked: PrivacyRequest) -> None:
+    client = signed_in(Staff.Role.PRIVACY_OFFICER)
+    customer = Customer.objects.get()
+    why = {"group": "contact", "code": "asked", "reason": "called"}
+    for _ in range(15):
+        assert client.post(f"{LIST}{asked.pk}/reveal/").status_code == 200
+        assert (
+            client.post(f"/admin/profiles/customer/{customer.pk}/reveal/", why).status_code == 200
+        )
+
+    refused = client.post(f"{LIST}{asked.pk}/reveal/")
+
+    assert (refused.status_code, refused["Location"]) == (302, f"{LIST}{asked.pk}/change/")
+    entry = AuditEntry.objects.latest("pk")
+    assert (entry.action, entry.purpose, entry.outcome) == (
+        "reveal.refused", "subject.rights", "refused",
+    )  # fmt: skip
+
+
+def test_what_a_use_rule_forbids_is_told_and_not_a_fault(asked: PrivacyRequest) -> None:
+    client = signed_in(Staff.Role.PRIVACY_OFFICER)
+    use_rules.mirror()
+    UseRule.objects.filter(purpose="subject.rights").update(until=make.NOW)
+
+    answer = client.post(f"{LIST}{asked.pk}/reveal/", follow=True)
+
+    assert answer.status_code == 200
+    assert "The use rule that let you open this has ended." in answer.content.decode()

@@ -136,6 +136,7 @@ def test_a_link_proves_who_asks_and_works_once(client: Client, tmp_path: Path) -
     match = re.search(r"/privacy/requests/\S+/", text)
     assert match is not None
 
+    assert re.search(r"ask here: \S+/privacy/requests/\s", text), "where to ask for anything else"
     # A program that looks at links (GET) changes nothing.
     assert client.get(match[0]).status_code == 200
     assert PrivacyRequest.objects.get().state == State.UNCONFIRMED

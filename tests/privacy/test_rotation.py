@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,19 +14,22 @@ from django.test import Client
 from pytest_django.fixtures import Settings
 
 from jobs.models import Job
+from privacy import subject_export
 from privacy.crypto.envelope import generation_of
 from privacy.keystore import keystore
 from privacy.models import RootKey, SubjectKey
 from privacy.rotation import EPOCH, JOB, indexes, is_due
 from profiles.models import Customer
 from tests import make
+from tests.privacy.persons import copy_of
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def _short_waits(settings: Settings) -> None:
+def _short_waits(settings: Settings, tmp_path: Path) -> None:
     settings.KEY_CACHE_SECONDS = 0
+    settings.VAR_DIR = tmp_path
     keystore.forget()
 
 
@@ -85,6 +89,23 @@ def test_everybody_gets_a_new_key_and_the_old_ones_are_destroyed() -> None:
     assert masks() == before
 
 
+def test_copies_that_wait_to_be_fetched_open_after_everybody_got_a_new_key() -> None:
+    here, gone, damaged, cut_short = people(4)
+    copies = [copy_of(person) for person in (here, gone, damaged, cut_short)]
+    before = subject_export.download(copies[0], actor="test", now=make.NOW)
+    keystore.destroy([gone.subject_id.bytes])
+    subject_export.path_of(copies[2]).write_bytes(b"\x01\x01\x00\x01 altered on the disk")
+    subject_export.path_of(copies[3]).write_bytes(b"\x01")
+
+    with pytest.raises(CommandError, match="do not open"):
+        rotate("people")
+
+    assert subject_export.download(copies[0], actor="test", now=make.NOW) == before
+    assert SubjectKey.objects.filter(subject_uuid=here.subject_id).get().generation == 2
+    for person in (damaged, cut_short):
+        assert SubjectKey.objects.filter(subject_uuid=person.subject_id).count() == 2
+
+
 def test_a_process_that_held_the_old_key_and_row_reads_on() -> None:
     people(1)
     row = Customer.objects.get()
@@ -118,6 +139,20 @@ def test_a_value_that_does_not_open_keeps_its_key_and_is_counted() -> None:
 
     assert SubjectKey.objects.filter(subject_uuid=broken.subject_id).count() == 2
     assert str(Customer.objects.get(pk=broken.pk).full_name) == "王*"
+
+
+@pytest.mark.parametrize("what", ["people", "epochs"])
+def test_a_damaged_key_stays_and_is_counted(what: str) -> None:
+    damaged, _whole = people(2)
+    SubjectKey.objects.filter(subject_uuid=damaged.subject_id).update(wrapped=bytes(62))
+    keystore.forget()
+
+    with pytest.raises(CommandError, match="do not open"):
+        rotate(what)
+
+    kept = SubjectKey.objects.filter(subject_uuid=damaged.subject_id).order_by("pk")
+    assert bytes(kept[0].wrapped) == bytes(62)
+    assert masks() == ["*** (damaged) *** (damaged) *** (damaged)", "p***@e***.com 138****0001 王*"]
 
 
 def test_an_erased_person_gets_no_new_key() -> None:
@@ -193,8 +228,9 @@ def test_a_collision_of_old_and_new_is_counted_and_both_keys_stay() -> None:
     Customer.objects.filter(pk=second.pk).update(email_tag=new)
 
     fields = indexes.indexed_fields(Customer)
-    rows = indexes._page(Customer, fields, 0)
-    assert indexes.retag(Customer, fields, rows[:1]) == 1
+    columns = [name for field in fields for name in (field.attname, *field.index_columns)]
+    row = Customer.objects.values("pk", "uuid", "subject_id", *columns).get(pk=first.pk)
+    assert indexes.retag(Customer, fields, [row]) == 1
     assert bytes(Customer.objects.get(pk=first.pk).email_tag or b"") != new
 
 

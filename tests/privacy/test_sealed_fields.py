@@ -20,7 +20,13 @@ from django.test.utils import isolate_apps
 
 from privacy.crypto import blind_index
 from privacy.crypto.envelope import SealedIntegrityError
-from privacy.fields import SealedDateField, SealedModel, SealedTextField, reveal_columns
+from privacy.fields import (
+    ClearClass,
+    SealedDateField,
+    SealedModel,
+    SealedTextField,
+    reveal_columns,
+)
 from privacy.purposes import purpose
 from privacy.sealed import Sealed
 from profiles.models import Customer
@@ -271,15 +277,22 @@ def test_a_ciphertext_does_not_open_in_another_row() -> None:
             [row.pk, other.pk],
         )
 
+    moved = Customer.objects.get(pk=other.pk)
     with pytest.raises(SealedIntegrityError):
-        opened(Customer.objects.get(pk=other.pk).email)
+        opened(moved.email)
+    with purpose("import", actor="job:1", now=NOW):
+        found = reveal_columns(Customer.objects.all(), ["email"], "import")
+    assert (found, found.damaged) == ({row.pk: {"email": EMAIL}}, {other.pk})
+    assert str(moved.email) == "*** (damaged)"
+    with pytest.raises(ValueError, match="mask"):
+        moved.full_name = str(moved.email)
 
 
 def test_columns_are_revealed_by_row() -> None:
     row, bare = full(), make.customer("c-2")
 
-    with purpose("campaign.email", actor="job:1", now=NOW):
-        found = reveal_columns(Customer.objects.all(), ["email", "full_name"])
+    with purpose("import", actor="job:1", now=NOW):
+        found = reveal_columns(Customer.objects.all(), ["email", "full_name"], "import")
 
     assert found == {
         row.pk: {"email": EMAIL, "full_name": "王小明"},
@@ -376,6 +389,33 @@ def test_a_model_sorted_by_a_sealed_column_fails_the_check() -> None:
             ordering = ["-name"]
 
     assert [error.id for error in Wrong.check() if "order" in error.msg] == ["privacy.E001"]
+
+
+@isolate_apps("tests")
+def test_a_column_in_clear_without_a_data_class_fails_the_check() -> None:
+    class Wrong(SealedModel):
+        sealed_label = "wrong"
+        clear_classes = {"town": ClearClass.PLACE, "gone": ClearClass.AGE}
+        uuid = models.UUIDField()
+        subject = models.UUIDField()
+        name_tag = models.BinaryField(max_length=16, null=True)
+        name = SealedTextField(tag="name_tag")
+        town = models.CharField(max_length=50)
+        nickname = models.CharField(max_length=50)
+
+        class Meta:
+            app_label = "tests"
+
+    found = [error.msg for error in Wrong.check() if error.id == "privacy.E014"]
+    assert found == [
+        "tests.Wrong.nickname stands in clear and has no data class.",
+        "tests.Wrong classifies gone, which is no column in clear.",
+    ]
+
+
+@pytest.mark.parametrize("name", ["city", "gender", "birth_year", "occupation"])
+def test_what_stands_in_clear_of_a_customer_has_a_data_class(name: str) -> None:
+    assert Customer.clear_classes[name] != ClearClass.TECHNICAL
 
 
 def test_dates_are_of_a_declared_class() -> None:

@@ -10,18 +10,15 @@ from typing import Any
 
 import pytest
 
-from jobs import running
-from jobs.models import Job
 from privacy import registry, subject_export
 from privacy.crypto.envelope import SealedIntegrityError
-from privacy.models import AuditEntry, SubjectExport
+from privacy.models import AuditEntry, Disclosure, SubjectExport
 from privacy.problems import DomainError
 from privacy.purposes import purpose
 from privacy.spreadsheets import cell
-from profiles.models import Customer
 from tests import make
 from tests.make import NOW
-from tests.privacy.persons import CANARIES, erase, world
+from tests.privacy.persons import CANARIES, copy_of, erase, world
 
 pytestmark = pytest.mark.django_db
 
@@ -30,16 +27,6 @@ pytestmark = pytest.mark.django_db
 def _own_folder(settings: Any, tmp_path: Path) -> None:
     settings.VAR_DIR = tmp_path
     settings.OUTBOX_DIR = tmp_path / "outbox"
-
-
-def copy_of(person: Customer) -> SubjectExport:
-    export = subject_export.ask(person.subject, actor="service:1", now=NOW)
-    job = Job.objects.get(kind=subject_export.JOB, payload__export=export.pk)
-    ended = running.run(job.pk, clock=lambda: NOW)
-    assert ended is not None
-    assert ended.state == Job.State.DONE, ended.error_code
-    export.refresh_from_db()
-    return export
 
 
 def opened(export: SubjectExport) -> zipfile.ZipFile:
@@ -150,3 +137,17 @@ def test_a_second_wish_while_the_first_waits_makes_no_second_copy() -> None:
     person = make.reader()
     first = subject_export.ask(person.subject, actor="service:1", now=NOW)
     assert subject_export.ask(person.subject, actor="service:1", now=NOW) == first
+
+
+def test_whoever_else_gets_a_copy_is_noted_and_named_in_the_next_one() -> None:
+    person = world().person
+    export = copy_of(person)
+
+    subject_export.download(export, actor="staff:1", now=NOW)
+    assert not Disclosure.objects.exists()
+    subject_export.download(export, actor="staff:1", now=NOW, to="New shop")
+
+    noted = Disclosure.objects.get()
+    assert (noted.recipient.name, noted.subject_id) == ("New shop", person.subject_id)
+    (row,) = json.loads(opened(copy_of(person)).read("data.json"))["recipients"]
+    assert (row["name"], row["kind"]) == ("New shop", "export")

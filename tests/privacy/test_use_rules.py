@@ -33,7 +33,7 @@ def rule(who: str, data_class: str = "email", **facts: object) -> UseRule:
 
 def opened(actor: str, fields: list[str], name: str = "support.reveal") -> int:
     with purpose(name, actor=actor, now=NOW):
-        return len(reveal_columns(Customer.objects.all(), fields))
+        return len(reveal_columns(Customer.objects.all(), fields, name))
 
 
 def refusal(actor: str, fields: list[str], name: str = "support.reveal") -> str:
@@ -124,7 +124,7 @@ def test_a_new_day_begins_anew() -> None:
     assert refusal(actor, ["email"]) == "limit"
 
     with purpose("support.reveal", actor=actor, now=NOW + timedelta(days=1)):
-        assert len(reveal_columns(Customer.objects.all(), ["email"])) == 1
+        assert len(reveal_columns(Customer.objects.all(), ["email"], "support.reveal")) == 1
 
 
 def test_a_refusal_counts_nothing_of_any_class() -> None:

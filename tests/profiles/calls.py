@@ -9,7 +9,7 @@ from django.test import Client
 from django.utils import timezone
 
 from jobs.models import Job
-from profiles import merging
+from profiles.events import merging
 from profiles.models import Event, EventStaging, EventVerdict, Identity
 from tests import make
 

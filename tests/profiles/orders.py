@@ -13,8 +13,8 @@ from typing import Any
 
 from django.core.management import call_command
 
+from profiles.importing.tallies import Tally
 from profiles.models import Order, OrderLine, Refund, Upload
-from profiles.tallies import Tally
 
 SAMPLE = Path(__file__).parents[1] / "data" / "online_retail_sample.csv"
 ONLINE_RETAIL = {"format": "online-retail", "currency": "GBP", "timezone": "Europe/London"}

@@ -12,9 +12,10 @@ from django.db import connection, connections, transaction
 from django.test import Client
 
 from privacy.models import Subject
-from profiles import enrolling, ordering, registering
+from profiles.identity import enrolling, registering
 from profiles.models import Customer, Order, OrderLine
-from profiles.ordering import LineState, OrderState
+from profiles.orders import ordering
+from profiles.orders.ordering import LineState, OrderState
 from tests import make
 from tests.faults.installation import until
 from tests.make import NOW

@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 
 from profiles.models import Customer, Event, EventVerdict, Identity, Order
-from profiles.parsing import MAX_PRICE, MAX_QUANTITY
+from profiles.orders.parsing import MAX_PRICE, MAX_QUANTITY
 from tests import make
 from tests.profiles.calls import identify, merge, order_event, post, stored_text, track
 

@@ -14,8 +14,8 @@ from django.db.models import Sum
 
 from jobs.models import Job
 from profiles import registry
+from profiles.files.rejects import path_of
 from profiles.models import Customer, Order, OrderLine, Refund, StagedLine, Upload
-from profiles.rejects import path_of
 from tests import make
 from tests.profiles.orders import (
     HEAD,

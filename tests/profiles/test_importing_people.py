@@ -18,10 +18,10 @@ from jobs.work import Work
 from privacy import suppression
 from privacy.models import Consent, ConsentEntry, SubjectKey, Suppression
 from privacy.purposes import purpose
-from profiles import importing_customers, importing_people, samples, uploads
-from profiles.importing_customers import CustomerRow
+from profiles.files.rejects import path_of
+from profiles.importing import customer_rows, people_files, samples, uploads
+from profiles.importing.customer_rows import CustomerRow
 from profiles.models import Customer, Upload
-from profiles.rejects import path_of
 from tests import make
 from tests.make import NOW
 
@@ -232,9 +232,9 @@ def test_a_killed_import_of_a_sealed_file_goes_on_behind_its_last_step() -> None
     rows = "".join(
         f"{n},Ann,{'bad' if n % 7 == 0 else f'a{n}@example.com'},,,,\n" for n in range(45)
     )
-    form = importing_people.customers()
     held = make.held(f"{HEAD}{rows}".encode())
     upload = uploads.store(held, Upload.Kind.CUSTOMERS, {}, None, filename="c.csv", now=NOW)
+    form = people_files.customers(upload)
     n_steps = 0
 
     def insert(rows: Any, now: Any) -> Any:
@@ -250,11 +250,11 @@ def test_a_killed_import_of_a_sealed_file_goes_on_behind_its_last_step() -> None
     claimed = running.claim(job.pk, now=NOW)
     assert claimed
     with pytest.raises(StoppedError):
-        importing_people.run(dying, upload, Work(claimed, clock=lambda: NOW))
+        people_files.run(dying, upload, Work(claimed, clock=lambda: NOW))
     assert Customer.objects.count() == 17  # two steps of ten, three rows of them rejected
 
     job.refresh_from_db()
-    summary = importing_people.run(form, upload, Work(job, clock=lambda: NOW))
+    summary = people_files.run(form, upload, Work(job, clock=lambda: NOW))
 
     assert summary["counts"] == {"rows": 45, "added": 38, "rejected": 7}
     assert len(rejects(upload)) == 7
@@ -329,7 +329,7 @@ def test_made_up_people_are_the_same_for_a_seed_and_all_come_in() -> None:
     ids = [f"S{n}" for n in range(300)]
     people = list(samples.customers(ids, seed=7, today=NOW.date()))
 
-    done = importing_customers.insert(people, now=NOW)
+    done = customer_rows.insert(people, now=NOW)
 
     assert people == list(samples.customers(ids, seed=7, today=NOW.date()))
     assert people != list(samples.customers(ids, seed=8, today=NOW.date()))
@@ -369,10 +369,10 @@ def test_unchanged_rows_cost_the_same_queries_however_many(
     n: int, django_assert_num_queries: Any
 ) -> None:
     rows = [CustomerRow(external_id=f"{n}", email=f"{n}@example.com") for n in range(n)]
-    importing_customers.insert(rows, now=NOW)
+    customer_rows.insert(rows, now=NOW)
 
-    with django_assert_num_queries(7):
-        assert importing_customers.insert(rows, now=NOW).n_same == n
+    with django_assert_num_queries(8):
+        assert customer_rows.insert(rows, now=NOW).n_same == n
 
 
 # Suppressions first, and consents looked at before and taken back after ---------------------------

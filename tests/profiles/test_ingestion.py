@@ -13,7 +13,8 @@ from django.utils import timezone
 
 from jobs import running
 from jobs.models import Job
-from profiles import asking, ingestion, merging
+from profiles import asking
+from profiles.events import ingestion, merging
 from profiles.models import Customer, Event, EventStaging, EventVerdict
 from tests import make
 from tests.profiles.calls import merge, post, track
@@ -146,8 +147,18 @@ def test_a_batch_of_which_nothing_is_taken_is_refused(client: Client) -> None:
         (b"{}", {}, 400, "missing_batch"),
         (b'{"batch": [' + b"{}," * 500 + b"{}]}", {}, 413, "too_many_events"),
         (b" " * (512 * 1024 + 1), {}, 413, "body_too_large"),
-        (gzip.compress(b" " * 5_000_000), {"Content-Encoding": "gzip"}, 413, "body_too_large"),
-        (gzip.compress(b'{"batch":[]}')[:-9], {"Content-Encoding": "gzip"}, 400, "invalid_gzip"),
+        (
+            gzip.compress(b" " * 5_000_000, mtime=0),
+            {"Content-Encoding": "gzip"},
+            413,
+            "body_too_large",
+        ),
+        (
+            gzip.compress(b'{"batch":[]}', mtime=0)[:-9],
+            {"Content-Encoding": "gzip"},
+            400,
+            "invalid_gzip",
+        ),
         (b"not gzip", {"Content-Encoding": "gzip"}, 400, "invalid_gzip"),
         (b"{}", {"Content-Encoding": "br"}, 415, "unsupported_encoding"),
         (b'{"batch": [], "x": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", {}, 400, "invalid_json"),
@@ -176,6 +187,12 @@ def test_an_unknown_key_is_refused_and_nothing_is_stored(client: Client) -> None
 
     assert (answer.status_code, answer.json()["code"]) == (401, "invalid_key")
     assert not EventStaging.objects.exists()
+
+
+def test_no_key_at_all_is_an_unknown_one(client: Client) -> None:
+    answer = client.post("/v1/track", json.dumps(track()), content_type="application/json")
+
+    assert (answer.status_code, answer.json()["code"]) == (401, "invalid_key")
 
 
 @pytest.mark.parametrize("method", ["get", "put"])
@@ -244,26 +261,7 @@ def test_events_of_a_test_key_are_judged_and_never_kept(client: Client) -> None:
 
     assert answer.json()["accepted"] == 1
     assert not EventStaging.objects.exists()
-    assert [line.verdict for line in ingestion.recent(make.source())] == ["test"]
-
-
-def test_the_log_shows_every_event_with_its_verdict_newest_first(client: Client) -> None:
-    post(client, track(messageId="kept"))
-    merge()
-    post(client, track(messageId="kept"), {"type": "track", "messageId": "bad", "userId": "1"})
-    merge()
-    post(client, track(messageId="new"))
-
-    lines = ingestion.recent(make.source(), limit=10)
-
-    told = [(line.message_id, line.verdict, line.code) for line in lines]
-    assert told[0] == ("new", "waiting", "")
-    assert set(told[1:3]) == {
-        ("bad", "rejected", "missing_event_name"),
-        ("kept", "duplicate", "duplicate"),
-    }
-    assert told[3:] == [("kept", "accepted", "")]
-    assert ingestion.recent(make.source(), limit=1)[0].message_id == "new"
+    assert list(EventVerdict.objects.values_list("verdict", flat=True)) == ["test"]
 
 
 def test_a_merge_in_small_steps_ends_like_one_in_a_large_step(client: Client) -> None:

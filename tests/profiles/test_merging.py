@@ -10,7 +10,7 @@ import pytest
 from django.db import DatabaseError, connection, connections, transaction
 from django.utils import timezone
 
-from profiles import ingestion, merging
+from profiles.events import ingestion, merging
 from profiles.models import Event, EventKey, EventStaging
 from tests import make
 

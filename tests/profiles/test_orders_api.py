@@ -134,7 +134,13 @@ def test_money_of_a_currency_without_cents_has_none(client: Client) -> None:
 @pytest.mark.parametrize(
     ("members", "pointer", "code"),
     [
-        ({"currency": "euro"}, "/currency", "validation_error"),
+        ({"currency": "euro"}, "/currency", "currency_unknown"),
+        ({"tax": 4.9}, "/tax", "validation_error"),
+        ({"discount": "210.00"}, "/discount", "discount_absurd"),
+        ({"lines": [LINES[0], LINES[1] | {"discount": "10.00"}]},
+         "/lines/1/discount", "discount_absurd"),
+        ({"lines": [{"productId": "x", "quantity": 1_000_000, "unitPrice": "100000000"}] * 11},
+         "/lines", "total_absurd"),
         ({"lines": []}, "/lines", "empty"),
         ({"lines": [LINES[0], {"productId": "x", "quantity": 0, "unitPrice": "1"}]},
          "/lines/1/quantity", "min_value"),
@@ -216,3 +222,27 @@ def test_a_clock_ahead_does_not_freeze_an_order(client: Client) -> None:
     _status, told = put(client, status="cancelled")
 
     assert told["status"] == "cancelled"
+
+
+@pytest.mark.parametrize(
+    "number", ["ann@shop.example", "order of ann@shop.example", "+43 660 1234567"]
+)
+@pytest.mark.django_db
+def test_a_number_that_tells_who_somebody_is_is_refused_wherever_it_stands(
+    client: Client, number: str
+) -> None:
+    answers = [
+        put(client, number),
+        call(client, "POST", "/v1/orders/batch", {"orders": [facts(number=number)]}),
+        put(client, "1001", refunds=[refund(number)]),
+        call(client, "PUT", f"/v1/carts/{number}", {"currency": "EUR", "lines": []}),
+    ]
+
+    for status, told in answers:
+        assert status == 400
+        assert told["errors"][0]["code"] == "personal_id"
+        assert number not in str(told)
+    assert not Order.objects.exists()
+    assert put(client, "13800138000")[0] == 200, (
+        "plain digits are most often a number of the shop's"
+    )

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from profiles.formats import ONLINE_RETAIL, ImportOptionError, OrderOptions
 from profiles.money import UnknownCurrencyError
-from profiles.parsing import Line, LineParser, RejectedError, SetAside
+from profiles.orders.formats import ONLINE_RETAIL, ImportOptionError, OrderOptions
+from profiles.orders.parsing import Line, LineParser, RejectedError, SetAside
 from tests.make import NOW
 
 FIELDS = (

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 import pytest
 from django.db import connection
 
-from profiles import partitions
+from profiles.event_store import DEFAULT_PARTITION, EVENTS, partition_names
+from profiles.events import partitions
 from profiles.models import Event
 from tests import make
 from tests.make import NOW
@@ -83,3 +84,19 @@ def test_ids_grow_over_all_partitions() -> None:
     pks = [event(moment).pk for moment in (NOW, datetime(2020, 1, 1, tzinfo=UTC), NOW)]
 
     assert pks == sorted(set(pks))
+
+
+def test_months_that_ended_before_the_period_go_at_once() -> None:
+    kept = event(datetime(2025, 3, 1, tzinfo=UTC))
+    for day in (1, 15, 31):
+        event(datetime(2024, 1, day, tzinfo=UTC))
+    in_part = event(datetime(2025, 2, 3, tzinfo=UTC))
+    partitions.ensure(NOW)
+
+    n_gone = EVENTS.drop_before(datetime(2025, 2, 15, tzinfo=UTC))
+
+    assert n_gone == 3
+    assert set(Event.objects.all()) == {in_part, kept}
+    assert "profiles_event_2024_01" not in partition_names()
+    assert DEFAULT_PARTITION in partition_names()
+    assert EVENTS.drop_before(datetime(2025, 2, 15, tzinfo=UTC)) == 0

@@ -9,21 +9,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from profiles.reading import (
+from profiles.files import tables
+from profiles.files.reading import (
     MAX_LINE_BYTES,
     BadRow,
     DamagedFileError,
     Table,
     UnreadableFileError,
-    open_table,
 )
+from profiles.files.tables import open_table
 
 HEAD = b"order,product,quantity\n"
 Rows = list[tuple[int, "list[str] | BadRow"]]
 
 
 def table(content: bytes, encoding: str = "utf-8") -> Table:
-    return Table(io.BytesIO(content), n_bytes=len(content), encoding=encoding)
+    return tables.table(io.BytesIO(content), n_bytes=len(content), encoding=encoding)
 
 
 def rows(content: bytes, encoding: str = "utf-8", *, after: int = 0) -> Rows:

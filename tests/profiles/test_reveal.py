@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -146,3 +147,19 @@ def test_thirty_an_hour_and_no_more(support: Client, ann: Customer) -> None:
 
 def test_the_page_itself_shows_masks_only(support: Client, ann: Customer) -> None:
     assert not holds_anything(support.get(f"/admin/profiles/customer/{ann.pk}/change/"))
+
+
+@pytest.mark.parametrize(
+    ("term", "n_found"),
+    [("8000", 1), ("+86 138 1234 8000", 1), ("800", 0), ("18000", 0), ("9999", 0)],
+)
+def test_customers_are_found_by_the_last_four_digits_of_a_phone(
+    support: Client, term: str, n_found: int
+) -> None:
+    make.customer("by-phone", phone="+8613812348000")
+    make.customer("other", phone="+8613812348001")
+
+    page = support.get("/admin/profiles/customer/", {"q": term}).content.decode()
+
+    assert (page.count("by-phone") > 0) == bool(n_found)
+    assert "other" not in re.findall(r">(other)<", page)

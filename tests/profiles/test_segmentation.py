@@ -1,21 +1,16 @@
 from __future__ import annotations
 
-import random
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import connection
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from privacy.problems import DomainError
-from profiles import segmentation
+from profiles import segment_fields, segmentation
 from profiles.features.vocabulary import Kind
-from profiles.models import ClusteringRun, Customer, CustomerTraits, Persona, Segment
-from profiles.segments import evaluate
-from profiles.segments.rules import parse
-from profiles.segments.vocabulary import FIELDS, Field, Source
+from profiles.models import Customer, CustomerTraits, Segment
+from profiles.segments.vocabulary import FIELDS, Source
 from tests import make
 from tests.make import NOW
 
@@ -46,175 +41,6 @@ def traits(of: Customer, **columns: Any) -> CustomerTraits:
 
 def external_ids(tree: dict[str, Any]) -> set[str]:
     return set(segmentation.members(tree, NOW).values_list("external_id", flat=True))
-
-
-# Two evaluators -----------------------------------------------------------------------------
-
-
-@pytest.fixture
-def people() -> dict[str, evaluate.Person]:
-    """Sixty random customers in the database, and the same people in memory."""
-    dice = random.Random(20260302)
-    run = ClusteringRun.objects.create(
-        as_of=NOW, created_at=NOW, currency="EUR", n_customers=9, n_clusters=2
-    )
-    personas = [
-        Persona.objects.create(run=run, number=n, n_customers=9, share=0.5, revenue_share=0.5)
-        for n in (1, 2)
-    ]
-    return dict(person(dice, f"c{n}", personas) for n in range(60))
-
-
-def person(dice: random.Random, name: str, personas: list[Persona]) -> tuple[str, evaluate.Person]:
-    columns: dict[str, Any] = {
-        "city": dice.choice(CITIES),
-        "country": dice.choice(CITIES),
-        "locale": dice.choice(["", "en", "zh-Hans"]),
-        "gender": dice.choice(["", "female", "male", "other"]),
-        "occupation": dice.choice(["", "nurse"]),
-    }
-    birth_year = dice.choice([None, 1800, 1961, 1990, 2001, 2008, 2030])
-    customer = make.customer(name, birth_year=birth_year, **columns)
-    if dice.random() < 0.8:
-        columns |= random_traits(dice, customer, personas)
-    purchases = [purchase(dice, customer, n) for n in range(dice.randrange(3))]
-    consents = frozenset(text for text in CONSENTS if dice.random() < 0.4)
-    for text in consents:
-        purpose, channel = text.split(":")
-        make.consent(customer, purpose, channel)
-    return name, evaluate.Person(columns, birth_year, [p for p in purchases if p], consents)
-
-
-def random_traits(
-    dice: random.Random, customer: Customer, personas: list[Persona]
-) -> dict[str, Any]:
-    values: dict[str, Any] = {
-        field.name: random_value(dice, field)
-        for field in FIELDS.values()
-        if field.source == Source.TRAIT
-    }
-    values["order_gap_days"] = dice.choice([None, 0.5, 3.0])
-    persona = dice.choice([None, *personas])
-    CustomerTraits.objects.create(customer=customer, as_of=NOW, persona=persona, **values)
-    return values | {"persona": persona.number if persona else None}
-
-
-def random_value(dice: random.Random, field: Field) -> object:
-    if field.kind == Kind.TEXT:
-        return dice.choice(CATEGORIES)
-    return dice.choice([0.0, 0.25, 1.0]) if field.kind == Kind.SHARE else dice.randrange(4)
-
-
-def purchase(dice: random.Random, customer: Customer, n: int) -> evaluate.Purchase | None:
-    product, category = dice.choice(PRODUCTS), dice.choice(CATEGORIES)
-    days_ago, status = dice.choice([-1, 0, 1, 30, 30.5, 400]), dice.choice(["paid", "cancelled"])
-    number = f"{customer.external_id}-{n}"
-    make.order(
-        customer, (product, category, 1, 100), days_ago=days_ago, status=status, number=number
-    )
-    if status == "cancelled":
-        return None
-    return evaluate.Purchase(product, category, NOW - timedelta(days=days_ago))
-
-
-VALUES: dict[Kind, st.SearchStrategy[Any]] = {
-    Kind.TEXT: st.sampled_from([*filter(None, CITIES), "en", "nurse", "Audio", "Video"]),
-    Kind.PRODUCT: st.sampled_from(PRODUCTS),
-    Kind.CATEGORY: st.sampled_from(CATEGORIES[1:]),
-    Kind.CONSENT: st.sampled_from([*CONSENTS, "campaign.email:sms"]),
-    Kind.SHARE: st.sampled_from([0, 0.2, 0.25, 1]),
-    Kind.DECIMAL: st.sampled_from([-1, 0.5, 0.75, 3, 1e12]),
-    Kind.HOUR: st.integers(0, 3),
-    Kind.WEEKDAY: st.integers(0, 3),
-    Kind.PERSONA: st.integers(1, 3),
-}
-AMOUNTS = st.integers(0, 3) | st.sampled_from([-(2**53), -1, 2**31, 2**53])
-
-
-def values_of(field: Field) -> st.SearchStrategy[Any]:
-    if field.choices:
-        return st.sampled_from(field.choices)
-    return VALUES.get(field.kind, AMOUNTS)
-
-
-@st.composite
-def conditions(draw: st.DrawFn) -> dict[str, Any]:
-    field = draw(st.sampled_from(list(FIELDS.values())))
-    operator = draw(st.sampled_from(field.operators))
-    value: Any = draw(values_of(field))
-    if operator in {"in", "notIn"}:
-        value = [value, draw(values_of(field))]
-    if operator in {"between", "notBetween"}:
-        value = sorted([value, draw(values_of(field))])
-    days = draw(st.sampled_from([None, 1, 30, 365])) if field.takes_window else None
-    return rule(field.name, operator, value, within_days=days)
-
-
-def groups(parts: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    return st.fixed_dictionaries(
-        {
-            "combinator": st.sampled_from(["and", "or"]),
-            "not": st.booleans(),
-            "rules": st.lists(parts, min_size=1, max_size=4),
-        }
-    )
-
-
-trees = st.recursive(groups(conditions()), lambda inner: groups(inner | conditions()), max_leaves=8)
-
-
-@settings(
-    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-@given(tree=trees)
-def test_sql_and_memory_agree_on_random_trees(
-    tree: dict[str, Any], people: dict[str, evaluate.Person]
-) -> None:
-    parsed = parse(tree)
-
-    expected = {name for name, one in people.items() if evaluate.matches(parsed, one, NOW)}
-
-    assert external_ids(tree) == expected
-
-
-EXAMPLES: dict[Kind, tuple[Any, Any]] = {
-    Kind.TEXT: ("Audio", "北京"),
-    Kind.PRODUCT: ("tv", "mic"),
-    Kind.CATEGORY: ("Audio", "Video"),
-    Kind.CONSENT: CONSENTS,
-    Kind.SHARE: (0.25, 1),
-}
-
-
-def values_for(field: Field, operator: str) -> list[Any]:
-    first, second = field.choices[:2] or EXAMPLES.get(field.kind, (1, 2))
-    match operator:
-        case "null" | "notNull":
-            return [None]
-        case "in" | "notIn" | "between" | "notBetween":
-            return [[first, second]]
-        case _:
-            return [first, second]
-
-
-def test_sql_and_memory_agree_on_every_operator_of_every_field(
-    people: dict[str, evaluate.Person],
-) -> None:
-    singles = [
-        all_of(rule(field.name, operator, value))
-        for field in FIELDS.values()
-        for operator in field.operators
-        for value in values_for(field, operator)
-    ]
-
-    differing = [
-        tree["rules"]
-        for tree in singles
-        if external_ids(tree)
-        != {name for name, one in people.items() if evaluate.matches(parse(tree), one, NOW)}
-    ]
-
-    assert differing == []
 
 
 # Meaning -------------------------------------------------------------------------------------
@@ -365,7 +191,7 @@ def test_a_rule_is_read_back_in_plain_words() -> None:
 
 
 def test_the_catalogue_offers_every_field_with_its_operators() -> None:
-    cards = {card.name: card for card in segmentation.fields("en")}
+    cards = {card.name: card for card in segment_fields.fields("en")}
 
     assert set(cards) == set(FIELDS)
     assert cards["gender"].choices[0] == ("female", "Female")
@@ -378,5 +204,5 @@ def test_known_values_come_most_frequent_first() -> None:
     for city in ("Rome", "Rome", "Paris", ""):
         make.customer(city=city)
 
-    assert segmentation.known_values("city") == ["Rome", "Paris"]
-    assert segmentation.known_values("gender") == ["female", "male", "other"]
+    assert segment_fields.known_values("city") == ["Rome", "Paris"]
+    assert segment_fields.known_values("gender") == ["female", "male", "other"]

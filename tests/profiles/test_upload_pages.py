@@ -14,10 +14,11 @@ from django.utils.datastructures import MultiValueDict
 from jobs import running
 from jobs.models import Job
 from privacy.problems import DomainError
-from profiles import uploads
-from profiles.admin.uploads import FileForm
-from profiles.models import Customer
-from profiles.receiving import SealedUpload
+from privacy.purposes import purpose
+from profiles.admin.upload_forms import FileForm
+from profiles.importing import uploads
+from profiles.importing.receiving import SealedUpload
+from profiles.models import Customer, Order, OrderLine
 from tests import make
 
 pytestmark = pytest.mark.django_db
@@ -52,7 +53,8 @@ def test_a_file_goes_from_the_browser_to_the_import_and_never_lies_open(browser:
     assert b"ann" not in sealed
     looked = browser.get(columns)
     assert "xxx xxx" in looked.content.decode()
-    browser.post(columns, {f"map-{k}": v for k, v in looked.context["preview"].mapping.items()})
+    mapped = {f"map-{k}": v for k, v in looked.context["preview"].mapping.items()}
+    browser.post(columns, mapped | {"at-once": "1"})
     job = running.run(Job.objects.get().pk, clock=timezone.now)
 
     assert job is not None
@@ -98,3 +100,123 @@ def test_a_file_beyond_the_limit_is_dropped_and_told_in_words() -> None:
     form = FileForm({"kind": "orders"}, MultiValueDict({"file": [sent]}))
 
     assert form.errors["file"] == ["The file is larger than 1 GiB."]
+
+
+def test_what_a_file_would_change_is_shown_before_it_is_brought_in_and_taken_back_after(
+    browser: Client,
+) -> None:
+    columns = send(browser, PEOPLE + b"c-9,Ben,no address\n")["Location"]
+    mapping = browser.get(columns).context["preview"].mapping
+    page = browser.post(columns, {f"map-{k}": v for k, v in mapping.items()})["Location"]
+    running.run(Job.objects.get().pk, clock=timezone.now)
+
+    told = browser.get(page)
+    assert dict(told.context["counts"])["Added"] == 3
+    assert told.context["reasons"] == [("email_invalid", 1)]
+    assert not Customer.objects.exists()
+    assert len(on_disk()) == 1
+
+    browser.post(page.replace("change", "real"))
+    running.run(Job.objects.latest("pk").pk, clock=timezone.now)
+    assert Customer.objects.count() == 3
+    assert on_disk() == []
+
+    browser.post(page.replace("change", "undo"))
+    running.run(Job.objects.latest("pk").pk, clock=timezone.now)
+    assert not Customer.objects.exists()
+    assert "3 changes" in browser.get(page).content.decode()
+
+
+CHINESE_ORDERS = (
+    "订单号,客户编号,商品编号,商品名称,类别,数量,单价,下单时间\n"
+    "1,c-1,TV1,索尼 55 英寸电视,,1,4999,31/03/2026 14:05\n"
+    '2,c-2,HP1,降噪耳机,,2,"899,50",01/04/2026 09:00\n'
+).encode("gb18030")
+CHINESE_PEOPLE = "客户编号,姓名,邮箱\nc-1,张伟,wei@example.com\nc-2,李娜,na@example.com\n".encode(
+    "gb18030"
+)
+
+
+def test_a_file_in_another_encoding_says_so_and_is_read_once_that_is_chosen(
+    browser: Client,
+) -> None:
+    columns = send(browser, CHINESE_PEOPLE)["Location"]
+
+    refused = browser.get(columns)
+    (problem,) = refused.context["preview"].problems
+    assert problem.code == "encoding"
+    assert "Choose the encoding of the file" in refused.content.decode()
+    assert refused.context["is_blocked"]
+
+    chosen = f"{columns}?encoding=gb18030"
+    mapped = browser.get(chosen).context["preview"].mapping
+    assert mapped == {"external_id": "客户编号", "full_name": "姓名", "email": "邮箱"}
+    browser.post(chosen, {f"map-{k}": v for k, v in mapped.items()} | {"at-once": "1"})
+    running.run(Job.objects.get().pk, clock=timezone.now)
+
+    with purpose("import", actor="test", now=timezone.now()):
+        people = Customer.objects.order_by("external_id")
+        names = [one.full_name.reveal() for one in people if one.full_name is not None]
+    assert names == ["张伟", "李娜"]
+
+
+def test_orders_in_chinese_arrive_with_all_that_the_command_offers(browser: Client) -> None:
+    columns = send(browser, CHINESE_ORDERS, kind="orders")["Location"] + "?encoding=gb18030"
+    looked = browser.get(columns)
+    assert "索尼 55 英寸电视" in looked.content.decode()
+    mapped = {f"map-{k}": v for k, v in looked.context["preview"].mapping.items()}
+    asked = mapped | {"currency": "cny", "time_zone": "Asia/Shanghai", "at-once": "1",
+                      "date_format": "%d/%m/%Y %H:%M", "decimal_comma": "on"}  # fmt: skip
+    words = "product,category\nTV1,电视\nHP1,音频\n".encode("gb18030")
+
+    browser.post(columns, asked | {"categories": SimpleUploadedFile("c.csv", words)})
+    assert len(on_disk()) == 2
+    assert all("音频".encode("gb18030") not in content for content in on_disk())
+    running.run(Job.objects.get().pk, clock=timezone.now)
+
+    lines = OrderLine.objects.order_by("order__number")
+    assert [(one.title, one.category, one.total_minor) for one in lines] == [
+        ("索尼 55 英寸电视", "电视", 499_900),
+        ("降噪耳机", "音频", 179_900),
+    ]
+    first = Order.objects.get(number="1")
+    assert first.currency == "CNY"
+    assert first.placed_at.isoformat() == "2026-03-31T06:05:00+00:00"
+    assert on_disk() == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({"date_format": "%d/%m"}, "write day, month and year as %d, %m and %Y"),
+        ({"currency": "EURO"}, "Ensure this value has at most 3 characters"),
+        ({"currency": "ABC"}, "is not a currency"),
+        ({"time_zone": "Mars/Base"}, "Select a valid choice"),
+        ({"categories": SimpleUploadedFile("c.csv", b"sku,kind\n1,2\n")}, "product, category"),
+    ],
+)
+def test_options_that_cannot_be_are_told_and_nothing_starts(
+    browser: Client, asked: dict[str, Any], told: str
+) -> None:
+    columns = send(browser, CHINESE_ORDERS, kind="orders")["Location"] + "?encoding=gb18030"
+    mapping = browser.get(columns).context["preview"].mapping
+    usual = {"currency": "CNY", "time_zone": "Asia/Shanghai"}
+
+    answer = browser.post(columns, {f"map-{k}": v for k, v in mapping.items()} | usual | asked)
+
+    assert told in answer.content.decode()
+    assert not Job.objects.exists()
+    assert len(on_disk()) == 1
+
+
+def test_a_format_can_be_chosen_where_the_columns_tell_another(browser: Client) -> None:
+    head = "Invoice,StockCode,Description,Quantity,InvoiceDate,Price,Customer ID,Country\n"
+    columns = send(browser, head.encode(), kind="orders")["Location"]
+
+    told = browser.get(columns).context["preview"]
+    chosen = browser.get(f"{columns}?format=csv").context["preview"]
+    wrong = browser.get(f"{columns}?format=shopify")
+
+    assert (told.format, chosen.format) == ("online-retail", "csv")
+    assert wrong.context["is_blocked"]
+    assert "The file lacks the columns" in wrong.content.decode()

@@ -14,10 +14,10 @@ from django.utils import timezone
 from jobs import queue, running
 from jobs.models import Job
 from privacy.problems import DomainError
-from profiles import uploads
-from profiles.formats import OrderOptions
+from profiles.importing import uploads
+from profiles.importing.uploads import Preview
 from profiles.models import Order, Upload
-from profiles.uploads import Preview
+from profiles.orders.formats import OrderOptions
 from tests import make
 from tests.make import NOW
 from tests.profiles.orders import HEAD, SAMPLE
@@ -117,8 +117,8 @@ def test_a_stored_file_is_private_and_gone_once_it_is_imported() -> None:
 def test_a_file_that_was_never_imported_is_gone_after_a_day() -> None:
     upload = keep()
 
-    assert uploads.discard_old(NOW + timedelta(hours=23)) == 0
-    assert uploads.discard_old(NOW + timedelta(hours=25)) == 1
+    assert uploads.discard_old(NOW + timedelta(hours=21)) == 0
+    assert uploads.discard_old(NOW + timedelta(hours=23)) == 1
 
     assert not Path(upload.path).exists()
 
@@ -127,9 +127,9 @@ def test_a_file_held_for_a_look_and_left_is_gone_after_a_day() -> None:
     held = uploads.held_at(make.held(b"one"))
     os.utime(held, (NOW.timestamp(), NOW.timestamp()))
 
-    uploads.discard_old(NOW + timedelta(hours=23))
+    uploads.discard_old(NOW + timedelta(hours=21))
     assert held.exists()
-    uploads.discard_old(NOW + timedelta(hours=25))
+    uploads.discard_old(NOW + timedelta(hours=23))
     assert not held.exists()
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from profiles import wire
+from profiles.events import wire
 from tests.make import NOW
 
 VALUES = st.recursive(
@@ -181,3 +181,13 @@ def test_numbers_of_things_are_kept_even_if_they_look_like_a_telephone() -> None
     message = read({"type": "track", "event": "Seen", "userId": "C-1", "properties": things})
 
     assert message.properties == things
+
+
+def test_traits_in_the_context_of_an_identify_call_are_its_traits() -> None:
+    traits = {"email": "ann@shop.example", "plan": "gold"}
+    told = read({"type": "identify", "userId": "C-1", "context": {"traits": traits}})
+
+    assert told.sealed["email"] == "ann@shop.example"
+    assert told.properties == {"plan": "gold"}
+    elsewhere = read({"type": "page", "userId": "C-1", "context": {"traits": traits}})
+    assert "gold" not in str(elsewhere)

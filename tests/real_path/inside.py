@@ -29,7 +29,8 @@ from campaigns.models import Campaign, Conversion, Variant  # noqa: E402
 from jobs import queue  # noqa: E402
 from jobs.models import Job  # noqa: E402
 from privacy.models import ConsentEntry, Shop, Staff  # noqa: E402
-from profiles import personas, segmentation, uploads  # noqa: E402
+from profiles import personas, segmentation  # noqa: E402
+from profiles.importing import uploads  # noqa: E402
 from profiles.models import (  # noqa: E402
     ClusteringRun,
     Customer,
@@ -210,6 +211,7 @@ def _campaign() -> Iterator[tuple[str, Any]]:
     yield "campaign languages", dict(languages.order_by("locale"))
     yield "campaign conversions", Conversion.objects.filter(delivery__campaign=found).count()
     yield "campaign messages sent", found.deliveries.exclude(sent_at=None).count()
+    yield "campaign verdict", str(report.verdict.code)
     for language in LANGUAGES:
         yield f"campaign verdict ({language})", wording.verdict_text(report, language)
 

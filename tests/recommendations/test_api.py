@@ -109,15 +109,18 @@ def test_a_browser_key_reads_for_a_customer_only_with_the_shops_word(client: Cli
 def test_the_identity_secret_before_the_last_rotation_still_vouches_and_no_older_one(
     client: Client,
 ) -> None:
-    key, source = make.write_key(), make.source()
+    key, source, now = make.write_key(), make.source(), timezone.now()
     oldest = doors.identity_secret(source)
-    newer = doors.rotate_identity_secret(source)
-    assert ask(client, key, **vouched("C-1", secret=oldest))[0] == 200
+    newer = doors.rotate_identity_secret(source, actor="staff:1", now=now - timedelta(days=8))
+    assert ask(client, key, **vouched("C-1", secret=oldest))[0] == 403  # its week is over
 
-    newest = doors.rotate_identity_secret(source)
+    newest = doors.rotate_identity_secret(source, actor="staff:1", now=now)
 
     assert ask(client, key, **vouched("C-1", secret=oldest))[0] == 403
     assert ask(client, key, **vouched("C-1", secret=newer))[0] == 200
+    assert ask(client, key, **vouched("C-1", secret=newest))[0] == 200
+    doors.end_old_identity_secret(source, actor="staff:1", now=timezone.now())
+    assert ask(client, key, **vouched("C-1", secret=newer))[0] == 403
     assert ask(client, key, **vouched("C-1", secret=newest))[0] == 200
 
 

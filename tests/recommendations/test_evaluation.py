@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recommendations.engines.base import DAY, NOTHING, Items
-from recommendations.engines.popular import Popular
-from recommendations.evaluation import metrics, splits, tuning
+from recommendations.evaluation import comparing, metrics, splits
 from tests.recommendations.interactions import checkerboard, interactions, rows
 
 
@@ -118,10 +117,12 @@ def test_measuring_popularity_on_a_split_gives_the_hand_count() -> None:
     )
     split = splits.at(events, 1, days=1)
 
-    quality = tuning.measure(Popular(as_of=1), split, Items.plain("abc"))
+    task = comparing.Task((split,), split, Items.plain("abc"), has_times=True, has_order=True)
+    (found,) = comparing.compare(task, ("popular",))
 
-    assert quality.ndcg.tolist() == [1, 1, 0]
-    assert quality.coverage == pytest.approx(2 / 3)
+    assert isinstance(found, comparing.Result)
+    assert found.per_person["ndcg@10"].tolist() == [1, 1, 0]
+    assert found.metrics["coverage@20"].value == pytest.approx(2 / 3)
 
 
 def test_a_model_is_not_judged_on_what_it_has_seen() -> None:
@@ -130,11 +131,8 @@ def test_a_model_is_not_judged_on_what_it_has_seen() -> None:
     assert splits.at(events, 1, days=28).wanted == ()
 
 
-def test_search_along_axes_finds_the_peak_and_counts_its_trials() -> None:
-    found = tuning.best_along_axes(
-        (0, 0),
-        [lambda at: [(x, at[1]) for x in (0, 1, 2)], lambda at: [(at[0], y) for y in (0, 5, 7)]],
-        lambda at: -((at[0] - 2) ** 2) - (at[1] - 5) ** 2,
-    )
+def test_lists_of_unequal_length_stand_in_one_array_filled_up_with_nothing() -> None:
+    table = splits.padded((rows(3, 1), rows(), rows(2)))
 
-    assert found == ((2, 5), 0, 5)
+    assert table.tolist() == [[3, 1], [NOTHING, NOTHING], [2, NOTHING]]
+    assert splits.padded(()).shape == (0, 0)

@@ -18,6 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 FOLDER = "demo"
 MIN_CUSTOMERS = 100
+DEFAULT_CUSTOMERS = 2_400
 
 
 class Command(BaseCommand):
@@ -28,7 +29,10 @@ class Command(BaseCommand):
         parser.add_argument("--fresh", action="store_true", help="make the shop anew")
         parser.add_argument("--port", type=int, default=8000, help="port to listen on")
         parser.add_argument(
-            "--customers", type=int, default=2_400, help="how many; a small shop is made sooner"
+            "--customers",
+            type=int,
+            default=DEFAULT_CUSTOMERS,
+            help="how many; a small shop is made sooner",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -58,10 +62,9 @@ class Command(BaseCommand):
 
         if fresh or not making.is_whole():
             connections.close_all()
-            for name in ("candor.sqlite3", "keystore.sqlite3", "outbox", "keys", "uploads"):
-                _remove(settings.VAR_DIR / name)
-            for leftover in settings.VAR_DIR.glob("*.sqlite3-*"):
-                leftover.unlink()
+            # The folder is the demo's own: a checkpoint that was left would accuse the new log.
+            for path in settings.VAR_DIR.iterdir():
+                _remove(path)
         for alias in ("default", "keystore"):
             call_command("migrate", database=alias, interactive=False, verbosity=0)
         password = secrets.token_urlsafe(9)

@@ -42,6 +42,7 @@ def findings(now: datetime) -> Iterator[Finding]:
     yield probes.broker()
     yield probes.keys()
     yield probes.key_files()
+    yield probes.person_keys()
     yield probes.erasures()
     yield probes.audit_log()
     yield probes.disk()

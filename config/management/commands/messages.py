@@ -13,7 +13,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--compile", action="store_true", help="write what Django reads")
-        parser.add_argument("--check", action="store_true", help="fail if anything is missing")
+        parser.add_argument(
+            "--check", action="store_true", help="fail if anything is missing or wrong"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["compile"]:
@@ -24,6 +26,8 @@ class Command(BaseCommand):
         if options["check"]:
             if missing:
                 raise CommandError(f"{len(missing)} messages lack a translation: {missing[:20]}")
+            if wrong := translations.faults(catalogue) + translations.doubled():
+                raise CommandError("Wrong in the catalogue:\n" + "\n".join(wrong))
             return
         translations.write(catalogue)
         translations.compile_catalogue()

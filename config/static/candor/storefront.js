@@ -46,20 +46,11 @@ function card(product, why, choose) {
 
 /* Consent: before it, nothing is stored and nothing is sent ------------------------------ */
 
-const KEPT = ["candor-consent", "candor-visitor", "candor-cart"];
-const may = () => localStorage.getItem("candor-consent") === "yes";
-
-function visitor() {
-  const kept = localStorage.getItem("candor-visitor");
-  if (kept) return kept;
-  const fresh = crypto.randomUUID();
-  localStorage.setItem("candor-visitor", fresh);
-  return fresh;
-}
+const may = () => candor.consent() === true;
 
 function decide(answer) {
-  KEPT.forEach((name) => localStorage.removeItem(name));
-  if (answer) localStorage.setItem("candor-consent", answer);
+  candor.consent(answer);
+  localStorage.removeItem("candor-cart");
   showConsent();
   if (!may()) {
     told.length = 0;
@@ -75,8 +66,7 @@ function decide(answer) {
 }
 
 function showConsent() {
-  const answer = localStorage.getItem("candor-consent");
-  $("consent").hidden = Boolean(answer) || navigator.globalPrivacyControl === true;
+  $("consent").hidden = candor.consent() !== undefined;
   $("forget").hidden = !may();
 }
 
@@ -86,33 +76,17 @@ const told = []; // what this page sent, newest first
 let known = []; // what the server last said of them
 let polling = false;
 
-async function tell(type, name, properties = {}) {
+function tell(type, name, properties = {}) {
   if (!may()) return;
-  const event = { type, messageId: crypto.randomUUID(), anonymousId: visitor(), properties, timestamp: new Date().toISOString() };
-  event[type === "track" ? "event" : "name"] = name;
-  const line = { message_id: event.messageId, name, product_id: properties.product_id ?? "", verdict: "sending", code: "", received_at: event.timestamp };
-  told.unshift(line);
+  const id = candor[type](name, properties);
+  told.unshift({ message_id: id, name, product_id: properties.product_id ?? "", verdict: "sending", codes: [], received_at: new Date().toISOString() });
   showLog();
-  try {
-    const answer = await fetch(paths.batch, {
-      method: "POST",
-      keepalive: true,
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify({ writeKey: facts.writeKey, sentAt: new Date().toISOString(), batch: [event] }),
-    });
-    const body = await answer.json();
-    line.verdict = answer.ok ? "waiting" : "failed";
-    line.code = answer.ok ? "" : (body.code ?? String(answer.status));
-  } catch {
-    line.verdict = "failed";
-  }
-  showLog();
-  follow();
+  poll();
 }
 
-const settled = (line) => line.verdict === "failed" || known.some((one) => one.message_id === line.message_id && one.verdict !== "waiting");
+const settled = (line) => known.some((one) => one.message_id === line.message_id && one.verdict !== "waiting");
 
-async function follow() {
+async function poll() {
   if (polling) return;
   polling = true;
   const until = Date.now() + PATIENCE_MS;
@@ -124,19 +98,19 @@ async function follow() {
     if (!told.every(settled)) await new Promise((done) => setTimeout(done, POLL_MS));
   }
   polling = false;
-  for (const line of told) if (!settled(line)) line.code = words.slow;
+  for (const line of told) if (!settled(line)) line.codes = [words.slow];
   showLog();
 }
 
 function showLog() {
   const seen = new Set(known.map((line) => line.message_id));
   const lines = [...told.filter((line) => !seen.has(line.message_id)), ...known];
-  const tones = { accepted: " is-good", warned: " is-warn", rejected: " is-bad", failed: " is-bad" };
+  const tones = { accepted: " is-good", warned: " is-warn", rejected: " is-bad" };
   const rows = lines.map((line) => {
     const row = make("li");
     row.dataset.verdict = line.verdict;
     row.append(make("span", "c-strong", line.name || line.kind || "–"), make("span", `c-chip${tones[line.verdict] ?? ""}`, words[line.verdict] ?? line.verdict));
-    const details = [new Date(line.received_at).toLocaleTimeString(facts.locale), products.get(line.product_id)?.title ?? line.product_id, line.code];
+    const details = [new Date(line.received_at).toLocaleTimeString(facts.locale), products.get(line.product_id)?.title ?? line.product_id, ...line.codes];
     row.append(make("small", "", details.filter(Boolean).join(" · ")));
     return row;
   });
@@ -146,25 +120,23 @@ function showLog() {
 /* The strip ------------------------------------------------------------------------------ */
 
 async function recommend() {
-  if (!may()) return;
-  const query = new URLSearchParams({ placement: "storefront", anonymousId: visitor(), n: facts.nStrip, language: facts.language });
-  const answer = await fetch(`${paths.recommendations}?${query}`, { headers: { Authorization: `Bearer ${facts.writeKey}` }, cache: "no-store" });
-  if (answer.ok) showStrip(await answer.json());
+  const asked = { placement: "storefront", n: facts.nStrip, language: facts.language };
+  const answer = await candor.recommend(asked, { wait: PATIENCE_MS, cache: "reload" });
+  if (answer) showStrip(answer);
 }
 
 function showStrip(answer) {
-  const items = answer ? answer.items.map((item) => ({ id: item.productId, why: item.reason.text, position: item.position, personal: !item.reason.code.startsWith("popular") })) : facts.popular;
+  const items = answer ? answer.items.map((item) => ({ ...item, id: item.productId, why: item.reason.text, personal: !item.reason.code.startsWith("popular") })) : facts.popular;
   const personal = items.some((item) => item.personal);
   $("strip-title").textContent = personal ? words.forYou : words.popular;
   $("strip-hint").textContent = personal ? words.forYouHint : answer ? words.newHint : words.popularHint;
   const cards = items
     .filter((item) => products.has(item.id))
-    .map((item) =>
-      card(products.get(item.id), item.why, () => {
-        if (answer) tell("track", "Recommendation Clicked", { recommendationId: answer.recommendationId, product_id: item.id, position: item.position });
-        view(products.get(item.id));
-      }),
-    );
+    .map((item) => {
+      const node = card(products.get(item.id), item.why, () => view(products.get(item.id)));
+      if (answer) candor.watch(node, answer, item);
+      return node;
+    });
   $("strip").replaceChildren(...cards);
 }
 
@@ -237,9 +209,9 @@ function buy() {
 
 /* Start -------------------------------------------------------------------------------------- */
 
-$("agree").addEventListener("click", () => decide("yes"));
-$("refuse").addEventListener("click", () => decide("no"));
-$("forget").addEventListener("click", () => decide(""));
+$("agree").addEventListener("click", () => decide(true));
+$("refuse").addEventListener("click", () => decide(false));
+$("forget").addEventListener("click", () => decide(null));
 $("open-cart").addEventListener("click", () => {
   $("cart-note").textContent = "";
   $("cart").showModal();
@@ -264,7 +236,5 @@ showStrip();
 showGrid();
 showCart();
 showLog();
-if (may()) {
-  tell("page", "Storefront");
-  recommend();
-}
+tell("page", "Storefront");
+recommend();

@@ -15,7 +15,7 @@ from profiles.models import ClusteringRun
 
 
 class Command(BaseCommand):
-    help = "Build every customer's traits from their orders, then clusters and personas."
+    help = "Build customers' traits from their orders and events, then clusters and personas."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
@@ -24,15 +24,27 @@ class Command(BaseCommand):
             help="use what happened before this moment only: 2010-10-31 (its first moment in the"
             " shop's time zone) or 2010-10-31T18:00; default: now",
         )
+        parser.add_argument(
+            "--everybody",
+            action="store_true",
+            help="make everybody's traits anew, not only those of changed customers",
+        )
         parser.add_argument("--language", default="", help="of the personas: en or zh-hans")
 
     def handle(
-        self, *args: Any, as_of: str | None, language: str, verbosity: int, **options: Any
+        self,
+        *args: Any,
+        as_of: str | None,
+        everybody: bool,
+        language: str,
+        verbosity: int,
+        **options: Any,
     ) -> None:
         now = timezone.now()
         job = asking.ask_for_build(
             now,
             as_of=moment(as_of, now=now) if as_of else None,
+            everybody=everybody,
             way=console.here(self, clock=timezone.now, verbosity=verbosity),
         )
         if verbosity:

@@ -9,14 +9,15 @@ from django.utils.translation import gettext as _
 
 from jobs import console
 from privacy.problems import DomainError
-from profiles import asking, tallies, uploads
-from profiles.formats import CSV, FIELDS, FORMATS, OrderOptions
+from profiles import asking
+from profiles.importing import tallies, uploads
 from profiles.management.mapping import add_map, columns
 from profiles.models import Upload
+from profiles.orders.formats import CSV, FIELDS, FORMATS, OrderOptions
 
 
 class Command(BaseCommand):
-    help = "Bring in the orders of a CSV file (.csv or .csv.gz); the same lines are added once."
+    help = "Bring in the orders of a file (CSV, JSON lines, .xlsx); the same lines are added once."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", type=Path)
@@ -27,6 +28,8 @@ class Command(BaseCommand):
         parser.add_argument("--categories", default="", help="CSV file: product, category")
         parser.add_argument("--encoding", default="utf-8", help="for example gb18030 or cp1252")
         parser.add_argument("--date-format", default="", help="of strptime, unless ISO 8601")
+        help_text = "only count what the lines would do"
+        parser.add_argument("--preview", action="store_true", help=help_text)
         parser.add_argument("--decimal-comma", action="store_true", help="1,50 is one and a half")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -43,7 +46,8 @@ class Command(BaseCommand):
                     date_format=options["date_format"],
                     decimal_comma=options["decimal_comma"],
                     categories=options["categories"] and str(Path(options["categories"]).resolve()),
-                ).to_json(),
+                ).to_json()
+                | ({"preview": True} if options["preview"] else {}),
                 now=timezone.now(),
             )
         except DomainError as error:
@@ -59,9 +63,15 @@ class Command(BaseCommand):
         if not upload.summary:
             return
         tally = tallies.Tally.from_json(upload.summary)
-        self.stdout.write(tallies.text(tally))
+        is_preview = bool(upload.options.get("preview"))
+        if not is_preview:
+            self.stdout.write(tallies.text(tally))
         self.stdout.write(tallies.counts_text(tally))
         if path := upload.summary["rejects"]:
             self.stdout.write(_("Rejected rows: %(path)s") % {"path": path})
+        if is_preview:
+            return
+        told = _("To take this import back: manage.py undo_import %(uuid)s")
+        self.stdout.write(told % {"uuid": upload.uuid})
         if not tally.is_balanced:
             raise CommandError(_("The buckets do not add up to the file: report this as a fault."))

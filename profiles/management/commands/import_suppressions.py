@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from profiles.columns import SUPPRESSION_NAMES
+from profiles.files.columns import SUPPRESSION_NAMES
 from profiles.management.people import ImportCommand
 from profiles.models import Upload
 

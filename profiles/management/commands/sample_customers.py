@@ -8,7 +8,7 @@ from django.core.management import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from profiles import samples
+from profiles.importing import samples
 from profiles.models import Customer
 
 

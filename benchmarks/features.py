@@ -1,0 +1,216 @@
+"""Events to traits of every customer, against polars and pandas on the same events.
+
+Ours is the build's own statement in PostgreSQL, for all 53 built-in traits, with its writing; the
+peers compute the traits of events alone, from columns that are in a file already. Memory of ours
+is what the statement's own process holds beside what all processes share.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import psutil
+import psycopg
+
+from benchmarks.frame import ENVIRONMENT, ROOT, Result, Sample, python, sample
+from benchmarks.server import Measured, measured_postgres
+from tests.faults.installation import Installation, installation
+from tests.faults.installation import run as run_code
+
+N_EVENTS = 1_000_000
+N_CUSTOMERS = 50_000
+DAYS = 90
+MAKE = """
+import sys
+import numpy as np
+import polars as pl
+n, n_customers, folder = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+dice = np.random.default_rng(11)
+frame = pl.DataFrame({
+    "customer": dice.integers(1, n_customers + 1, size=n),
+    "name": dice.choice(np.array([0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 2, 3], dtype=np.int8), size=n),
+    "at": 1_772_442_000 - dice.integers(1, 90 * 86_400, size=n),
+    "category": dice.integers(0, 40, size=n).astype(np.int16),
+    "device": dice.integers(0, 3, size=n).astype(np.int8),
+}).sort("customer", "at")
+frame.write_parquet(f"{folder}/events.parquet")
+for column in frame.columns:
+    np.save(f"{folder}/{column}.npy", frame[column].to_numpy())
+"""
+POLARS = """
+import sys
+import polars as pl
+folder = sys.argv[1]
+seen = pl.scan_parquet(f"{folder}/events.parquet").with_columns(
+    at=pl.col("at").cast(pl.Int64), day=pl.col("at") // 86400, hour=pl.col("at") // 3600 % 24,
+    weekday=(pl.col("at") // 86400 + 3) % 7,
+)
+def most(column, rows):
+    counted = rows.group_by("customer", column).agg(n=pl.len())
+    best = counted.sort("n", descending=True).group_by("customer").agg(pl.col(column).first())
+    return best
+by = seen.group_by("customer").agg(
+    n=pl.len(), last=pl.col("at").max(), days=pl.col("day").n_unique(),
+    sessions=(pl.col("at").sort().diff() > 1800).sum() + 1,
+    views=(pl.col("name") == 0).sum(), searches=(pl.col("name") == 2).sum(),
+    adds=(pl.col("name") == 3).sum(), weekend=(pl.col("weekday") > 4).mean(),
+    mobile=(pl.col("device") == 1).mean(),
+)
+for column in ("hour", "weekday", "device"):
+    by = by.join(most(column, seen), on="customer", how="left")
+by = by.join(most("category", seen.filter(pl.col("name") == 0)), on="customer", how="left")
+print(by.collect(engine="streaming").height)
+"""
+PANDAS = """
+import sys
+import numpy as np
+import pandas as pd
+folder = sys.argv[1]
+names = ("customer", "name", "at", "category", "device")
+seen = pd.DataFrame({name: np.load(f"{folder}/{name}.npy") for name in names})
+seen["day"] = seen["at"] // 86400
+seen["hour"] = seen["at"] // 3600 % 24
+seen["weekday"] = (seen["at"] // 86400 + 3) % 7
+groups = seen.groupby("customer")
+found = pd.DataFrame({"n": groups.size(), "last": groups["at"].max(), "days": groups["day"].nunique()})
+seen["gap"] = seen.sort_values(["customer", "at"]).groupby("customer")["at"].diff()
+found["sessions"] = (seen["gap"] > 1800).groupby(seen["customer"]).sum() + 1
+for code, column in ((0, "views"), (2, "searches"), (3, "adds")):
+    found[column] = (seen["name"] == code).groupby(seen["customer"]).sum()
+found["weekend"] = (seen["weekday"] > 4).groupby(seen["customer"]).mean()
+found["mobile"] = (seen["device"] == 1).groupby(seen["customer"]).mean()
+def most(column, rows):
+    counted = rows.groupby(["customer", column]).size().reset_index(name="n")
+    return counted.sort_values("n", ascending=False).drop_duplicates("customer").set_index("customer")[column]
+for column in ("hour", "weekday", "device"):
+    found[column] = most(column, seen)
+found["category"] = most("category", seen[seen["name"] == 0])
+print(len(found))
+"""
+LOAD = """
+INSERT INTO privacy_subject (uuid, restricted, objected, no_profiling)
+SELECT gen_random_uuid(), false, false, false FROM generate_series(1, {customers});
+INSERT INTO profiles_customer (id, uuid, subject_id, external_id, locale, country, time_zone, city,
+    gender, occupation, created_at)
+SELECT row_number() OVER (), gen_random_uuid(), uuid, 'C-' || row_number() OVER (), '', '', '', '',
+    '', '', now() FROM privacy_subject;
+"""
+SOURCE = """
+import django; django.setup()
+from tests import make
+make.shop()
+assert make.source().pk == 1
+"""
+NAMES = ("Product Viewed", "Page Viewed", "Products Searched", "Product Added")
+DEVICES = ("desktop", "mobile", "tablet")
+BUILD = """
+import django; django.setup()
+from datetime import UTC, datetime
+from profiles.traits import featuring
+print(featuring.build_traits(datetime(2026, 3, 2, 9, tzinfo=UTC), everybody=True))
+"""
+
+
+def run(n_events: int = N_EVENTS, n_customers: int = N_CUSTOMERS) -> Result:
+    with tempfile.TemporaryDirectory() as folder, measured_postgres() as server:
+        sample(python("-c", MAKE, str(n_events), str(n_customers), folder), {})
+        with installation(Path(folder) / "shop", database=server.url) as made:
+            for alias in ("default", "keystore"):
+                made.manage("migrate", "--database", alias)
+            run_code(made, SOURCE)
+            load(made, Path(folder), n_customers)
+            peers = {
+                "polars": sample(python("-c", POLARS, folder), {}),
+                "pandas": sample(python("-c", PANDAS, folder), {}),
+            }
+            ours, held = build(made, server)
+    polars, pandas = peers["polars"], peers["pandas"]
+    return Result(
+        name=f"features: {n_events:,} events into traits of {n_customers:,} customers",
+        figures={
+            "CPU seconds (client and PostgreSQL)": ours.cpu,
+            "polars streaming CPU seconds": polars.cpu,
+            "pandas groupby CPU seconds": pandas.cpu,
+            "CPU / polars CPU": ours.cpu / polars.cpu,
+            "CPU / pandas CPU": ours.cpu / pandas.cpu,
+            "peak memory of the client (MB)": ours.rss_mb,
+            "peak memory of the statement (MB)": held,
+            "polars peak memory (MB)": polars.rss_mb,
+            "pandas peak memory (MB)": pandas.rss_mb,
+        },
+        budgets={"peak memory of the client (MB)": 200, "peak memory of the statement (MB)": 1_000},
+        notes=(
+            "the aim is 2 times polars and 1.2 GB at 20,000,000 events and 1,000,000 customers",
+        ),
+    )
+
+
+def load(made: Installation, folder: Path, n_customers: int) -> None:
+    """Bring the same events into the shop's own table, by COPY."""
+    import numpy as np
+
+    columns = [
+        np.load(folder / f"{name}.npy") for name in ("customer", "name", "at", "category", "device")
+    ]
+    with psycopg.connect(made.database, autocommit=True) as connection:
+        for statement in LOAD.format(customers=n_customers).split(";"):
+            if statement.strip():
+                connection.execute(statement.encode())
+        with (
+            connection.cursor() as cursor,
+            cursor.copy(
+                "COPY profiles_event (source_id, message_id, kind, name, customer_id,"
+                " anonymous_id, product_id, properties, context, is_confirmed, happened_at,"
+                " received_at) FROM STDIN"
+            ) as copy,
+        ):
+            for n, (customer, name, at, category, device) in enumerate(
+                zip(*(column.tolist() for column in columns), strict=True)
+            ):
+                moment = time.strftime("%Y-%m-%d %H:%M:%S+00", time.gmtime(at))
+                copy.write(
+                    f"1\tm{n}\ttrack\t{NAMES[name]}\t{customer}\t\tp\t"
+                    f'{{"category": "c{category}"}}\t'
+                    f'{{"device": {{"type": "{DEVICES[device]}"}}}}\tt\t{moment}\t{moment}\n'
+                )
+        connection.execute("SELECT 1")
+        connection.execute("VACUUM ANALYZE")
+
+
+def build(made: Installation, server: Measured) -> tuple[Sample, float]:
+    """Run the build; its own process and the server's CPU, and the most a statement held (MB)."""
+    held = [0.0]
+    is_over = threading.Event()
+
+    def watch() -> None:
+        while not is_over.wait(0.2):
+            for process in psutil.Process(server.pid).children():
+                try:
+                    used = process.memory_full_info().uss / 2**20
+                except psutil.Error:
+                    continue
+                held[0] = max(held[0], used)
+
+    watching = threading.Thread(target=watch)
+    watching.start()
+    before, started = server.cpu(), time.perf_counter()
+    process = subprocess.Popen(
+        python("-c", BUILD), cwd=ROOT, env=made.environ | ENVIRONMENT, stdout=subprocess.PIPE
+    )
+    told = process.stdout.read() if process.stdout else b""
+    _pid, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    wall = time.perf_counter() - started
+    is_over.set()
+    watching.join()
+    if process.returncode or not json.loads(told):
+        raise RuntimeError("the build failed")
+    time.sleep(0.5)
+    cpu = used.ru_utime + used.ru_stime + server.cpu() - before
+    return Sample(wall=wall, cpu=cpu, rss_mb=used.ru_maxrss / 1024), held[0]

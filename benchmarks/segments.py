@@ -1,0 +1,232 @@
+"""Segments on many customers and events: counts against SQL by hand, the builder, a refresh.
+
+`--customers` asks for another size (each has an order and twenty events), and
+BENCHMARK_DATABASE=sqlite for SQLite in the place of a private PostgreSQL.
+"""
+
+# ruff: noqa: S608 -- statements of our own
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from benchmarks.frame import ROOT, Result, python
+
+N_CUSTOMERS = 100_000
+VENDOR = os.environ.get("BENCHMARK_DATABASE", "postgresql")
+EVENTS_EACH = 20
+ROUNDS = 5
+NOW = datetime(2026, 3, 2, tzinfo=UTC)
+RULES: dict[str, dict[str, Any]] = {
+    "orders": {"field": "bought_times", "operator": ">=", "value": 1, "category": "C1",
+               "within_days": 60},
+    "events": {"field": "event_times", "operator": ">=", "value": 3, "event": "E1",
+               "within_days": 60},
+    "sum": {"field": "event_sum", "operator": ">=", "value": 90, "event": "E1",
+            "summed": "value", "within_days": 60},
+}  # fmt: skip
+ALLOWED = """SELECT COUNT(*) FROM profiles_customer c JOIN privacy_subject s ON s.uuid = c.subject_id
+    WHERE s.erased_at IS NULL AND NOT s.restricted AND NOT s.no_profiling AND c.id IN ({})"""
+OF_EVENTS = """SELECT customer_id FROM profiles_event WHERE kind = 'track' AND name = 'E1'
+    AND customer_id IS NOT NULL AND happened_at >= {since} AND happened_at < {now}
+    GROUP BY customer_id HAVING {figure} >= {least}"""
+BY_HAND = {
+    "orders": """SELECT o.customer_id FROM profiles_orderline l JOIN profiles_order o
+        ON o.id = l.order_id WHERE l.category = 'C1' AND o.customer_id IS NOT NULL
+        AND o.status <> 'cancelled' AND o.quality NOT IN ('bot', 'impossible', 'test')
+        AND o.placed_at >= {since} AND o.placed_at < {now}""",
+    "events": OF_EVENTS.replace("{figure}", "COUNT(*)").replace("{least}", "3"),
+    "sum": OF_EVENTS.replace("{figure}", "SUM({number})").replace("{least}", "90"),
+}
+NUMBER = {
+    "postgresql": "(properties->>'value')::double precision",
+    "sqlite": "json_extract(properties, '$.value')",
+}
+
+
+def run(n_customers: int = N_CUSTOMERS) -> Result:
+    with tempfile.TemporaryDirectory() as folder:
+        if VENDOR == "sqlite":
+            found = _measured(f"sqlite:///{folder}/db.sqlite3", folder, n_customers)
+        else:
+            from tests.servers import own_postgres
+
+            with own_postgres(synchronous_commit="off") as server:
+                found = _measured(server.url, folder, n_customers)
+    ratios = [f"{name}: count / by hand" for name in RULES]
+    return Result(
+        name=f"segments: {n_customers:,} customers, {n_customers * EVENTS_EACH:,} events, {VENDOR}",
+        figures=found,
+        budgets=dict.fromkeys(ratios, 1.3)
+        | {"builder's count, ms": 300, "refresh of 1 % / of all": 0.05},
+    )
+
+
+def _measured(url: str, folder: str, n_customers: int) -> dict[str, float]:
+    told = {
+        "DATABASE_URL": url,
+        "KEYSTORE_DATABASE_URL": f"sqlite:///{folder}/keys.sqlite3",
+        "VAR_DIR": folder,
+        "DJANGO_SETTINGS_MODULE": "config.settings",
+        "LOG_LEVEL": "ERROR",
+    }
+    done = subprocess.run(
+        python("-m", "benchmarks.segments", str(n_customers)),
+        cwd=ROOT,
+        env=os.environ | told,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    figures: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return figures
+
+
+def measure(n_customers: int) -> dict[str, float]:
+    import django
+    from django.core.management import call_command
+    from django.db import connection
+
+    django.setup()
+    for alias in ("default", "keystore"):
+        call_command("migrate", verbosity=0, database=alias)
+    _fill(n_customers)
+    figures: dict[str, float] = {}
+    from profiles import counting, segment_rules, segmentation
+
+    def by_hand(name: str) -> int:
+        with connection.cursor() as cursor:
+            cursor.execute(ALLOWED.format(_by_hand(name)))
+            return int(cursor.fetchone()[0])
+
+    slowest = 0.0
+    for name, condition in RULES.items():
+        tree = {"combinator": "and", "not": False, "rules": [condition]}
+        rule = segment_rules.checked(tree)
+        if (found := segmentation.count(tree, NOW)) != (n := by_hand(name)):
+            raise ValueError(f"{name}: {found} counted, {n} by hand")
+        ours, floor = _in_turns(
+            lambda tree=tree: segmentation.count(tree, NOW),  # type: ignore[misc]
+            lambda name=name: by_hand(name),  # type: ignore[misc]
+        )
+        figures[f"{name}: count / by hand"] = ours / floor
+        figures[f"{name}: by hand, ms"] = floor * 1000
+        (shown,) = _in_turns(lambda rule=rule: counting.soon(rule, NOW))  # type: ignore[misc]
+        slowest = max(slowest, shown)
+    figures["builder's count, ms"] = slowest * 1000
+    return figures | _refresh()
+
+
+def _refresh() -> dict[str, float]:
+    """Both ways of the same segment, each right after the other, with nobody to be moved."""
+    from profiles import membership, segmentation
+    from profiles.models import Customer
+
+    tree = {"combinator": "and", "not": False, "rules": [RULES["events"]]}
+    segment = segmentation.create("S", tree, now=NOW)
+    membership.refresh(segment, now=NOW)
+    changed = list(Customer.objects.order_by("pk").values_list("pk", flat=True)[::100])
+    part, whole = _in_turns(
+        lambda: membership.refresh(segment, now=NOW, customers=changed),
+        lambda: membership.refresh(segment, now=NOW),
+    )
+    return {"refresh of 1 % / of all": part / whole, "refresh of all, ms": whole * 1000}
+
+
+def _in_turns(*subjects: Callable[[], object]) -> list[float]:
+    taken: list[list[float]] = [[] for _ in subjects]
+    for _round in range(ROUNDS):
+        for n, subject in enumerate(subjects):
+            started = time.perf_counter()
+            subject()
+            taken[n].append(time.perf_counter() - started)
+    return [statistics.median(one) for one in taken]
+
+
+def _by_hand(name: str) -> str:
+    since = (NOW - timedelta(days=60)).strftime("%Y-%m-%d %H:%M:%S")
+    return (
+        BY_HAND[name]
+        .replace("{number}", NUMBER[VENDOR])
+        .replace("{since}", f"'{since}{_zone()}'")
+        .replace("{now}", f"'{NOW:%Y-%m-%d %H:%M:%S}{_zone()}'")
+    )
+
+
+def _zone() -> str:
+    return "" if VENDOR == "sqlite" else "+00"
+
+
+def _fill(n_customers: int) -> None:
+    """Customers, an order of one line each, and events, spread over 80 days, in SQL alone."""
+    from django.db import connection
+
+    from privacy.models import Shop, Source
+    from profiles.events import partitions
+
+    for back in range(0, 120, 28):
+        partitions.ensure(NOW - timedelta(days=back))
+    shop = Shop.current()
+    shop.currency = "EUR"
+    shop.save()
+    source = Source.objects.create(name="Web", kind=Source.Kind.WEBSITE, created_at=NOW).pk
+    with connection.cursor() as cursor:
+        for sql in _statements(source, n_customers):
+            cursor.execute(sql)
+        cursor.execute("ANALYZE")
+
+
+def _statements(source: int, n: int) -> list[str]:
+    if VENDOR == "sqlite":
+        uuid = "lower(hex(randomblob(16)))"
+        numbers = (
+            "(WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < {})"
+            " SELECT i FROM c) AS numbers"
+        )
+        moment = f"strftime('%Y-%m-%d %H:%M:%f', '{NOW:%Y-%m-%d}', '-' || ({{}}) || ' minutes')"
+        value = "json_object('value', {})"
+    else:
+        uuid, numbers = "gen_random_uuid()", "generate_series(1, {}) AS numbers(i)"
+        moment = f"TIMESTAMPTZ '{NOW:%Y-%m-%d} 00:00+00' - make_interval(mins => ({{}})::int)"
+        value = "jsonb_build_object('value', {})"
+    minutes = "1 + (i % 115200 * 7919) % 115200"
+    at = moment.format(minutes)
+    first = moment.format(1)
+    sql = f"""
+        INSERT INTO privacy_subject (uuid, restricted, objected, no_profiling)
+        SELECT {uuid}, i < 0, i < 0, i < 0 FROM {numbers.format(n)};
+        INSERT INTO profiles_customer (uuid, subject_id, external_id, locale, country,
+            time_zone, city, gender, occupation, created_at)
+        SELECT {uuid}, uuid, 'c' || id, '', '', '', '', '', '', {first} FROM privacy_subject;
+        INSERT INTO privacy_consent (subject_id, purpose, channel, state, since)
+        SELECT uuid, 'campaign.email', 'email', 'given', {first}
+        FROM privacy_subject WHERE id % 3 = 0;
+        INSERT INTO profiles_order (number, customer_id, source_id, status, placed_at, country,
+            currency, total_minor, tax_minor, shipping_minor, discount_minor, refunded_minor,
+            coupon, stamps, is_partial, quality)
+        SELECT 'o' || i, i, {source}, 'paid', {at}, '', 'EUR', 100, 0, 0, 0, 0, '', '{{}}', i < 0, ''
+        FROM {numbers.format(n)};
+        INSERT INTO profiles_orderline (order_id, line_key, position, product_id, title,
+            category, quantity, unit_price_minor, discount_minor, total_minor, refunded_quantity,
+            refunded_minor)
+        SELECT id, '1', 0, 'p' || id % 500, '', 'C' || id % 20, 1, 100, 0, 100, 0, 0
+        FROM profiles_order;
+        INSERT INTO profiles_event (source_id, message_id, kind, name, customer_id, anonymous_id,
+            product_id, properties, context, is_confirmed, happened_at, received_at, quality)
+        SELECT {source}, 'm' || i, 'track', 'E' || (i * 31 % 1009) % 10, 1 + i % {n}, '', '',
+            {value.format("i % 97")}, '{{}}', i > 0, {at}, {at}, ''
+        FROM {numbers.format(n * EVENTS_EACH)}
+    """
+    return sql.split(";")
+
+
+if __name__ == "__main__":
+    print(json.dumps(measure(int(sys.argv[1]))))

@@ -1,0 +1,184 @@
+"""How many a rule means and how many of them can be reached; bounded while somebody waits."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import OperationalError, connection, transaction
+from django.db.models import Count, Max, Min, Q
+
+from privacy.purpose_registry import REGISTRY
+from profiles.models import Customer
+from profiles.segment_rules import Checked
+from profiles.segment_sql import compiled
+
+WAIT = timedelta(seconds=2)
+SOON = timedelta(milliseconds=150)
+SAMPLED = 5_000
+SAMPLES = 5
+# By whom something is counted on SQLite, the count that is wanted; of this process alone.
+_newest: dict[str, object] = {}
+# SQLite asks this often, in steps of its machine, whether to go on.
+SQLITE_STEPS = 20_000
+
+
+class TooLongError(Exception):
+    """The count takes longer than somebody who edits a rule should wait."""
+
+
+class SupersededError(TooLongError):
+    """A newer count of the same person began, so nobody waits for this one."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """Customers of a rule, and how many of them each channel of campaigns may reach."""
+
+    n_customers: int
+    reachable: dict[str, int]
+    is_estimate: bool = False
+
+
+def size(rule: Checked, now: datetime, *, among: Sequence[int] | None = None) -> Size:
+    """Count the members and the reachable in one statement; with `among` of these alone."""
+    condition = compiled(rule, now, among=among)
+    found = Customer.objects.for_purpose("profile.build").filter(condition)
+    counts = {
+        f"by_{channel}": Count("pk", filter=Q(pk__in=_reachable(purpose, channel)))
+        for channel, purpose in channels().items()
+    }
+    row = found.aggregate(n=Count("pk"), **counts)
+    return Size(row["n"], {channel: row[f"by_{channel}"] for channel in channels()})
+
+
+def size_if_quick(rule: Checked, now: datetime, *, wait: timedelta = WAIT) -> Size:
+    """Count as `size` does, ending the statement after `wait`. Raises TooLongError."""
+    with at_most(wait):
+        return size(rule, now)
+
+
+def soon(rule: Checked, now: datetime, *, of: str = "") -> Size:
+    """Count as `size` does, or estimate from a sample what does not answer soon.
+
+    Raises TooLongError, and SupersededError where a newer count for `of` began.
+    """
+    try:
+        with at_most(SOON, of=of):
+            return size(rule, now)
+    except SupersededError:
+        raise
+    except TooLongError:
+        with at_most(WAIT, of=of):
+            return estimate(rule, now)
+
+
+def estimate(rule: Checked, now: datetime, *, sampled: int = SAMPLED) -> Size:
+    """Scale up what is true of keys drawn by chance among all between the first and the last.
+
+    With n keys drawn of N, a share p is off by more than 2 √(p (1 - p) / n) once in twenty.
+    """
+    ends = Customer.objects.aggregate(first=Min("pk"), last=Max("pk"))
+    first, last = ends["first"] or 0, ends["last"] or 0
+    keys = range(first, last + 1)
+    drawn = random.Random(now.toordinal()).sample(keys, min(sampled, len(keys)))  # noqa: S311
+    counted = size(rule, now, among=drawn)
+    factor = len(keys) / len(drawn)
+    return Size(
+        round(counted.n_customers * factor),
+        {channel: round(n * factor) for channel, n in counted.reachable.items()},
+        is_estimate=factor > 1,
+    )
+
+
+def channels() -> dict[str, str]:
+    """The channels of campaigns that need consent, and the purpose of each."""
+    return {
+        channel: purpose.name
+        for purpose in REGISTRY.values()
+        if purpose.is_marketing and purpose.needs_consent
+        for channel in sorted(purpose.channels)
+    }
+
+
+def samples(rule: Checked, now: datetime) -> list[dict[str, Any]]:
+    """A few of the customers, masked: whoever writes a rule sees that it means the right ones."""
+    found = Customer.objects.for_purpose("profile.build").filter(compiled(rule, now))
+    return [
+        {
+            "id": customer.external_id,
+            "name": str(customer.full_name or ""),
+            "email": str(customer.email or ""),
+            "country": customer.country,
+            "city": customer.city,
+        }
+        for customer in found.order_by("pk")[:SAMPLES]
+    ]
+
+
+@contextmanager
+def at_most(wait: timedelta, *, of: str = "") -> Iterator[None]:
+    """End the statements of the block once they took that long. Raises TooLongError.
+
+    They end as well, and at once, when another block begins for the same `of`: whoever changes
+    a rule while it is counted waits for the newest count alone.
+    """
+    bounded = _bounded_by_server if connection.vendor == "postgresql" else _bounded_here
+    until = time.monotonic() + wait.total_seconds()
+    try:
+        with bounded(wait, of):
+            yield
+    except OperationalError as error:
+        if not _was_ended(error):
+            raise
+        is_over = time.monotonic() >= until
+        raise (TooLongError if is_over else SupersededError) from error
+
+
+@contextmanager
+def _bounded_by_server(wait: timedelta, of: str) -> Iterator[None]:
+    with transaction.atomic(), connection.cursor() as cursor:
+        if of:
+            cursor.execute(
+                "SELECT pg_cancel_backend(pid) FROM pg_stat_activity"
+                " WHERE application_name = %s AND pid <> pg_backend_pid()",
+                [of],
+            )
+            cursor.execute("SELECT set_config('application_name', %s, true)", [of])
+        milliseconds = str(max(1, int(wait / timedelta(milliseconds=1))))  # 0 is without end
+        cursor.execute("SELECT set_config('statement_timeout', %s, true)", [milliseconds])
+        yield
+        cursor.execute("SELECT set_config('statement_timeout', '0', true)")
+
+
+@contextmanager
+def _bounded_here(wait: timedelta, of: str) -> Iterator[None]:
+    until = time.monotonic() + wait.total_seconds()
+    mine = object()
+    if of:
+        _newest[of] = mine
+    connection.ensure_connection()
+    raw: Any = connection.connection
+    raw.set_progress_handler(
+        lambda: int(time.monotonic() > until or _newest.get(of, mine) is not mine), SQLITE_STEPS
+    )
+    try:
+        yield
+    finally:
+        raw.set_progress_handler(None, 0)
+        if _newest.get(of) is mine:
+            del _newest[of]
+
+
+def _was_ended(error: OperationalError) -> bool:
+    """PostgreSQL's code for a statement that was cancelled; SQLite only has words."""
+    return getattr(error.__cause__, "sqlstate", "") == "57014" or str(error) == "interrupted"
+
+
+def _reachable(purpose: str, channel: str) -> Any:
+    return Customer.objects.for_purpose(purpose, channel=channel).values("pk")

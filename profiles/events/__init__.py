@@ -1,0 +1,1 @@
+"""What visitors and servers tell: read, sealed, staged, merged once each."""

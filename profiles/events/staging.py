@@ -1,0 +1,80 @@
+"""Writing accepted events into the staging table in one go: COPY, or executemany on SQLite."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+import msgspec
+from django.db import connection
+
+from profiles.events.wire import Message
+
+COLUMNS: Final = (
+    "source_id, message_id, kind, name, customer_ref, previous_ref, anonymous_id, product_id,"
+    " properties, context, is_confirmed, happened_at, received_at"
+)
+COPY: Final = f"COPY profiles_eventstaging ({COLUMNS}) FROM STDIN"
+INSERT: Final = (
+    f"INSERT INTO profiles_eventstaging ({COLUMNS})"  # noqa: S608 -- both are constants  # nosec B608
+    " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+)
+ESCAPES: Final = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
+
+_encoder = msgspec.json.Encoder()
+
+
+def write(
+    messages: Sequence[Message],
+    *,
+    source_id: int,
+    is_confirmed: bool,
+    received_at: datetime,
+) -> None:
+    """Stage `messages`, whose ids are tags already, for the merge."""
+    if connection.vendor == "postgresql":
+        trusted = "t" if is_confirmed else "f"
+        rows = (
+            "\t".join(
+                [
+                    str(source_id),
+                    *(text.translate(ESCAPES) for text in _texts(message)),
+                    trusted,
+                    message.happened_at.isoformat(),
+                    received_at.isoformat(),
+                ]
+            )
+            for message in messages
+        )
+        with connection.cursor() as cursor, cursor.copy(COPY) as copy:
+            copy.write("\n".join(rows) + "\n")
+        return
+    received = _naive(received_at)
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            INSERT,
+            [
+                (source_id, *_texts(message), is_confirmed, _naive(message.happened_at), received)
+                for message in messages
+            ],
+        )
+
+
+def _texts(message: Message) -> Iterable[str]:
+    return (
+        message.message_id,
+        message.kind,
+        message.name,
+        message.user_id,
+        message.previous_id,
+        message.anonymous_id,
+        message.product_id,
+        _encoder.encode(message.properties).decode(),
+        _encoder.encode(message.context).decode(),
+    )
+
+
+def _naive(moment: datetime) -> str:
+    """As Django stores times in SQLite, which compares them as text."""
+    return str(moment.astimezone(UTC).replace(tzinfo=None))

@@ -1,0 +1,1 @@
+"""Files brought in: looked at, sealed, read in steps, told row by row, taken back."""

@@ -1,0 +1,145 @@
+"""Who is in a segment as of its last refresh, who entered and who left.
+
+A refresh compares the rule with the open stays in two statements. Given the customers that
+changed, it looks at these alone and at those whom the clock moved: whose purchase or event
+has since left a window, reached a number of days, or waited long enough.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models import QuerySet
+
+from profiles import segment_rules, segmentation
+from profiles.features.vocabulary import Kind
+from profiles.models import Customer, Event, Order, Segment, SegmentMember
+from profiles.segment_rules import Checked
+from profiles.segment_sql import compiled, these
+from profiles.segments.measures import spans
+from profiles.segments.rules import Condition, conditions_of
+from profiles.segments.vocabulary import Source
+
+DAY = timedelta(days=1)
+MOST_DAYS = 36_500
+
+
+@dataclass(frozen=True)
+class Moved:
+    n_entered: int
+    n_left: int
+
+
+def refresh_all(now: datetime, *, customers: Iterable[int] | None = None) -> int:
+    """Refresh every segment whose rule can be read; returns how many."""
+    readable = [one for one in Segment.objects.order_by("pk") if not segmentation.unreadable(one)]
+    changed = None if customers is None else list(customers)
+    for segment in readable:
+        refresh(segment, now=now, customers=changed)
+    return len(readable)
+
+
+def stays_of(customer: Customer) -> dict[int, SegmentMember]:
+    """Return the customer's open stays by the key of their segment, with it."""
+    stays = SegmentMember.objects.filter(customer=customer, left_at__isnull=True)
+    return {stay.segment_id: stay for stay in stays.select_related("segment").order_by("pk")}
+
+
+@transaction.atomic
+def refresh(segment: Segment, *, now: datetime, customers: Iterable[int] | None = None) -> Moved:
+    """Bring the stays to `now`; with `customers`, of these and of those whom the clock moved.
+
+    Raises DomainError (`invalid_rule`, `segment_circle`).
+    """
+    row = Segment.objects.select_for_update().get(pk=segment.pk)
+    rule = segment_rules.checked(row.rule, of=str(row.uuid))
+    among = _looked_at(row, rule, customers, now)
+    found = Customer.objects.for_purpose("profile.build").filter(compiled(rule, now, among=among))
+    stays = SegmentMember.objects.filter(segment=row, left_at__isnull=True)
+    if among is not None:
+        stays = stays.filter(customer__in=these(among))
+    n_left = stays.exclude(customer__in=found.values("pk")).update(left_at=now)
+    n_entered = _enter(stays, found, row, now)
+    Segment.objects.filter(pk=row.pk).update(refreshed_at=now)
+    segment.refreshed_at = now
+    return Moved(n_entered, n_left)
+
+
+def _looked_at(
+    segment: Segment, rule: Checked, customers: Iterable[int] | None, now: datetime
+) -> list[int] | None:
+    """The keys of those who may have moved since the last refresh; None for anybody at all."""
+    if customers is None or segment.refreshed_at is None:
+        return None
+    by_clock = crossed(rule, since=segment.refreshed_at, until=now)
+    if by_clock is None:
+        return None
+    moved = (keys.values_list("customer", flat=True) for keys in by_clock)
+    return sorted({*customers, *(key for keys in moved for key in keys.iterator())})
+
+
+def _enter(
+    staying: QuerySet[SegmentMember], found: QuerySet[Customer], segment: Segment, now: datetime
+) -> int:
+    new = found.exclude(pk__in=staying.values("customer")).order_by().values_list("id")
+    sql, params = new.query.sql_with_params()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO profiles_segmentmember (segment_id, customer_id, entered_at)"  # noqa: S608 -- Django's own statement  # nosec B608
+            f" SELECT %s, found.id, %s FROM ({sql}) AS found",
+            [segment.pk, connection.ops.adapt_datetimefield_value(now), *params],
+        )
+        return int(cursor.rowcount)
+
+
+def crossed(rule: Checked, *, since: datetime, until: datetime) -> list[QuerySet[Any, Any]] | None:
+    """Return who may have moved by the passing of time alone; None for anybody at all.
+
+    A condition that looks back a number of days changes for whom something happened exactly
+    that long ago: between `since` and `until`, both that number of days earlier.
+    """
+    wanted = [rule.rule, *rule.rules.values()]
+    moved: list[QuerySet[Any, Any]] = []
+    for condition in (one for part in wanted for one in conditions_of(part)):
+        if condition.field.source == Source.AGE and since.year != until.year:
+            return None
+        if condition.field.source == Source.TRAIT and condition.field.kind == Kind.DAYS:
+            return None  # days are told from stored moments, which every day moves
+        for back in _looking_back(condition):
+            moved += _happened(condition, since - back, until - back)
+    return moved
+
+
+def _looking_back(condition: Condition) -> Iterator[timedelta]:
+    """How long ago something must have happened to change the condition now."""
+    if condition.field.source not in {
+        Source.PURCHASE, Source.ORDERS, Source.EVENTS, Source.SEQUENCE,
+    }:  # fmt: skip
+        return
+    yield timedelta(0)  # what was dated ahead of the last refresh
+    if condition.within_days:
+        yield condition.within_days * DAY
+    if condition.within_hours:
+        yield timedelta(hours=condition.within_hours)
+    if condition.field.kind == Kind.DAYS and condition.value is not None:
+        for first, last in spans(condition):
+            yield min(first, MOST_DAYS) * DAY
+            if last is not None:
+                yield min(last + 1, MOST_DAYS) * DAY
+
+
+def _happened(condition: Condition, after: datetime, until: datetime) -> list[QuerySet[Any, Any]]:
+    """Who bought or did in that time what the condition looks at, under the name `customer`."""
+    orders = Order.objects.filter(customer__isnull=False, placed_at__range=(after, until))
+    events = Event.objects.filter(customer__isnull=False, happened_at__range=(after, until))
+    match condition.field.source:
+        case Source.PURCHASE | Source.ORDERS:
+            return [orders.values("customer")]
+        case Source.EVENTS:
+            return [events.filter(name=condition.scope.event).values("customer")]
+    named = events.filter(name__in=[condition.scope.event, condition.value])
+    return [named.values("customer"), orders.values("customer")]

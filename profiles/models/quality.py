@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+from typing import Final
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class Quality(models.TextChoices):
+    """What cleaning found of an event or order; a marked one is kept and shown."""
+
+    GOOD = "", _("Good")
+    BOT = "bot", _("Program, not a person")
+    IMPOSSIBLE = "impossible", _("More than a person can do")
+    TEST = "test", _("Test")
+    OUTLIER = "outlier", _("Far from the usual")
+
+
+# What bears one of these is left out of every figure; an outlier is real money.
+NOT_COUNTED: Final = (Quality.BOT.value, Quality.IMPOSSIBLE.value, Quality.TEST.value)
+
+
+class CleaningState(models.Model):
+    """How far cleaning has come in a table."""
+
+    name = models.CharField(primary_key=True, max_length=10)
+    last_id = models.BigIntegerField(default=0)
+
+    class Meta:
+        verbose_name = _("state of cleaning")
+        verbose_name_plural = _("states of cleaning")
+
+    def __str__(self) -> str:
+        return self.name

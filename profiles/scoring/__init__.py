@@ -1,0 +1,1 @@
+"""Scores of customers: read, train, judge, keep and show them."""

@@ -1,0 +1,308 @@
+/* The rule of a segment, put together with react-querybuilder and counted while it is edited.
+
+   The page gives fields, words and the address that counts; the textarea keeps the rule's JSON. */
+"use strict";
+(() => {
+  const { createElement: h, createRoot, QueryBuilder, useEffect, useRef, useState } = ReactQueryBuilder;
+  const root = document.querySelector("[data-rule-builder]");
+  const source = document.getElementById(root.dataset.source);
+  const given = (id) => JSON.parse(document.getElementById(id).textContent);
+  const cards = given("rule-fields");
+  const fieldByName = new Map(cards.map((card) => [card.name, card]));
+  const words = given("rule-words");
+  const known = given("rule-known");
+  const WAIT = 300;
+  const MANY = ["in", "notIn"];
+  const RANGE = ["between", "notBetween"];
+  const WITHOUT_VALUE = ["null", "notNull"];
+  const NUMERIC = ["count", "days", "hour", "money", "decimal", "share"];
+
+  const fields = [...new Set(cards.map((card) => card.group))].map((label) => ({
+    label,
+    options: cards
+      .filter((card) => card.group === label)
+      .map((card) => ({
+        name: card.name,
+        label: card.label,
+        operators: card.operators.map(([name, text]) => ({ name, label: text })),
+      })),
+  }));
+
+  /* The rule as it is kept: without the editor's own keys and those its field does not take. */
+  const kept = (part) => {
+    if (part.rules) return { combinator: part.combinator, not: Boolean(part.not), rules: part.rules.map(kept) };
+    const card = fieldByName.get(part.field);
+    const rule = { field: part.field, operator: part.operator };
+    if (!WITHOUT_VALUE.includes(part.operator)) rule.value = part.value;
+    for (const [key] of card ? card.keys : []) if (part[key] !== undefined && part[key] !== "") rule[key] = part[key];
+    if (card?.takes_window && part.within_days) rule.within_days = part.within_days;
+    return rule;
+  };
+
+  /* The tree with one more key of the rule at a path. */
+  const changed = (part, path, key, value) => {
+    if (!path.length) return { ...part, [key]: value };
+    const [first, ...rest] = path;
+    return { ...part, rules: part.rules.map((inner, n) => (n === first ? changed(inner, rest, key, value) : inner)) };
+  };
+
+  const factorOf = (card) => {
+    if (card.unit === "money") return 10 ** Number(root.dataset.exponent);
+    return card.unit === "share" ? 0.01 : 1;
+  };
+  const shown = (card, value) => {
+    if (value === "" || value === undefined || value === null) return "";
+    return NUMERIC.includes(card.kind) ? String(Number((Number(value) / factorOf(card)).toFixed(6))) : String(value);
+  };
+  const read = (card, text) => {
+    const plain = text.trim();
+    if (!NUMERIC.includes(card.kind) || plain === "" || Number.isNaN(Number(plain))) return plain;
+    return Number((Number(plain) * factorOf(card)).toFixed(6));
+  };
+
+  const listed = (value) => [value ?? []].flat().filter((one) => one !== "");
+
+  /* What is typed stays as it is typed, whatever number it is read as. */
+  const Typed = ({ start, label, list, numeric, size, hint, onText }) => {
+    const [text, setText] = useState(start);
+    return h("input", {
+      type: "text",
+      inputMode: numeric ? "decimal" : "text",
+      "aria-label": label,
+      value: text,
+      size,
+      placeholder: hint,
+      list: list ? `known-${list}` : undefined,
+      onChange: (event) => {
+        setText(event.target.value);
+        onText(event.target.value);
+      },
+    });
+  };
+
+  /* A sign is shown, the title is read out. */
+  const translations = Object.fromEntries(
+    Object.entries(words.builder).map(([name, told]) => [
+      name,
+      told.sign ? { title: told.title, label: h("span", { "aria-hidden": true }, told.sign) } : told,
+    ]),
+  );
+
+  const Quiet = ({ text }) => (text ? h("span", { className: "c-quiet" }, text) : null);
+
+  const Choices = ({ card, value, onValue }) => {
+    const chosen = listed(value).map(String);
+    const toggle = (one) => onValue(chosen.includes(one) ? chosen.filter((other) => other !== one) : [...chosen, one]);
+    return h(
+      "fieldset",
+      { className: "c-choices", "aria-label": words.value },
+      card.choices.map(([one, name]) =>
+        h("label", { key: one }, h("input", { type: "checkbox", checked: chosen.includes(one), onChange: () => toggle(one) }), name),
+      ),
+    );
+  };
+
+  const Value = ({ card, rule, onValue }) => {
+    const { operator, value } = rule;
+    const numeric = NUMERIC.includes(card.kind);
+    const list = known[card.name]?.length ? card.name : undefined;
+    if (WITHOUT_VALUE.includes(operator)) return null;
+    if (card.choices.length && MANY.includes(operator)) return h(Choices, { card, value, onValue });
+    if (card.choices.length && !RANGE.includes(operator)) {
+      const options = [["", "…"], ...card.choices];
+      return h(
+        "select",
+        { "aria-label": words.value, value: String(value ?? ""), onChange: (event) => onValue(event.target.value) },
+        options.map(([one, name]) => h("option", { key: one, value: one }, name)),
+      );
+    }
+    const unit = h(Quiet, { text: words.units[card.unit] });
+    if (RANGE.includes(operator)) {
+      const ends = Array.isArray(value) ? value : [value ?? "", ""];
+      const end = (n, label) =>
+        h(Typed, {
+          key: n,
+          start: shown(card, ends[n]),
+          label,
+          numeric: true,
+          size: 8,
+          onText: (text) => onValue(n ? [ends[0], read(card, text)] : [read(card, text), ends[1]]),
+        });
+      return [end(0, words.low), h(Quiet, { key: "and", text: words.and }), end(1, words.high), h(Quiet, { key: "unit", text: words.units[card.unit] })];
+    }
+    if (MANY.includes(operator)) {
+      return h(Typed, {
+        start: listed(value).map((one) => shown(card, one)).join(", "),
+        label: words.value,
+        hint: words.several,
+        list,
+        size: 28,
+        onText: (text) => onValue(text.split(",").map((one) => read(card, one)).filter((one) => one !== "")),
+      });
+    }
+    const typed = h(Typed, {
+      start: shown(card, value),
+      label: words.value,
+      numeric,
+      list,
+      size: numeric ? 10 : 22,
+      onText: (text) => onValue(read(card, text)),
+    });
+    return [h("span", { key: "typed", className: "c-typed" }, typed), h("span", { key: "unit" }, unit)];
+  };
+
+  const ValueEditor = ({ rule, path, handleOnChange, context }) => {
+    const card = fieldByName.get(rule.field);
+    if (!card) return null;
+    const kind = `${rule.id}-${rule.field}-${MANY.includes(rule.operator)}-${RANGE.includes(rule.operator)}`;
+    const ownTrait = (label) =>
+      h(
+        "select",
+        {
+          key: "trait",
+          "aria-label": label,
+          value: rule.trait ?? "",
+          onChange: (event) => context.set(path, "trait", event.target.value || undefined),
+        },
+        [["", "…"], ...words.traits].map(([one, name]) => h("option", { key: one, value: one }, name)),
+      );
+    const further = (key, label, size, numeric) =>
+      h(
+        "label",
+        { key: `${rule.id}-${rule.field}-${key}`, className: "c-key" },
+        h(Quiet, { text: label }),
+        h(Typed, {
+          start: rule[key] === undefined ? "" : String(rule[key]),
+          label,
+          size,
+          numeric,
+          list: known[key]?.length ? key : undefined,
+          onText: (text) => context.set(path, key, text.trim() === "" ? undefined : text.trim()),
+        }),
+      );
+    return [
+      ...card.keys.filter(([key]) => key === "trait").map(([, label]) => ownTrait(label)),
+      h("span", { key: kind, className: "c-value-of" }, h(Value, { card, rule, onValue: handleOnChange })),
+      ...card.keys.filter(([key]) => key !== "trait").map(([key, label]) => further(key, label, key === "within_hours" ? 5 : 14, key === "within_hours")),
+      card.takes_window ? h("span", { key: "window", className: "c-key" }, further("within_days", words.within, 5, true), h(Quiet, { text: words.units.days })) : null,
+    ];
+  };
+
+  const Samples = ({ samples }) =>
+    samples.length
+      ? h(
+          "div",
+          { className: "c-scroll" },
+          h(
+            "table",
+            { className: "c-table" },
+            h("caption", null, words.samples),
+            h("thead", null, h("tr", null, words.columns.map((name) => h("th", { key: name, scope: "col" }, name)))),
+            h(
+              "tbody",
+              null,
+              samples.map((one) =>
+                h("tr", { key: one[0] }, one.map((text, n) => (n ? h("td", { key: n }, text || "–") : h("th", { key: n, scope: "row" }, text)))),
+              ),
+            ),
+          ),
+        )
+      : null;
+
+  const Found = ({ found, counting }) =>
+    h(
+      "div",
+      { className: "c-stack", "aria-busy": counting },
+      h(
+        "div",
+        { className: `c-notice ${found.ok ? "is-good" : "is-warn"}`, role: "status" },
+        h("strong", null, counting ? words.counting : found.text),
+        found.ok && !counting ? h("span", { className: "c-row" }, found.channels.map((text) => h("span", { key: text, className: "c-chip" }, text))) : null,
+      ),
+      found.words ? h("p", { className: "c-quiet" }, found.words) : null,
+      h(Samples, { samples: found.samples || [] }),
+    );
+
+  const builder = crypto.randomUUID();
+  const count = async (rule, signal) => {
+    const body = new FormData();
+    body.append("rule", rule);
+    body.append("builder", builder);
+    body.append("csrfmiddlewaretoken", document.querySelector("[name=csrfmiddlewaretoken]").value);
+    const answer = await fetch(root.dataset.preview, { method: "POST", body, signal });
+    if (!answer.ok) throw new Error(String(answer.status));
+    return answer.json();
+  };
+
+  const Builder = ({ start }) => {
+    const [query, setQuery] = useState(start);
+    const [found, setFound] = useState({ ok: true, text: "", channels: [] });
+    const [counting, setCounting] = useState(true);
+    const rule = JSON.stringify(kept(query));
+    const latest = useRef(query);
+    latest.current = query;
+    const set = (path, key, value) => setQuery(changed(latest.current, path, key, value));
+
+    useEffect(() => {
+      source.value = rule;
+      setCounting(true);
+      const running = new AbortController();
+      const timer = setTimeout(async () => {
+        try {
+          const answer = await count(rule, running.signal);
+          setFound(answer);
+          setCounting(false);
+        } catch (error) {
+          if (error.name === "AbortError") return;
+          setFound({ ok: false, text: words.failed });
+          setCounting(false);
+        }
+      }, WAIT);
+      return () => {
+        clearTimeout(timer);
+        running.abort();
+      };
+    }, [rule]);
+
+    return h(
+      "div",
+      { className: "c-stack" },
+      h(QueryBuilder, {
+        fields,
+        query,
+        onQueryChange: setQuery,
+        context: { set },
+        combinators: [
+          { name: "and", label: words.all },
+          { name: "or", label: words.any },
+        ],
+        controlElements: { valueEditor: ValueEditor },
+        controlClassnames: { actionElement: "c-button", rule: "c-row" },
+        translations,
+        accessibleDescriptionGenerator: ({ path }) => (path.length ? `${words.group} ${path.map((n) => n + 1).join(".")}` : words.rule),
+        showNotToggle: true,
+        showShiftActions: true,
+        addRuleToNewGroups: true,
+        resetOnFieldChange: true,
+        resetOnOperatorChange: false,
+        autoSelectValue: false,
+        maxLevels: 7,
+      }),
+      h(Found, { found, counting }),
+    );
+  };
+
+  for (const [name, values] of Object.entries(known)) {
+    const list = document.createElement("datalist");
+    list.id = `known-${name}`;
+    for (const value of values) list.append(Object.assign(document.createElement("option"), { value }));
+    root.after(list);
+  }
+  let start = null;
+  try {
+    start = JSON.parse(source.value);
+  } catch {
+    start = null; // what cannot be read was shown with its error; it is put together anew
+  }
+  createRoot(root).render(h(Builder, { start: start?.rules ? start : { combinator: "and", not: false, rules: [] } }));
+})();

@@ -1,0 +1,39 @@
+"""The weighted item-item matrix that the linear models are solved from.
+
+Each row of the interactions is divided by (its number of items) ** `degree_power` before it
+counts, because somebody who took much says less of each pair (research: M. Deshpande and
+G. Karypis, 2004); the entry of two items is the sum over rows of the product of weights.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from recommendations.engines import cooccurrence
+
+if TYPE_CHECKING:
+    import scipy.sparse as sp
+
+    from recommendations.engines.base import Floats, Integers
+    from recommendations.engines.cooccurrence import Taken
+
+
+def gram(taken: Taken, degree_power: float) -> sp.csr_array:
+    """Return items x items, symmetric, from all rows."""
+    rows = cooccurrence.by_degree(taken.weighted, degree_power)
+    found: sp.csr_array = (rows.T @ rows).tocsr()
+    return found
+
+
+def mask_rare(weights: Floats, taken: Taken, min_people: int, rows: Integers) -> None:
+    """Set to 0, in place, the weights of `rows` that fewer than `min_people` people stand behind."""
+    if min_people <= 1:
+        return
+    counts = (taken.people.T.tocsr()[rows] @ taken.people).toarray()
+    weights[counts < min_people] = 0
+
+
+def diagonal(matrix: sp.csr_array) -> Floats:
+    return np.asarray(matrix.diagonal(), dtype=np.float32)

@@ -1,0 +1,77 @@
+"""Counts that somebody waits for: bounded, ended by the next one, told from a sample if need be."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+
+from profiles import counting, segment_rules, segmentation
+from tests import make
+from tests.make import NOW
+
+RULE = segmentation.EVERYBODY
+LONG = (
+    "SELECT pg_sleep(20)"
+    if connection.vendor == "postgresql"
+    else "WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < 1000000000)"
+    " SELECT MAX(i) FROM c"
+)
+
+
+def run_long() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(LONG)
+
+
+@pytest.mark.django_db
+def test_a_statement_that_takes_too_long_is_ended() -> None:
+    with (
+        pytest.raises(counting.TooLongError) as ended,
+        counting.at_most(timedelta(milliseconds=100)),
+    ):
+        run_long()
+
+    assert not isinstance(ended.value, counting.SupersededError)
+    assert counting.size(segment_rules.checked(RULE), NOW).n_customers == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_newer_count_ends_the_one_that_runs() -> None:
+    ended: list[BaseException] = []
+    began = threading.Event()
+
+    def older() -> None:
+        try:
+            with counting.at_most(timedelta(seconds=30), of="candor-count-1"):
+                began.set()
+                run_long()
+        except counting.SupersededError as error:
+            ended.append(error)
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=older)
+    thread.start()
+    began.wait(10)
+    while thread.is_alive():  # it may have begun, and its statement not yet
+        with counting.at_most(timedelta(seconds=5), of="candor-count-1"):
+            thread.join(0.1)
+
+    assert len(ended) == 1
+
+
+@pytest.mark.django_db
+def test_an_estimate_scales_up_those_who_were_drawn() -> None:
+    for n in range(40):
+        make.customer(f"c{n}", city="Rome" if n % 2 else "Paris")
+    condition = {"field": "city", "operator": "=", "value": "Rome"}
+    rule = segment_rules.checked({"combinator": "and", "not": False, "rules": [condition]})
+
+    found = counting.estimate(rule, NOW, sampled=20)
+
+    assert found.is_estimate
+    assert 0 < found.n_customers < 40
+    assert found.n_customers % 2 == 0  # each of those drawn stands for two

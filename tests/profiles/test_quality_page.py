@@ -1,0 +1,103 @@
+"""The page on data quality tells what is there, and each number stands in a table too."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from profiles import quality
+from profiles.models import EventVerdict, Order, Upload
+from tests import make
+from tests.make import NOW
+
+pytestmark = pytest.mark.django_db
+PAGE = "/admin/profiles/cleaningstate/"
+
+
+@pytest.fixture(autouse=True)
+def shop() -> None:
+    make.shop()
+
+
+def rejected(n: int, code: str = "missing_id") -> None:
+    EventVerdict.objects.bulk_create(
+        EventVerdict(source=make.source(), verdict="rejected", code=code, received_at=NOW)
+        for _ in range(n)
+    )
+
+
+def upload(n: int, code: str, **columns: object) -> None:
+    Upload.objects.create(
+        kind="customers",
+        filename="c.csv",
+        created_at=NOW,
+        finished_at=NOW - timedelta(days=2),
+        n_rejected=n,
+        summary={"reasons": {code: n}},
+        **columns,
+    )
+
+
+def test_completeness_is_the_share_of_rows_that_hold_something() -> None:
+    make.customer("1", email="a@example.com", country="DE")
+    make.customer("2", full_name="Ann Lee")
+    make.order(None, ("tv", "", 1, 100))
+
+    found = {
+        (group, one.label): one.text
+        for group, parts in quality.completeness().items()
+        for one in parts
+    }
+
+    assert found["Customers", "E-mail"] == found["Customers", "Name"] == "50 %"
+    assert found["Customers", "Phone"] == found["Orders", "Customer"] == "0 %"
+    assert found["Order lines", "Category"] == "0 %"
+
+
+def test_rejects_are_counted_by_day_and_dry_runs_are_not() -> None:
+    rejected(3)
+    upload(5, "email_invalid")
+    upload(7, "email_invalid", options={"preview": True})
+
+    days = {day.on: (day.n_rows, day.n_events) for day in quality.rejects_by_day(NOW) if day.n}
+
+    today = NOW.date()
+    assert days == {today: (0, 3), today - timedelta(days=2): (5, 0)}
+
+
+def test_the_most_frequent_reason_comes_first_with_its_source() -> None:
+    rejected(3)
+    upload(5, "email_invalid")
+    upload(2, "email_invalid")
+
+    found = [(one.code, one.where, one.value) for one in quality.top_reasons(NOW)]
+
+    assert found == [("email_invalid", "File: Customers", 7), ("missing_id", "Web shop", 3)]
+
+
+def test_a_source_shows_when_it_was_heard_of_and_how_much_of_it_was_rejected() -> None:
+    rejected(1)
+    order = make.order(None, ("tv", "", 1, 100), days_ago=3)
+
+    (found,) = quality.freshness()
+
+    assert (found.last_event_at, found.last_order_at) == (None, order.placed_at)
+    assert found.rejected_rate == 1.0
+
+
+def test_the_page_shows_marks_and_reasons_to_who_may_see_them(client: Client) -> None:
+    make.order(None, ("tv", "", 1, 100))
+    Order.objects.update(quality="test")
+    EventVerdict.objects.create(
+        source=make.source(), verdict="rejected", code="too_deep", received_at=timezone.now()
+    )
+    assert client.get(PAGE).status_code == 302
+    client.force_login(make.staff())
+
+    page = client.get(PAGE)
+
+    assert ("Test", 0, 1, False) in page.context["marks"]
+    assert "too_deep" in page.content.decode()
