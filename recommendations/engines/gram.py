@@ -1,8 +1,8 @@
 """The weighted item-item matrix that the linear models are solved from.
 
 Each row of the interactions is divided by (its number of items) ** `degree_power` before it
-counts, because somebody who took much says less of each pair (research: M. Deshpande and
-G. Karypis, 2004); the entry of two items is the sum over rows of the product of weights.
+counts, because somebody who took much says less of each pair; the entry of two items is the
+sum over rows of the product of weights. Source: M. Deshpande and G. Karypis, ACM TOIS 22 (2004).
 """
 
 from __future__ import annotations
