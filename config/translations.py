@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 import django
 import unfold
@@ -155,11 +156,12 @@ def _placeholders(text: str) -> Counter[str]:
 
 
 def compile_catalogue() -> Path:
-    """Write the binary catalogue Django reads; returns its path."""
+    """Write the binary catalogue Django reads, whole or not at all; returns its path."""
     target = catalogue_path().with_suffix(".mo")
-    with target.open("wb") as file:
+    with NamedTemporaryFile(dir=target.parent, suffix=".mo.part", delete=False) as file:
         write_mo(file, read())
-    return target
+    Path(file.name).chmod(0o644)
+    return Path(file.name).replace(target)
 
 
 HEADER = b"""msgid ""

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from profiles.models import CustomerQuerySet
 
 EVERYBODY: Tree = {"combinator": "and", "not": False, "rules": []}
+NAME_LENGTH = 100
+LONGEST_NUMBER = 6  # of " 2" and so on behind a name that is taken
 HIGH_VALUE_SHARE = 10  # the tenth of customers who spent most
 
 
@@ -113,11 +115,12 @@ def _keep_version(segment: Segment, *, actor: str, now: datetime) -> None:
 
 
 def free_name(wanted: str) -> str:
-    """Return a name no segment has: the one wanted, else with a number behind it."""
-    taken = set(Segment.objects.filter(name__startswith=wanted).values_list("name", flat=True))
-    if wanted not in taken:
-        return wanted
-    return next(name for n in count_from(2) if (name := f"{wanted} {n}") not in taken)
+    """Return a name no segment has: the one wanted, else with a number behind it, cut to fit."""
+    root = wanted[: NAME_LENGTH - LONGEST_NUMBER].rstrip()
+    taken = set(Segment.objects.filter(name__startswith=root).values_list("name", flat=True))
+    if (whole := wanted[:NAME_LENGTH]) not in taken:
+        return whole
+    return next(name for n in count_from(2) if (name := f"{root} {n}") not in taken)
 
 
 def recount(segment: Segment, *, now: datetime) -> int | None:

@@ -126,6 +126,17 @@ def test_a_segment_keeps_its_size_and_is_counted_anew() -> None:
     assert (segment.n_customers, segment.counted_at) == (1, later)
 
 
+def test_a_long_name_that_is_taken_gets_a_number_within_its_column() -> None:
+    name = "0" * 99
+    for _once_more in range(3):
+        free = segmentation.free_name(name)
+        Segment(name=free, rule={}, created_at=NOW).clean_fields(exclude=["rule"])
+        segmentation.create(free, segmentation.EVERYBODY, now=NOW)
+
+    assert Segment.objects.count() == 3
+    assert segmentation.free_name("1" * 200) == "1" * 100
+
+
 def test_a_segment_with_a_broken_rule_is_not_stored() -> None:
     with pytest.raises(DomainError, match="did you mean recency_days") as caught:
         segmentation.create("Broken", all_of(rule("recencydays", ">", 1)), now=NOW)
