@@ -8,10 +8,11 @@ from contextlib import suppress
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
+from django.db import transaction
 from django.utils.translation import gettext as _
 
-from campaigns import asking, targeting, writing
-from campaigns.models import Campaign
+from campaigns import asking, limits, targeting, writing
+from campaigns.models import Campaign, Delivery
 from jobs import queue
 from privacy import roles
 from privacy.models import Staff
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 APPROVERS = [role for role in Staff.Role if roles.allows(role, roles.APPROVE)]
 Status = Campaign.Status
+NOT_SENT = (Delivery.State.SKIPPED, Delivery.State.FAILED)
 
 
 def approve(campaign: Campaign, *, staff: Staff, now: datetime) -> None:
@@ -59,7 +61,16 @@ def approve(campaign: Campaign, *, staff: Staff, now: datetime) -> None:
 
 def faults(campaign: Campaign, *, now: datetime) -> list[Fault]:
     """Return everything that keeps the campaign from being approved, in the staff's language."""
-    return [*targeting.faults(campaign), *writing.faults(campaign, now=now)]
+    found = [*targeting.faults(campaign), *writing.faults(campaign, now=now)]
+    if limits.budgeted(campaign) == 0:
+        found.append(
+            Fault(
+                "budget_too_small",
+                _("The budget does not pay for one message beside the fixed cost; raise it."),
+                "/budget_minor",
+            )
+        )
+    return found
 
 
 def withdraw(campaign: Campaign) -> None:
@@ -98,12 +109,7 @@ def pause(campaign: Campaign, *, reason: str = "staff") -> None:
 
 def resume(campaign: Campaign) -> None:
     """Go on with a paused campaign; raises DomainError if its message was edited since."""
-    if not has_approved_message(campaign):
-        raise DomainError(
-            "message_changed",
-            _("The message was edited after its approval; put it back or cancel the campaign."),
-            status=409,
-        )
+    _check_message(campaign)
     _change(campaign, [Status.PAUSED], status=Status.SENDING, pause_reason="")
 
 
@@ -119,6 +125,34 @@ def cancel(campaign: Campaign, *, now: datetime) -> None:
             queue.cancel(job, now)
 
 
+def send_to_the_rest(campaign: Campaign, *, now: datetime) -> int:
+    """Try again whoever was skipped or refused; returns how many.
+
+    Every rule is read anew, so who is still barred is skipped again. What was sent, or may
+    have arrived, is not sent again, and nobody of the holdout gets a message. Raises DomainError
+    if there is nobody, or the message was edited since.
+    """
+    _check_message(campaign)
+    rest = campaign.deliveries.filter(state__in=NOT_SENT)
+    with transaction.atomic():
+        _change(
+            campaign, [Status.FINISHED, Status.SENDING], status=Status.SENDING, finished_at=None
+        )
+        n = rest.update(state=Delivery.State.PLANNED, reason="", n_attempts=0, due_at=now)
+        if not n:
+            raise DomainError("nobody_left", _("Everybody has had the message."), status=409)
+    return n
+
+
+def _check_message(campaign: Campaign) -> None:
+    if not has_approved_message(campaign):
+        raise DomainError(
+            "message_changed",
+            _("The message was edited after its approval; put it back or cancel the campaign."),
+            status=409,
+        )
+
+
 def message_hash(campaign: Campaign) -> str:
     """Return the SHA-256 of all that readers will see."""
     variants = campaign.variants.order_by("key")
@@ -132,10 +166,11 @@ def message_hash(campaign: Campaign) -> str:
 
 
 def audience_hash(campaign: Campaign) -> str:
-    """Return the SHA-256 of who gets which part: rule, purpose, holdout, weights."""
+    """Return the SHA-256 of who gets which part: rule, purpose, holdout, weights, budget."""
     rule = Segment.objects.values_list("rule", flat=True).get(pk=campaign.segment_id)
     weights = list(campaign.variants.order_by("key").values_list("key", "weight"))
-    return _digest([rule, campaign.purpose, campaign.channel, campaign.holdout_ppm, weights])
+    facts = [rule, campaign.purpose, campaign.channel, campaign.holdout_ppm, weights]
+    return _digest(facts if campaign.budget_minor is None else [*facts, campaign.budget_minor])
 
 
 _UNAPPROVED: dict[str, Any] = {

@@ -11,18 +11,18 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
 from django.db import transaction
 from django.db.models import Exists, F, Max, OuterRef
 from django.utils.translation import gettext as _
 
-from campaigns import approvals, gate, planning, targeting, writing
+from campaigns import approvals, gate, limits, planning, targeting, writing
 from campaigns.channels import email
 from campaigns.channels.base import Channel, Message, Outcome, Result
 from campaigns.composing import Composer, message_id, unsubscribe_url
-from campaigns.models import Campaign, Delivery, Variant
+from campaigns.models import Campaign, Delivery, SendingRules, Variant
 from campaigns.rendering import locales
 from campaigns.rendering.content import Reader, Rendered
 from campaigns.rendering.faults import TemplateError
@@ -213,23 +213,26 @@ def _send_claimed(
         Campaign.objects.filter(pk=campaign.pk, status=Status.SENDING).update(
             status=Status.PAUSED, pause_reason="message_changed"
         )
-        _release(token)
+        _release(campaign, token)
         return
-    barred = gate.barred(campaign, [row.customer_id for row in rows])
-    reasons = {row.pk: barred[row.customer_id] for row in rows if row.customer_id in barred}
-    free = [row for row in rows if row.pk not in reasons]
+    looked = gate.look(campaign, rows, now)
+    free = [row for row in rows if looked.lets(row.pk)]
     messages, failed = Composer(campaign, now=now).compose(free) if free else ([], {})
-    _skip(token, reasons | failed)
-    attempts = {row.pk: row.n_attempts for row in rows}
+    _skip(token, looked.barred | failed)
+    _hold(token, looked.waits)
+    by_pk = {row.pk: row for row in rows}
     renewed = now
     for start in range(0, len(messages), INTENT_BATCH):
         if clock() - renewed > LEASE / 2:
             renewed = clock()
             Delivery.objects.held(token, State.CLAIMED).update(lease_until=renewed + LEASE)
-        meant = _intend(messages[start : start + INTENT_BATCH], token, clock())
-        results = channel.send_batch(meant) if meant else []
-        _record(results, attempts, token, clock())
-    _release(token)
+        some = messages[start : start + INTENT_BATCH]
+        mine = [by_pk[int(message.key)] for message in some]
+        meant = _intend(campaign, mine, token, clock())
+        ready = [message for message in some if int(message.key) in meant]
+        results = channel.send_batch(ready) if ready else []
+        _record(results, {row.pk: row.n_attempts for row in mine}, token, clock())
+    _release(campaign, token)
 
 
 def _skip(token: UUID, reasons: Mapping[int, str]) -> None:
@@ -240,16 +243,43 @@ def _skip(token: UUID, reasons: Mapping[int, str]) -> None:
         )
 
 
-def _intend(messages: Sequence[Message], token: UUID, now: datetime) -> list[Message]:
-    """Commit the intent to send these; returns those that are still ours and not paused."""
-    pks = [int(message.key) for message in messages]
+def _hold(token: UUID, until: Mapping[int, datetime]) -> None:
+    """Put these off, as if they had not been tried."""
+    for moment in sorted(set(until.values())):
+        pks = [pk for pk, found in until.items() if found == moment]
+        Delivery.objects.held(token, State.CLAIMED).filter(pk__in=pks).update(
+            **_UNTRIED, due_at=moment, reason="quiet_hours"
+        )
+
+
+@transaction.atomic
+def _intend(campaign: Campaign, rows: Sequence[Delivery], token: UUID, now: datetime) -> set[int]:
+    """Commit the intent to send these; returns those that are still ours and may still go.
+
+    Every rule is read anew, so what changed since the claim counts for this small batch. Cap
+    and budget are counted under locks, so that workers do not go over them together.
+    """
+    if SendingRules.current().cap_messages is not None:
+        people = Customer.objects.filter(pk__in=[row.customer_id for row in rows])
+        list(people.order_by("pk").select_for_update(no_key=True).values_list("pk"))
+    sending = Campaign.objects.filter(pk=campaign.pk, status=Status.SENDING)
+    locked = sending.select_for_update(no_key=True)
+    current = (sending if campaign.budget_minor is None else locked).first()
+    if current is None:
+        return set()
+    looked = gate.look(current, rows, now)
+    _skip(token, looked.barred)
+    _hold(token, looked.waits)
+    free = [row.pk for row in rows if looked.lets(row.pk)]
+    if (room := limits.room(current)) is not None:
+        _skip(token, dict.fromkeys(free[room:], "budget_spent"))
+        free = free[:room]
     held = Delivery.objects.held(token, State.CLAIMED).filter(lease_until__gte=now)
-    held.filter(pk__in=pks, campaign__in=Campaign.objects.filter(status=Status.SENDING)).update(
-        state=State.SENDING, lease_until=now + LEASE
+    held.filter(pk__in=free, campaign__in=sending).update(
+        state=State.SENDING, intended_at=now, lease_until=now + LEASE
     )
-    ours = Delivery.objects.held(token, State.SENDING).filter(pk__in=pks)
-    meant = set(ours.values_list("pk", flat=True))
-    return [message for message in messages if int(message.key) in meant]
+    ours = Delivery.objects.held(token, State.SENDING).filter(pk__in=free)
+    return set(ours.values_list("pk", flat=True))
 
 
 def _record(
@@ -289,14 +319,17 @@ def _ending(outcome: Outcome, code: str, n_tries: int, now: datetime) -> dict[st
     return closed | {"state": state}
 
 
-def _release(token: UUID) -> None:
-    """Give back what was claimed and not begun, as if it had not been tried."""
-    Delivery.objects.held(token, State.CLAIMED).update(
-        state=State.PLANNED,
-        claim_token=None,
-        lease_until=None,
-        n_attempts=F("n_attempts") - 1,
-    )
+def _release(campaign: Campaign, token: UUID) -> None:
+    """Give back what was claimed of the campaign and not begun, as if it had not been tried."""
+    Delivery.objects.held(token, State.CLAIMED).filter(campaign=campaign).update(**_UNTRIED)
+
+
+_UNTRIED: dict[str, Any] = {
+    "state": State.PLANNED,
+    "claim_token": None,
+    "lease_until": None,
+    "n_attempts": F("n_attempts") - 1,
+}
 
 
 # Looking at a message before it goes out ---------------------------------------------------

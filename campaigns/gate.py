@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext_lazy as _
 
+from campaigns import limits
+from campaigns.models import SendingRules
 from privacy import purposes
 from privacy.models import Consent
 from profiles.models import Customer
 from profiles.models.customer import ADDRESS_TAGS
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from django_stubs_ext import StrOrPromise
 
-    from campaigns.models import Campaign
+    from campaigns.models import Campaign, Delivery
     from privacy.models import Subject
 
 REASONS = {
@@ -26,10 +31,42 @@ REASONS = {
     "no_consent": _("There is no consent for this purpose on this channel."),
     "suppressed": _("The address is on the suppression list."),
     "no_address": _("There is no address that can be mailed."),
+    "frequency_cap": _("The person has had as many messages as the cap across campaigns allows."),
+    "budget_spent": _("The campaign's budget does not pay for another message."),
+    "quiet_hours": _("It was quiet hours where the person is; the message waits for their end."),
     "damaged": _("The person's data, or its key, is damaged; restore it from the backup."),
     "cancelled": _("The campaign was cancelled."),
     "template_error": _("The message could not be rendered for this person."),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What the gate found, by delivery: the rule that bars it, or till when it has to wait."""
+
+    barred: dict[int, str]
+    waits: dict[int, datetime]
+
+    def lets(self, delivery: int) -> bool:
+        return delivery not in self.barred and delivery not in self.waits
+
+
+def look(campaign: Campaign, rows: Sequence[Delivery], now: datetime) -> Look:
+    """Read every rule anew for deliveries of one campaign; as many queries for many as for one."""
+    customers = [row.customer_id for row in rows]
+    shut = barred(campaign, customers)
+    rules = SendingRules.current()
+    capped = limits.capped(rules, campaign, customers, now)
+    shut = dict.fromkeys(capped, "frequency_cap") | shut
+    waits = limits.quiet(rules, customers, now)
+    return Look(
+        barred={row.pk: shut[row.customer_id] for row in rows if row.customer_id in shut},
+        waits={
+            row.pk: waits[row.customer_id]
+            for row in rows
+            if row.customer_id in waits and row.customer_id not in shut
+        },
+    )
 
 
 def barred(campaign: Campaign, customers: Iterable[int]) -> dict[int, str]:

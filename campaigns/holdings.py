@@ -12,7 +12,16 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from campaigns.models import Campaign, Conversion, Delivery, Hit, Link, Template, Variant
+from campaigns.models import (
+    Campaign,
+    Conversion,
+    Delivery,
+    Hit,
+    Link,
+    SendingRules,
+    Template,
+    Variant,
+)
 from privacy import registry
 from privacy.erasure import StillOnItsWayError
 
@@ -28,6 +37,7 @@ def declare() -> None:
     registry.nobody(
         Campaign, Variant, Template, Link, reason=gettext_lazy("What is said to everybody.")
     )
+    registry.nobody(SendingRules, reason=gettext_lazy("What holds for every message."))
     registry.files("campaigns.outbox", _messages)
     registry.cancel_pending("campaigns", _cancel)
     registry.retain(

@@ -64,6 +64,7 @@ NAVIGATION = [
         "items": [
             _item(_("Campaigns"), "campaign", "campaigns.campaign")
             | {"active": _is_below("/campaign/", but_not="/outbox/")},
+            _item(_("Sending rules"), "rule", "campaigns.sendingrules"),
             {
                 "title": _("Outbox"),
                 "icon": "outbox",

@@ -368,8 +368,8 @@ PAGES: dict[str, Callable[[int], None]] = {
     "profiles/customer/overview/": buyers,
     "profiles/persona/runs/": runs_of_personas,
 }
-# Of the shop there is one, whose list leads to its form.
-SINGLE = {"privacy.shop"}
+# Of these there is one, whose list leads to its form.
+SINGLE = {"campaigns.sendingrules", "privacy.shop"}
 
 
 def test_every_list_of_the_admin_is_counted() -> None:

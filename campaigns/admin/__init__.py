@@ -1,3 +1,3 @@
-from campaigns.admin import campaigns
+from campaigns.admin import campaigns, rules
 
-__all__ = ["campaigns"]
+__all__ = ["campaigns", "rules"]

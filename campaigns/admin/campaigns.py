@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin
@@ -16,13 +16,16 @@ from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminSelectWidget
 
 from campaigns import approvals, writing
-from campaigns.admin import outbox, report, steps, texts
+from campaigns.admin import deliveries, outbox, report, steps, texts
 from campaigns.models import Campaign, Delivery, Variant
 from campaigns.rendering import starters
 from privacy.admin.viewing import ThemedAdmin
 from privacy.models import Shop, Staff
 from profiles import figures
 from profiles.admin.amounts import in_money
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 MILLION = 1_000_000
 MAX_DAYS = 365
@@ -53,13 +56,16 @@ class CampaignForm(forms.ModelForm[Campaign]):
 
     class Meta:
         model = Campaign
-        fields = ["name", "segment", "attribution_days", "starts_at", "fixed_cost_minor"]
+        fields = [
+            *("name", "segment", "attribution_days", "starts_at"),
+            *("fixed_cost_minor", "budget_minor"),
+        ]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if (days := self.fields.get("attribution_days")) is not None:
             days.validators += [MinValueValidator(1), MaxValueValidator(MAX_DAYS)]
-        in_money(self, Shop.current().currency, "fixed_cost_minor")
+        in_money(self, Shop.current().currency, "fixed_cost_minor", "budget_minor")
         campaign = self.instance
         self.initial.update(
             {
@@ -91,12 +97,12 @@ class CampaignAdmin(ThemedAdmin[Campaign]):
     change_form_outer_before_template = "campaigns/admin/head.html"
     fieldsets = [
         (None, {"fields": ["name", "segment", ("holdout", "attribution_days"), "starts_at"]}),
-        (_("Cost"), {"fields": [("fixed_cost_minor", "message_cost")]}),
+        (_("Cost"), {"fields": [("fixed_cost_minor", "message_cost", "budget_minor")]}),
     ]
     # Where nothing can be typed there is no form, so its own fields have no value to show.
     facts = [
         (None, {"fields": ["name", "segment", ("held_out", "attribution_days"), "starts_at"]}),
-        (_("Cost"), {"fields": [("paid_once", "paid_per_message")]}),
+        (_("Cost"), {"fields": [("paid_once", "paid_per_message", "at_most")]}),
     ]
 
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
@@ -123,6 +129,13 @@ class CampaignAdmin(ThemedAdmin[Campaign]):
     def paid_once(self, campaign: Campaign) -> str:
         currency = Shop.current().currency
         return figures.money(campaign.fixed_cost_minor, currency, get_language() or "en")
+
+    @admin.display(description=_("Budget"))
+    def at_most(self, campaign: Campaign) -> StrOrPromise:
+        if campaign.budget_minor is None:
+            return _("no limit")
+        currency = Shop.current().currency
+        return figures.money(campaign.budget_minor, currency, get_language() or "en")
 
     @admin.display(description=_("Cost per message"))
     def paid_per_message(self, campaign: Campaign) -> str:
@@ -177,6 +190,7 @@ class CampaignAdmin(ThemedAdmin[Campaign]):
             "<int:pk>/message/preview/": (texts.preview_page, "preview"),
             "<int:pk>/message/test/": (texts.test_action, "test"),
             "<int:pk>/do/<slug:verb>/": (steps.verb_action, "verb"),
+            "<int:pk>/deliveries/": (deliveries.deliveries_page, "deliveries"),
             "<int:pk>/report/": (report.report_page, "report"),
             "<int:pk>/report/counting/": (report.counting_part, "counting"),
             "<int:pk>/report/recount/": (report.recount_action, "recount"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -83,6 +83,12 @@ VERBS = {
         lambda campaign, _staff, _now: approvals.resume(campaign),
         is_main=True,
     ),
+    "rest": Verb(
+        gettext_lazy("Send to the rest"),
+        SEND,
+        frozenset({Status.FINISHED}),
+        lambda campaign, _staff, now: approvals.send_to_the_rest(campaign, now=now),
+    ),
     "cancel": Verb(
         gettext_lazy("Cancel"),
         SEND,
@@ -115,12 +121,21 @@ def overview(request: HttpRequest, object_id: str) -> dict[str, Any]:
         ),
         "working": working,
         "is_moving": working is not None or campaign.status in {Status.PLANNING, Status.SENDING},
-        "verbs": [
-            (name, verb)
-            for name, verb in VERBS.items()
-            if campaign.status in verb.status and request.user.has_perm(verb.permission)
-        ],
+        "verbs": offered(request, campaign),
     }
+
+
+def offered(
+    request: HttpRequest, campaign: Campaign, *, only: Container[str] | None = None
+) -> list[tuple[str, Verb]]:
+    """Return the verbs that the campaign's state and the person's role allow."""
+    return [
+        (name, verb)
+        for name, verb in VERBS.items()
+        if (only is None or name in only)
+        and campaign.status in verb.status
+        and request.user.has_perm(verb.permission)
+    ]
 
 
 @require_POST

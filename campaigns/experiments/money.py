@@ -36,6 +36,14 @@ class Earned:
     missing: Missing | None = None
 
 
+def affordable(minor: int, *, micros: int, exponent: int) -> int:
+    """Return how many messages of `micros` each an amount pays for, never more than whole ones.
+
+    `micros` are millionths of the currency and above 0; a negative amount pays for none.
+    """
+    return int(max(0, minor) * Fraction(MICROS, 10**exponent) // micros)
+
+
 def cost_minor(n_sent: int, *, micros: int, fixed_minor: int, exponent: int) -> int:
     """Return what the campaign cost, in minor units, rounded half-even.
 

@@ -1,6 +1,7 @@
 from campaigns.models.attribution import Conversion
 from campaigns.models.campaign import Campaign, Variant
 from campaigns.models.delivery import Delivery, DeliveryQuerySet
+from campaigns.models.rules import SendingRules
 from campaigns.models.template import Template
 from campaigns.models.tracking import Hit, Link
 
@@ -11,6 +12,7 @@ __all__ = [
     "DeliveryQuerySet",
     "Hit",
     "Link",
+    "SendingRules",
     "Template",
     "Variant",
 ]

@@ -40,6 +40,12 @@ class Campaign(models.Model):
         _("cost per message (millionths of the currency)"), default=0
     )
     fixed_cost_minor = models.BigIntegerField(_("fixed cost"), default=0)
+    budget_minor = models.BigIntegerField(
+        _("budget"),
+        null=True,
+        blank=True,
+        help_text=_("Messages that it does not pay for are not sent; empty for no limit."),
+    )
     message_hash = models.CharField(max_length=64, blank=True, editable=False)
     audience_hash = models.CharField(max_length=64, blank=True, editable=False)
     pause_reason = models.CharField(_("paused because"), max_length=40, blank=True, editable=False)

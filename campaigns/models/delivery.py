@@ -53,7 +53,8 @@ class Delivery(models.Model):
     """One customer's place in a campaign: a variant's message, or the holdout.
 
     A message goes planned -> claimed -> sending -> sent, failed or unknown, or is skipped
-    with the reason. `unknown` may have arrived, so it is never sent again. The random
+    with the reason. `unknown` may have arrived, so it is never sent again. `intended_at` is when
+    the last try to send it was committed, before its first byte went out. The random
     `token` is what stands in the message's links.
     """
 
@@ -81,6 +82,7 @@ class Delivery(models.Model):
     lease_until = models.DateTimeField(null=True, blank=True, editable=False)
     n_attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
     reason = models.CharField(_("reason"), max_length=60, blank=True)
+    intended_at = models.DateTimeField(null=True, blank=True, editable=False)
     sent_at = models.DateTimeField(_("sent at"), null=True, blank=True)
 
     objects = DeliveryQuerySet.as_manager()
@@ -103,7 +105,7 @@ class Delivery(models.Model):
                 name="delivery_due",
                 condition=models.Q(state="planned"),
             ),
-            models.Index(fields=["campaign", "state"], name="delivery_by_state"),
+            models.Index(fields=["campaign", "state", "id"], name="delivery_by_state"),
             models.Index(
                 fields=["lease_until"],
                 name="delivery_leased",

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class SendingRules(models.Model):
+    """What holds for all campaigns of the shop; one row, which lacks until somebody sets it."""
+
+    cap_messages = models.PositiveSmallIntegerField(
+        _("messages per person"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text=_("Nobody gets more from all campaigns together; empty for no limit."),
+    )
+    cap_days = models.PositiveSmallIntegerField(
+        _("within days"),
+        default=7,
+        validators=[MinValueValidator(1), MaxValueValidator(365)],
+    )
+    quiet_from = models.TimeField(
+        _("quiet from"),
+        null=True,
+        blank=True,
+        help_text=_("In the person's own time zone, where it is known; else in the shop's."),
+    )
+    quiet_until = models.TimeField(_("quiet until"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("sending rules")
+        verbose_name_plural = _("sending rules")
+        constraints = [
+            models.CheckConstraint(name="sending_rules_are_the_only_row", condition=models.Q(pk=1)),
+            models.CheckConstraint(
+                name="sending_rules_quiet_has_both_ends",
+                condition=~(models.Q(quiet_from__isnull=True) ^ models.Q(quiet_until__isnull=True)),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return "sending rules"
+
+    @classmethod
+    def current(cls) -> SendingRules:
+        """Return the shop's rules, or unsaved ones that limit nothing."""
+        return cls.objects.filter(pk=1).first() or cls(pk=1)
