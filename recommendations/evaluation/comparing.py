@@ -127,7 +127,7 @@ def _unfit(contender: Contender, task: Task) -> str:
 
 def _tuned(task: Task, contender: Contender, tick: Callable[[], None]) -> _Tuned:
     """Return the engine with the parameters that are best on validation."""
-    axes = contender.axes + (contender.timed if task.has_times else ())
+    axes = (contender.timed if task.has_times else ()) + contender.axes
     start = _within(contender.start, task)
     validation = [_fewer(split, JUDGES) for split in task.validation]
 
