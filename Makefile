@@ -80,7 +80,7 @@ PURE_TESTS := tests/inference tests/test_branches.py tests/privacy/test_envelope
 	tests/profiles/test_clustering.py tests/profiles/test_scores.py tests/profiles/test_personas.py tests/profiles/test_segmentation.py \
 	tests/profiles/test_segment_conditions.py tests/profiles/test_two_evaluators.py tests/profiles/test_reasons.py \
 	tests/profiles/test_event_traits.py tests/profiles/test_own_traits.py tests/profiles/test_membership.py \
-	tests/recommendations/test_engines.py tests/recommendations/test_engine_formulas.py \
+	tests/recommendations/test_compatibility.py tests/recommendations/test_engines.py tests/recommendations/test_engine_formulas.py \
 	tests/recommendations/test_evaluation.py tests/recommendations/test_comparing.py \
 	tests/campaigns/test_assignment.py tests/campaigns/test_findings.py tests/campaigns/test_rendering.py
 

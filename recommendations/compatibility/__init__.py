@@ -1,0 +1,1 @@
+"""Does this accessory go with that device: yes, no or unknown, with what decides. No Django."""
