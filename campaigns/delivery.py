@@ -14,6 +14,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, F, Max, OuterRef
 from django.utils.translation import gettext as _
@@ -40,7 +41,7 @@ log = logging.getLogger(__name__)
 PLAN_RANGE = 50_000
 BATCH = 200
 INTENT_BATCH = 20
-LEASE = timedelta(minutes=1)
+LEASE = timedelta(seconds=settings.SENDING_LEASE_SECONDS)
 MAX_ATTEMPTS = 5
 RETRY_AFTER = timedelta(minutes=5)
 HARD_BOUNCES = (" 5.1.1", " 5.1.2", " 5.1.3", " 5.1.6", " 5.1.10")

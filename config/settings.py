@@ -157,6 +157,7 @@ JOBS_TIME_LIMIT_SECONDS = {
     "default": 120,
     "batch": env.number("JOBS_BATCH_SECONDS", 3000),
 }
+SENDING_LEASE_SECONDS = 60  # a worker silent for so long is dead, its messages are free
 
 # People -----------------------------------------------------------------------------------
 AUTH_USER_MODEL = "privacy.Staff"
@@ -177,8 +178,7 @@ AXES_CLIENT_IP_CALLABLE = "privacy.api.addresses.address_of"
 AXES_LOCKOUT_CALLABLE = "privacy.admin.lockout.locked_out"
 AXES_ENABLE_ADMIN = False
 AXES_VERBOSE = False
-# Counted in memory where one process serves all; several share Redis.
-SILENCED_SYSTEM_CHECKS = [] if REDIS_URL else ["axes.W001"]
+SILENCED_SYSTEM_CHECKS = [] if REDIS_URL else ["axes.W001"]  # one process counts in memory
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (
