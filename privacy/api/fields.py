@@ -6,6 +6,8 @@ from typing import Any
 
 from rest_framework import serializers
 
+from privacy import finder
+
 
 class Text(serializers.CharField):
     """A JSON string; a number is not taken for its digits."""
@@ -14,3 +16,10 @@ class Text(serializers.CharField):
         if not isinstance(data, str):
             self.fail("invalid")
         return super().to_internal_value(data)
+
+
+class FreeText(Text):
+    """What people may have written anything into: of personal data only its kind is kept."""
+
+    def to_internal_value(self, data: Any) -> str:
+        return finder.redact(super().to_internal_value(data))[: self.max_length]

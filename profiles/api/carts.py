@@ -16,9 +16,10 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from privacy.api.authentication import key_of
-from privacy.api.fields import Text
+from privacy.api.fields import FreeText, Text
 from profiles.api.identifiers import CustomerId, checked, in_path, refuse_telling
 from profiles.api.orders import Amount, Currency
+from profiles.events.sealing import opaque
 from profiles.models import Cart, CartLine
 from profiles.money import to_minor
 from profiles.orders import carts
@@ -29,9 +30,9 @@ CART = in_path("cart_id", "cart-77")
 
 
 class CartLineSerializer(serializers.Serializer[Any]):
-    productId = Text(source="product_id", max_length=100)
-    title = Text(max_length=200, required=False, default="", allow_blank=True)
-    category = Text(max_length=100, required=False, default="", allow_blank=True)
+    productId = Text(source="product_id", max_length=100, validators=[refuse_telling])
+    title = FreeText(max_length=200, required=False, default="", allow_blank=True)
+    category = FreeText(max_length=100, required=False, default="", allow_blank=True)
     quantity = serializers.IntegerField(min_value=1, max_value=MAX_QUANTITY)
     unitPrice = Amount(source="unit_price_minor", help_text="Of one, net of tax.")
 
@@ -137,7 +138,7 @@ def _state(facts: dict[str, Any], *, cart_id: str, now: datetime) -> CartState:
         stated_at=min(facts.get("changed_at", now), now),
         currency=currency,
         customer_id=facts["customer"]["external_id"] or "",
-        anonymous_id=facts["anonymous_id"],
+        anonymous_id=opaque(facts["anonymous_id"]),
         items=tuple(
             Item(
                 product_id=line["product_id"],

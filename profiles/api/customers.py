@@ -21,7 +21,7 @@ from rest_framework.views import APIView
 from jobs.models import Job
 from privacy import erasure, subject_export
 from privacy.api.authentication import key_of, require_scope
-from privacy.api.fields import Text
+from privacy.api.fields import FreeText, Text
 from privacy.models import Channel, Consent, ConsentEntry, SubjectExport
 from profiles.api.identifiers import CustomerId, checked, in_path, refuse_personal
 from profiles.identity import enrolling, identifiers, revealing
@@ -88,13 +88,13 @@ class CustomerSerializer(serializers.Serializer[Any]):
     )
     birthYear = serializers.IntegerField(source="birth_year", read_only=True, allow_null=True)
     locale = Text(max_length=12, allow_blank=True, required=False)
-    country = Text(max_length=60, allow_blank=True, required=False)
-    city = Text(max_length=100, allow_blank=True, required=False)
+    country = FreeText(max_length=60, allow_blank=True, required=False)
+    city = FreeText(max_length=100, allow_blank=True, required=False)
     timeZone = Text(source="time_zone", max_length=64, allow_blank=True, required=False)
     gender = serializers.ChoiceField(
         choices=Customer.Gender.choices, allow_blank=True, required=False
     )
-    occupation = Text(max_length=60, allow_blank=True, required=False)
+    occupation = FreeText(max_length=60, allow_blank=True, required=False)
     createdAt = serializers.DateTimeField(source="created_at", read_only=True)
 
 

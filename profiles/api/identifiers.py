@@ -9,6 +9,7 @@ from rest_framework import serializers
 from privacy.api.fields import Text
 from privacy.problems import DomainError
 from profiles.events import wire
+from profiles.identity import telling
 
 PRINTABLE = r"^[^\u0000-\u001f\u007f-\u009f]+$"
 
@@ -37,13 +38,13 @@ def checked(identifier: str) -> str:
 
 
 def refuse_personal(identifier: str) -> None:
-    if wire.looks_personal(identifier):
+    if telling.looks_personal(identifier):
         detail = _("Use an id of your own, not an e-mail address or a phone number.")
         raise serializers.ValidationError(detail, "personal_id")
 
 
 def refuse_telling(identifier: str) -> None:
     """Refuse the id of an order or a cart that holds an address; plain digits may be one."""
-    if wire.tells_personal(identifier):
+    if telling.tells_personal(identifier):
         detail = _("Use a number of your own, without an e-mail address or a phone number in it.")
         raise serializers.ValidationError(detail, "personal_id")

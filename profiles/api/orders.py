@@ -18,7 +18,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from privacy.api.authentication import key_of
-from privacy.api.fields import Text
+from privacy.api.fields import FreeText, Text
 from privacy.problems import DomainError
 from profiles.api.identifiers import CustomerId, checked, in_path, refuse_telling
 from profiles.models import Order, OrderLine
@@ -67,9 +67,9 @@ class Amount(serializers.DecimalField):
 
 
 class LineSerializer(serializers.Serializer[Any]):
-    productId = Text(source="product_id", max_length=100)
-    title = Text(max_length=200, required=False, default="", allow_blank=True)
-    category = Text(max_length=100, required=False, default="", allow_blank=True)
+    productId = Text(source="product_id", max_length=100, validators=[refuse_telling])
+    title = FreeText(max_length=200, required=False, default="", allow_blank=True)
+    category = FreeText(max_length=100, required=False, default="", allow_blank=True)
     quantity = serializers.IntegerField(min_value=1, max_value=MAX_QUANTITY)
     unitPrice = Amount(source="unit_price_minor", help_text="Of one, net of tax.")
     discount = Amount(
@@ -86,7 +86,9 @@ class RefundSerializer(serializers.Serializer[Any]):
     id = Text(max_length=160, validators=[refuse_telling], help_text="Counted once per order.")
     refundedAt = serializers.DateTimeField(source="refunded_at")
     amount = Amount(required=False, help_text="Without it, all that is left.")
-    productId = Text(source="product_id", max_length=100, required=False)
+    productId = Text(
+        source="product_id", max_length=100, required=False, validators=[refuse_telling]
+    )
     quantity = serializers.IntegerField(min_value=0, max_value=MAX_QUANTITY, default=0)
 
 
@@ -106,8 +108,8 @@ class OrderSerializer(serializers.Serializer[Any]):
         help_text="When the shop came to this state; an older one that comes late is ignored.",
     )
     currency = Currency()
-    country = Text(max_length=60, default="", allow_blank=True)
-    coupon = Text(max_length=60, default="", allow_blank=True)
+    country = FreeText(max_length=60, default="", allow_blank=True)
+    coupon = Text(max_length=60, default="", allow_blank=True, validators=[refuse_telling])
     tax = Amount(source="tax_minor", required=False)
     shipping = Amount(source="shipping_minor", required=False)
     discount = Amount(

@@ -12,9 +12,9 @@ from privacy.crypto import blind_index
 from privacy.fields import SealedField
 from privacy.sealed import keys
 from profiles.bulk import again_if_overtaken
-from profiles.events import wire
 from profiles.events.wire import Concern, Message
 from profiles.identity import identifiers, registering
+from profiles.identity.telling import looks_personal
 from profiles.models import Customer
 
 TRAITS: Final = ("email", "phone", "full_name")
@@ -49,7 +49,7 @@ def seal(messages: Sequence[Message], *, is_confirmed: bool, now: datetime) -> N
 
 def opaque(identifier: str) -> str:
     """A keyed tag in the place of an id that is an e-mail address or a phone number."""
-    if not identifier or not wire.looks_personal(identifier):
+    if not identifier or not looks_personal(identifier):
         return identifier
     tag = blind_index.tag(keys().index_key("other", "event.id"), identifier.casefold())
     return f"tag:{tag.hex()}"

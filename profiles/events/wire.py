@@ -21,6 +21,7 @@ import msgspec
 
 from privacy import finder
 from profiles.events import name_mapping
+from profiles.identity.telling import EMAIL, tells_personal
 
 MAX_BODY_BYTES: Final = 512 * 1024
 MAX_EVENT_BYTES: Final = 32 * 1024
@@ -50,9 +51,6 @@ THING: Final = re.compile(
     r".*(?:id|ids|sku|ean|gtin|upc|isbn|barcode|code|coupon|number|token|hash)"
 )
 SEPARATORS: Final = re.compile(r"[\s_.\-]+")
-INTERNATIONAL: Final = re.compile(r"\+\d[\d\s().-]{6,18}\d")
-EMAIL: Final = re.compile(r"[^\s@<>\"]+@[^\s@<>\"]+\.[^\s@<>\"]{2,}")
-PHONE: Final = re.compile(r"(?:\+\d[\d\s().-]{6,18}\d|1[3-9]\d{9})\Z")
 FIRST_NAMES: Final = ("firstName", "first_name")
 LAST_NAMES: Final = ("lastName", "last_name")
 FULL_NAMES: Final = ("name", "fullName", "full_name")
@@ -205,22 +203,6 @@ def read(
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         # msgspec names types and places, never values.
         raise RejectedError("invalid_event", f"{error}.") from None
-
-
-def looks_personal(identifier: str) -> bool:
-    """Whether an id is an e-mail address or a phone number."""
-    return bool(EMAIL.fullmatch(identifier) or PHONE.match(identifier))
-
-
-def tells_personal(text: str) -> bool:
-    """Whether an id holds an e-mail address or a phone number with its country.
-
-    Numbers without a plus are let through: most of them are no phone numbers. What people
-    wrote is looked through by `privacy.finder`.
-    """
-    return ("@" in text and EMAIL.search(text) is not None) or (
-        "+" in text and INTERNATIONAL.search(text) is not None
-    )
 
 
 def _clean(
@@ -411,7 +393,11 @@ def _coarse(traits: dict[str, Any]) -> dict[str, Any]:
         "country": _text(traits, "country") or _text(place, "country"),
         "birth_year": int(year) if year else None,
     }
-    return {name: value for name, value in found.items() if value}
+    return {
+        name: value
+        for name, value in found.items()
+        if value and not (isinstance(value, str) and finder.holds(value))
+    }
 
 
 def _is_usable(trait: Any) -> bool:

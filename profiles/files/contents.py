@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 
 from privacy import finder
 from profiles.files.reading import UnreadableFileError
+from profiles.identity import telling
 
 LOOKED_AT: Final = 200
 FEWEST: Final = 5
@@ -38,6 +39,10 @@ def _is_id(text: str) -> bool:
     return "@" not in text and not text.startswith("+")
 
 
+def _is_customer(text: str) -> bool:
+    return _is_id(text) and not telling.looks_personal(text)
+
+
 TESTS: Final[Mapping[str, Callable[[str], bool]]] = {
     "email": _is_address,
     "phone": lambda text: PHONE.fullmatch(text) is not None,
@@ -48,8 +53,8 @@ TESTS: Final[Mapping[str, Callable[[str], bool]]] = {
     "happened_at": lambda text: MOMENT.fullmatch(text) is not None,
     "birth_date": lambda text: MOMENT.fullmatch(text) is not None,
     "address": lambda text: _is_address(text) or PHONE.fullmatch(text) is not None,
-    "external_id": _is_id,
-    "customer": _is_id,
+    "external_id": _is_customer,
+    "customer": _is_customer,
     "order": _is_id,
     "product": _is_id,
     "full_name": lambda text: "@" not in text and any(map(str.isalpha, text)),

@@ -22,7 +22,7 @@ from privacy.crypto import blind_index
 from privacy.crypto.blind_index import NotAnAddressError
 from privacy.fields import with_tags
 from privacy.sealed import keys
-from profiles.identity import identifiers, registering
+from profiles.identity import identifiers, registering, telling
 from profiles.importing import row_changes
 from profiles.models import Customer, Upload
 
@@ -93,7 +93,7 @@ def parse(values: Mapping[str, str], *, today: dt.date) -> CustomerRow:
     cells = {name: " ".join(value.split()) for name, value in values.items()}
     if not cells["external_id"]:
         raise RejectedError("customer_id_missing")
-    if "@" in cells["external_id"] or cells["external_id"].startswith("+"):
+    if "@" in cells["external_id"] or telling.looks_personal(cells["external_id"]):
         raise RejectedError("customer_is_personal")
     for name, value in cells.items():
         if len(value) > LIMITS[name]:

@@ -81,7 +81,7 @@ def customers(upload: Upload) -> Form[CustomerRow]:
         ("external_id",),
         _parse_customer,
         lambda rows, now: _insert_customers(rows, now, upload),
-        free=("city", "occupation"),
+        free=("country", "city", "occupation"),
     )
 
 

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from privacy import finder
 from profiles import money
+from profiles.identity import telling
 from profiles.models import Order, StagedLine
 from profiles.orders.formats import OrderOptions
 
@@ -135,7 +136,7 @@ class LineParser:
     `index` maps column names to places in a row. `adapt` makes an aware datetime what the
     database takes. Times later than `now` are rejected. `rounding` is by how much the amounts
     as written are more than those rounded at the line, in units of each currency. Personal
-    data in titles and categories is masked; `n_masked` counts such cells.
+    data in titles, categories and countries is masked; `n_masked` counts such cells.
     """
 
     def __init__(
@@ -170,7 +171,7 @@ class LineParser:
         self._moments = Memo(self._moment)
         self._titles = Memo(lambda text: self._free(text)[:MAX_TITLE])
         self._category_texts = Memo(lambda text: self._free(text)[:MAX_TEXT])
-        self._countries = Memo(lambda text: text.strip()[:MAX_COUNTRY])
+        self._countries = Memo(lambda text: self._free(text)[:MAX_COUNTRY])
         self.rounding: defaultdict[str, Decimal] = defaultdict(Decimal)
         self.n_cancellations = 0
         self.n_without_customer = 0
@@ -220,7 +221,9 @@ class LineParser:
         found_category = category or self._category_texts[row[at.category]]
         title = self._titles[row[at.title]]
         if self._masked:
-            self.n_masked += (row[at.title] in self._masked) + (row[at.category] in self._masked)
+            self.n_masked += sum(
+                row[place] in self._masked for place in (at.title, at.category, at.country)
+            )
         # In the order of the fields: naming all fifteen takes a quarter of the parser's time.
         return Line(
             REFUND if is_refund else SALE,
@@ -243,7 +246,7 @@ class LineParser:
     def _order_number(self, text: str) -> tuple[str, bool, str]:
         """Return the order number, whether it is that of a refund, and what is wrong with it."""
         text, prefix = text.strip(), self._format.refund_prefix
-        fault = "order_missing" if not text else "id_too_long" if len(text) > MAX_TEXT else ""
+        fault = _id_fault(text) if text else "order_missing"
         return text, bool(prefix) and text.startswith(prefix), fault
 
     def _product(self, text: str) -> tuple[str, str, str, str]:
@@ -251,7 +254,7 @@ class LineParser:
         text = text.strip()
         if self._format.upper_products:
             text = text.upper()
-        fault = "product_missing" if not text else "id_too_long" if len(text) > MAX_TEXT else ""
+        fault = _id_fault(text) if text else "product_missing"
         return text, self._categories.get(text, ""), self._format.reason(text), fault
 
     def _free(self, text: str) -> str:
@@ -315,6 +318,13 @@ class LineParser:
         return self._adapt(found)
 
 
+def _id_fault(text: str) -> str:
+    """Return what is wrong with the id of an order or a product; plain digits may be one."""
+    if len(text) > MAX_TEXT:
+        return "id_too_long"
+    return "id_is_personal" if telling.tells_personal(text) else ""
+
+
 def _status(text: str) -> tuple[str, str]:
     """Return an order's status and what is wrong with it."""
     found = STATUSES.get(text.strip().lower())
@@ -326,7 +336,7 @@ def _customer(text: str) -> tuple[str, str]:
     text = text.strip()
     if text.endswith(".0") and text[:-2].isdigit():
         return text[:-2], ""
-    if "@" in text or text.startswith("+"):
+    if "@" in text or telling.looks_personal(text) or telling.tells_personal(text):
         return text, "customer_is_personal"
     return text, "customer_too_long" if len(text) > MAX_TEXT else ""
 

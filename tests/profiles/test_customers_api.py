@@ -92,6 +92,12 @@ def test_values_that_cannot_be_kept_are_refused_without_being_quoted(
     assert not Customer.objects.filter(external_id="C-2").exists()
 
 
+def test_free_texts_are_kept_without_persons(client: Client) -> None:
+    _status, told = put(client, city="ask ann@shop.example", occupation="司机13800138000")
+
+    assert (told["city"], told["occupation"]) == ("ask [email]", "司机[phone]")
+
+
 def test_an_address_is_no_customer_id(client: Client) -> None:
     status, problem = put(client, "ann@shop.example")
 

@@ -116,6 +116,8 @@ def test_a_column_may_be_named_by_hand(tmp_path: Path) -> None:
     ("row", "code"),
     [
         (",Ann,a@example.com,,,,", "customer_id_missing"),
+        ("ann@example.com,Ann,,,,,", "customer_is_personal"),
+        ("13800138000,Ann,,,,,", "customer_is_personal"),
         ("2,Ann,not an address,,,,", "email_invalid"),
         ("2,Ann,,12,GB,,", "phone_invalid"),
         ("2,Ann,,07700900123,,,", "phone_invalid"),

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from profiles.models import Customer, Order, OrderLine, Refund
+from profiles.events import sealing
+from profiles.models import Cart, Customer, Order, OrderLine, Refund
 from tests import make
 from tests.make import NOW
 
@@ -224,6 +225,34 @@ def test_a_clock_ahead_does_not_freeze_an_order(client: Client) -> None:
     assert told["status"] == "cancelled"
 
 
+def test_free_texts_of_orders_and_carts_are_kept_without_persons(client: Client) -> None:
+    told = "for ann@shop.example, 13800138000"
+    line = LINES[0] | {"title": told, "category": told}
+    cart_line = {name: line[name] for name in ("productId", "title", "category", "quantity")}
+
+    order = put(client, lines=[line], country=told)
+    cart = call(
+        client, "PUT", "/v1/carts/c-1", {"currency": "EUR", "anonymousId": "13800138000",
+                                         "lines": [cart_line | {"unitPrice": "1"}]},
+    )  # fmt: skip
+
+    for status, answer in (order, cart):
+        assert status == 200
+        assert "shop.example" not in str(answer)
+        assert "13800138000" not in str(answer)
+        assert answer["lines"][0]["title"] == "for [email], [phone]"
+    assert Order.objects.get().country == "for [email], [phone]"
+    assert Cart.objects.get().anonymous_id == sealing.opaque("13800138000")
+
+
+def test_a_free_text_stays_within_its_length(client: Client) -> None:
+    longest = "x" * 193 + " a@b.co"
+
+    _status, told = put(client, lines=[LINES[0] | {"title": longest}])
+
+    assert told["lines"][0]["title"] == "x" * 193 + " [email"
+
+
 @pytest.mark.parametrize(
     "number", ["ann@shop.example", "order of ann@shop.example", "+43 660 1234567"]
 )
@@ -235,6 +264,9 @@ def test_a_number_that_tells_who_somebody_is_is_refused_wherever_it_stands(
         put(client, number),
         call(client, "POST", "/v1/orders/batch", {"orders": [facts(number=number)]}),
         put(client, "1001", refunds=[refund(number)]),
+        put(client, "1001", coupon=number),
+        put(client, "1001", refunds=[refund("r") | {"productId": number}]),
+        put(client, "1001", lines=[LINES[0] | {"productId": number}]),
         call(client, "PUT", f"/v1/carts/{number}", {"currency": "EUR", "lines": []}),
     ]
 

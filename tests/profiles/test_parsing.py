@@ -101,11 +101,30 @@ def test_a_plain_sale_is_kept_as_it_stands() -> None:
         ({"customer": "c" * 101}, "customer_too_long"),
         ({"customer": "ann@example.com"}, "customer_is_personal"),
         ({"customer": "+49 151 1234567"}, "customer_is_personal"),
+        ({"customer": "13800138000"}, "customer_is_personal"),
+        ({"customer": "web: +49 151 1234567"}, "customer_is_personal"),
+        ({"order": "ann@example.com"}, "id_is_personal"),
+        ({"order": "2026/+49 151 1234567"}, "id_is_personal"),
+        ({"product": "for ann@example.com"}, "id_is_personal"),
         ({"quantity": "-2", "discount": "-50"}, "refund_not_negative"),
     ],
 )
 def test_what_cannot_be_right_is_rejected_with_a_code(row: dict[str, str], code: str) -> None:
     assert rejected(row).code == code
+
+
+def test_an_id_of_plain_digits_is_no_telephone_number() -> None:
+    found = line({"order": "13800138000", "product": "8613800138000"})
+
+    assert (found.number, found.product) == ("13800138000", "8613800138000")
+
+
+def test_no_text_of_a_line_carries_a_person() -> None:
+    told = "ann@example.com +49 151 23456789"
+
+    found = line({"title": told, "category": told, "country": told})
+
+    assert {found.title, found.category, found.country} == {"[email] [phone]"}
 
 
 def test_a_rejected_row_has_its_amount_where_that_can_be_read() -> None:

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from profiles.events import wire
+from profiles.identity import telling
 from tests.make import NOW
 
 VALUES = st.recursive(
@@ -94,14 +95,14 @@ def test_of_an_address_only_its_network_is_kept(address: str, network: str) -> N
     "identifier", ["ann@shop.example", "+43 660 123 45 67", "+8613800138000", "13800138000"]
 )
 def test_an_address_or_a_number_is_personal(identifier: str) -> None:
-    assert wire.looks_personal(identifier)
+    assert telling.looks_personal(identifier)
 
 
 @pytest.mark.parametrize(
     "identifier", ["13085", "C-1007", "20231124000017", "7b0f2c1e-9a4d-4a8f-9d6e-0a1b2c3d4e5f"]
 )
 def test_an_id_of_the_shop_is_not_personal(identifier: str) -> None:
-    assert not wire.looks_personal(identifier)
+    assert not telling.looks_personal(identifier)
 
 
 def test_a_personal_trait_of_the_wrong_type_is_told() -> None:
@@ -172,6 +173,25 @@ def test_what_people_write_is_dropped_if_it_tells_who_they_are(text: str) -> Non
 
     assert message.properties == {"filters": [], "nested": {}, "product_id": "p"}
     assert [concern.code for concern in message.concerns] == ["personal_data_dropped"]
+
+
+def test_a_place_that_is_no_place_is_not_kept() -> None:
+    traits = {"city": "ask ann@shop.example", "address": {"country": "打电话13800138000"}}
+
+    message = read({"type": "identify", "userId": "C-1", "traits": traits})
+
+    assert message.properties == {}
+
+
+@pytest.mark.parametrize("personal", ["ann@shop.example", "cart of +44 7700 900321"])
+def test_no_id_of_a_thing_carries_a_person(personal: str) -> None:
+    things = {"cart_id": personal, "cartId": personal, "order_id": personal, "sku": personal}
+    told = things | {"cart": {"id": personal}, "products": [{"product_id": personal}]}
+
+    message = read({"type": "track", "event": "Cart Viewed", "userId": "C-1", "properties": told})
+
+    assert message.properties == {"cart": {}, "products": [{}]}
+    assert all(name in message.concerns[0].detail for name in (*things, "cart.id"))
 
 
 def test_numbers_of_things_are_kept_even_if_they_look_like_a_telephone() -> None:
