@@ -14,7 +14,7 @@ import re
 import socket
 import ssl
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from queue import Empty, SimpleQueue
@@ -73,6 +73,12 @@ NEVER: Final = tuple(
 )
 
 
+# Addresses of IPv6 that end in one of IPv4: compatible, mapped, translated (RFC 4291, 2765, 6052).
+WRAPPING: Final = tuple(
+    IPv6Network(text) for text in ("::/96", "::ffff:0:0/96", "::ffff:0:0:0/96", "64:ff9b::/96")
+)
+
+
 class OutboundError(Exception):
     """The request got no answer; `code` says why, and nothing else is known of the other side.
 
@@ -113,11 +119,21 @@ class Guard:
             found = ip_address(address)
         except ValueError:  # not an address, or one with a scope
             return False
-        if any(found in network for network in NEVER):
+        if any(one in network for one in _reached(found) for network in NEVER):
             return False
         if any(found in network for network in self.allowed):
             return True
         return target.is_ordinary and is_public(found)
+
+
+def _reached(address: Address) -> Iterator[Address]:
+    """The address, and the IPv4 addresses that a machine or a network on the way makes of it."""
+    yield address
+    if isinstance(address, IPv6Address):
+        if any(address in network for network in WRAPPING):
+            yield IPv4Address(address.packed[-4:])
+        if address.sixtofour is not None:
+            yield address.sixtofour
 
 
 def is_public(address: Address) -> bool:

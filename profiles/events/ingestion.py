@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from privacy.models import ApiKey
-from profiles.events import ingesting, rejected_events, wire
+from profiles.events import ingesting, rejected_events, sealing, wire
 from profiles.events.rejected_events import Refused
 from profiles.models import EventVerdict
 
@@ -67,15 +67,16 @@ def take_in(
             verdicts.append(_verdict(message, Verdict.DUPLICATE, "duplicate", key, now))
     messages = list(accepted.values())
     receipt.n_accepted = len(messages)
+    is_confirmed = key.kind == ApiKey.Kind.SECRET
     if key.is_test:
         verdicts += [_verdict(message, Verdict.TEST, "", key, now) for message in messages]
     elif messages:
-        is_confirmed = key.kind == ApiKey.Kind.SECRET
         ingesting.keep(
             messages, source_id=key.source_id, is_confirmed=is_confirmed, received_at=now, now=now
         )
     for message in messages:
-        receipt.warnings += [_remark(message, concern) for concern in message.concerns]
+        told = message.concerns if is_confirmed else sealing.told_to_anybody(message)
+        receipt.warnings += [_remark(message, concern) for concern in told]
         verdicts += [
             _verdict(message, Verdict.WARNED, concern.code, key, now)
             for concern in message.concerns

@@ -24,9 +24,11 @@ CONCERNS: Final = {
     "invalid_phone": "The trait phone needs the form +4366012345678; it was not kept.",
     "email_taken": "Another customer has this e-mail address; it was not kept.",
     "not_confirmed": "A browser or app key does not change the e-mail, phone or name of a known"
-    " customer; send identify from your server with a secret key.",
+    " customer, and is not told who is known; send identify from your server with a secret key.",
     "traits_need_user_id": "E-mail, phone and name are kept only together with a userId.",
 }
+# What depends on whom the shop knows.
+OF_KNOWN: Final = CONCERNS.keys() - {"traits_need_user_id"}
 
 
 def seal(messages: Sequence[Message], *, is_confirmed: bool, now: datetime) -> None:
@@ -45,6 +47,18 @@ def seal(messages: Sequence[Message], *, is_confirmed: bool, now: datetime) -> N
         return
     for message, code in _take_over(telling, is_confirmed=is_confirmed, now=now):
         _concern(message, code)
+
+
+def told_to_anybody(message: Message) -> list[Concern]:
+    """The concerns in words for whoever holds a publishable key: everybody who opens the shop.
+
+    They are the same whether the shop knows the id or the address or not, else a key of a page
+    would tell. What became of the traits is shown to staff.
+    """
+    told = [concern for concern in message.concerns if concern.code not in OF_KNOWN]
+    if message.sealed and message.user_id:
+        told.append(Concern("not_confirmed", CONCERNS["not_confirmed"]))
+    return told
 
 
 def opaque(identifier: str) -> str:

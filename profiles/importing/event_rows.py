@@ -55,8 +55,6 @@ def parse(values: Mapping[str, str], *, zone: ZoneInfo, now: dt.datetime) -> wir
     """
     cells = {name: value.strip() for name, value in values.items()}
     name, kind = cells.get("event", ""), cells.get("type", "").lower() or "track"
-    if name in ORDER_EVENTS:
-        raise RejectedError("order_event")
     call: dict[str, Any] = {
         "type": kind,
         "event" if kind == "track" else "name": name,
@@ -73,9 +71,14 @@ def parse(values: Mapping[str, str], *, zone: ZoneInfo, now: dt.datetime) -> wir
     raw = msgspec.json.encode(call)
     call["messageId"] = cells.get("message_id") or f"file-{hashlib.sha256(raw).hexdigest()[:40]}"
     try:
-        return wire.read(msgspec.json.encode(call), kind=None, sent_at=None, received_at=now, ip="")
+        message = wire.read(
+            msgspec.json.encode(call), kind=None, sent_at=None, received_at=now, ip=""
+        )
     except wire.RejectedError as error:
         raise RejectedError(error.code) from None
+    if message.name in ORDER_EVENTS:  # by now also by the names of other trackers
+        raise RejectedError("order_event")
+    return message
 
 
 def _rest(cells: Mapping[str, str]) -> dict[str, str]:

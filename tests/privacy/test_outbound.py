@@ -80,7 +80,9 @@ def test_networks_that_are_let_in_stay_shut_where_machines_tell_secrets() -> Non
     http = outbound.parse("http://erp.shop.example:8080/")
     assert everything.lets_through(http, "10.0.0.1")
     assert everything.lets_through(http, "::1")
-    for address in ("169.254.169.254", "fd00:ec2::254", "fe80::1", "100.100.100.200"):
+    for address in ("169.254.169.254", "fd00:ec2::254", "fe80::1", "100.100.100.200",
+                    "::ffff:169.254.169.254", "::169.254.169.254", "64:ff9b::a9fe:a9fe",
+                    "2002:a9fe:a9fe::1"):  # fmt: skip
         assert not everything.lets_through(http, address)
 
 

@@ -105,6 +105,7 @@ def test_traits_that_cannot_be_kept_are_told(client: Client) -> None:
         identify("C-2", email="ANN@shop.example", phone="12"),
         identify("C-3", email="no address"),
         {"type": "identify", "anonymousId": "v", "traits": {"email": "x@shop.example"}},
+        key=make.secret_key(),
     )
 
     assert [(one["index"], one["code"]) for one in answer.json()["warnings"]] == [

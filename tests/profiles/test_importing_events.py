@@ -13,7 +13,7 @@ from django.core.management import call_command
 
 from profiles.events import merging
 from profiles.files.rejects import path_of
-from profiles.models import Customer, Event, EventKey, Upload
+from profiles.models import Customer, Event, EventKey, Order, Upload
 from tests import make
 from tests.make import NOW
 
@@ -44,6 +44,20 @@ def test_an_event_comes_in_with_its_customer_and_what_is_left_as_properties(tmp_
     assert (event.name, event.customer, event.product_id) == ("Product Viewed", customer, "HP-200")
     assert event.properties == {"colour": "black", "product_id": "HP-200"}
     assert event.source.name == "Event files"
+
+
+def test_an_order_by_another_trackers_name_is_an_order_too(tmp_path: Path) -> None:
+    purchase = {
+        "event": "purchase", "timestamp": "2026-01-05T10:00:00Z", "userId": "c-1",
+        "properties": {"transaction_id": "9", "currency": "EUR", "items": [
+            {"item_id": "tv", "quantity": 1, "price": 999}
+        ]},
+    }  # fmt: skip
+
+    upload = load(tmp_path / "e.jsonl", json.dumps(purchase) + "\n")
+
+    assert upload.summary["reasons"] == {"order_event": 1}
+    assert not Order.objects.exists()
 
 
 def test_the_same_events_again_add_nothing_however_late(tmp_path: Path) -> None:

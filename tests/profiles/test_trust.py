@@ -54,6 +54,24 @@ def test_e_mail_phone_and_name_of_a_known_customer_stay(client: Client, kind: st
 
 
 @Publishable
+@pytest.mark.parametrize(
+    "traits", [{}, {"email": "ann@shop.example"}, {"email": "x", "phone": "1"}]
+)
+def test_no_answer_tells_whom_the_shop_knows(
+    client: Client, kind: str, traits: dict[str, str]
+) -> None:
+    post(client, identify("C-1", email="ann@shop.example"), key=make.secret_key())
+    asked = ["C-1", "C-2", "ann@shop.example", "bob@shop.example"]
+    said = {"name": "Some Body"} | traits
+
+    answers = [post(client, identify(user, **said), key=key(kind)) for user in asked]
+
+    assert [warned(answer) for answer in answers] == [["not_confirmed"]] * 4
+    assert len({answer.json()["warnings"][0]["detail"] for answer in answers}) == 1
+    assert EventVerdict.objects.filter(code="not_confirmed").count() == 2, "the shop sees it all"
+
+
+@Publishable
 @pytest.mark.parametrize("name", ["Order Completed", "Order Updated", "Order Refunded"])
 def test_no_order_and_no_refund_comes_of_it(client: Client, kind: str, name: str) -> None:
     make.order(make.customer("C-1"), ("tv", "Screens", 1, 10_000), number="1001")
