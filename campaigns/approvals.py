@@ -12,7 +12,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from campaigns import asking, limits, targeting, writing
-from campaigns.models import Campaign, Delivery
+from campaigns.models import Campaign, Delivery, Note, SendingRules
 from jobs import queue
 from privacy import roles
 from privacy.models import Staff
@@ -24,23 +24,105 @@ if TYPE_CHECKING:
 
 APPROVERS = [role for role in Staff.Role if roles.allows(role, roles.APPROVE)]
 Status = Campaign.Status
+# States in which an edit makes the campaign a draft again.
+WATCHED = (Status.REVIEW, Status.APPROVED, Status.SCHEDULED)
+OVER = (Status.FINISHED, Status.CANCELLED, Status.EXPIRED)
+NOTE_LENGTH = 2000
+FIRST_PART = "first_part"
 NOT_SENT = (Delivery.State.SKIPPED, Delivery.State.FAILED)
 
 
 def approve(campaign: Campaign, *, staff: Staff, now: datetime) -> None:
     """Approve a draft as it stands; any later edit voids it.
 
-    Only an approver may, and their own campaign only where nobody else could: such an
-    approval shows by `approved_by` being `created_by`. Raises DomainError with what is
-    wrong with the campaign, the person or the state.
+    Only an approver may, and their own campaign only where nobody else could and the audience
+    is below the shop's limit for that: such an approval is noted as their own. Raises
+    DomainError with what is wrong with the campaign, the person or the state.
     """
     if staff.role not in APPROVERS:
         raise DomainError("not_an_approver", _("Your role may not approve campaigns."), status=403)
+    own = campaign.created_by_id == staff.pk
+    if own:
+        _check_own(campaign, staff, now)
+    _check_ready(campaign, now)
+    with transaction.atomic():
+        change(
+            campaign,
+            [Status.DRAFT, Status.REVIEW],
+            status=Status.APPROVED,
+            approved_by=staff,
+            approved_at=now,
+            message_hash=message_hash(campaign),
+            audience_hash=audience_hash(campaign),
+        )
+        note(campaign, Note.Kind.APPROVED, staff=staff, now=now, own=own)
+
+
+def ask_for_review(campaign: Campaign, *, staff: Staff, now: datetime) -> None:
+    """Show a draft to the approvers as it stands; an edit makes it a draft again."""
+    _check_ready(campaign, now)
+    with transaction.atomic():
+        change(
+            campaign,
+            [Status.DRAFT],
+            status=Status.REVIEW,
+            message_hash=message_hash(campaign),
+            audience_hash=audience_hash(campaign),
+        )
+        note(campaign, Note.Kind.ASKED, staff=staff, now=now)
+
+
+def send_back(campaign: Campaign, *, staff: Staff, text: str, now: datetime) -> None:
+    """Make a campaign in review a draft again and say why. Raises DomainError `required`."""
+    if not text.strip():
+        raise DomainError("required", _("Say what to change."), pointer="/text")
+    with transaction.atomic():
+        change(campaign, [Status.REVIEW], **_UNAPPROVED)
+        note(campaign, Note.Kind.SENT_BACK, staff=staff, now=now, text=text)
+
+
+def comment(campaign: Campaign, *, staff: Staff, text: str, now: datetime) -> None:
+    """Keep what somebody says of a campaign. Raises DomainError `required`."""
+    if not text.strip():
+        raise DomainError("required", _("Write the comment."), pointer="/text")
+    note(campaign, Note.Kind.COMMENT, staff=staff, now=now, text=text)
+
+
+def note(
+    campaign: Campaign,
+    kind: Note.Kind,
+    *,
+    staff: Staff | None,
+    now: datetime,
+    text: str = "",
+    own: bool = False,
+) -> None:
+    kept = text.strip()[:NOTE_LENGTH]
+    Note.objects.create(campaign=campaign, kind=kind, staff=staff, text=kept, own=own, at=now)
+
+
+def _check_own(campaign: Campaign, staff: Staff, now: datetime) -> None:
     others = Staff.objects.filter(is_active=True, role__in=APPROVERS).exclude(pk=staff.pk)
-    if campaign.created_by_id == staff.pk and others.exists():
+    if others.exists():
         raise DomainError(
             "own_campaign", _("Somebody else must approve a campaign you made."), status=403
         )
+    limit = SendingRules.current().two_persons_from
+    if limit is None or targeting.faults(campaign):
+        return
+    if (n := targeting.audience(campaign, now).count()) >= limit:
+        raise DomainError(
+            "second_person_needed",
+            _(
+                "The audience of %(n)s is above the limit for approving one's own campaign; let a "
+                "second person approve it."
+            )
+            % {"n": n},
+            status=403,
+        )
+
+
+def _check_ready(campaign: Campaign, now: datetime) -> None:
     if found := faults(campaign, now=now):
         raise DomainError(
             "campaign_not_ready",
@@ -48,15 +130,6 @@ def approve(campaign: Campaign, *, staff: Staff, now: datetime) -> None:
             status=409,
             errors=found,
         )
-    _change(
-        campaign,
-        [Status.DRAFT],
-        status=Status.APPROVED,
-        approved_by=staff,
-        approved_at=now,
-        message_hash=message_hash(campaign),
-        audience_hash=audience_hash(campaign),
-    )
 
 
 def faults(campaign: Campaign, *, now: datetime) -> list[Fault]:
@@ -74,16 +147,18 @@ def faults(campaign: Campaign, *, now: datetime) -> list[Fault]:
 
 
 def withdraw(campaign: Campaign) -> None:
-    """Make an approved campaign a draft again, so that it can be edited."""
-    _change(campaign, [Status.APPROVED], **_UNAPPROVED)
+    """Make a campaign that is in review, approved or scheduled a draft again."""
+    change(campaign, WATCHED, **_UNAPPROVED)
 
 
-def void_if_edited(campaign: Campaign) -> bool:
-    """Make an approved campaign a draft again if it is not what was approved; says if so."""
+def void_if_edited(campaign: Campaign, *, now: datetime) -> bool:
+    """Make the campaign a draft again if it is not what was shown or approved; says if so."""
     campaign.refresh_from_db()
-    if campaign.status != Status.APPROVED or is_as_approved(campaign):
+    if campaign.status not in WATCHED or is_as_approved(campaign):
         return False
-    withdraw(campaign)
+    with transaction.atomic():
+        withdraw(campaign)
+        note(campaign, Note.Kind.VOIDED, staff=None, now=now)
     return True
 
 
@@ -99,18 +174,24 @@ def has_approved_message(campaign: Campaign) -> bool:
 
 def launch(campaign: Campaign) -> None:
     """Let a planned campaign's messages go out as they fall due."""
-    _change(campaign, [Status.PLANNED], status=Status.SENDING)
+    change(campaign, [Status.PLANNED], status=Status.SENDING)
 
 
 def pause(campaign: Campaign, *, reason: str = "staff") -> None:
     """Stop the messages that are not under way; at most one small batch still goes out."""
-    _change(campaign, [Status.SENDING], status=Status.PAUSED, pause_reason=reason)
+    change(campaign, [Status.SENDING], status=Status.PAUSED, pause_reason=reason)
 
 
-def resume(campaign: Campaign) -> None:
-    """Go on with a paused campaign; raises DomainError if its message was edited since."""
+def resume(campaign: Campaign, *, now: datetime) -> None:
+    """Go on with a paused campaign, with all of it if its first part is out.
+
+    Raises DomainError if its message was edited since.
+    """
     _check_message(campaign)
-    _change(campaign, [Status.PAUSED], status=Status.SENDING, pause_reason="")
+    if campaign.pause_reason == FIRST_PART:
+        change(campaign, [Status.PAUSED], status=Status.SENDING, pause_reason="", continued_at=now)
+    else:
+        change(campaign, [Status.PAUSED], status=Status.SENDING, pause_reason="")
 
 
 def cancel(campaign: Campaign, *, now: datetime) -> None:
@@ -118,8 +199,8 @@ def cancel(campaign: Campaign, *, now: datetime) -> None:
 
     A plan stops before its next range: what it has planned stays where nobody sends it.
     """
-    running = [status for status in Status if status not in {Status.FINISHED, Status.CANCELLED}]
-    _change(campaign, running, status=Status.CANCELLED, finished_at=now)
+    running = [status for status in Status if status not in OVER]
+    change(campaign, running, status=Status.CANCELLED, finished_at=now)
     for job in asking.moving(campaign.pk):
         with suppress(queue.NotCancellableError):  # it came to its end meanwhile
             queue.cancel(job, now)
@@ -135,9 +216,7 @@ def send_to_the_rest(campaign: Campaign, *, now: datetime) -> int:
     _check_message(campaign)
     rest = campaign.deliveries.filter(state__in=NOT_SENT)
     with transaction.atomic():
-        _change(
-            campaign, [Status.FINISHED, Status.SENDING], status=Status.SENDING, finished_at=None
-        )
+        change(campaign, [Status.FINISHED, Status.SENDING], status=Status.SENDING, finished_at=None)
         n = rest.update(state=Delivery.State.PLANNED, reason="", n_attempts=0, due_at=now)
         if not n:
             raise DomainError("nobody_left", _("Everybody has had the message."), status=409)
@@ -179,6 +258,7 @@ _UNAPPROVED: dict[str, Any] = {
     "approved_at": None,
     "message_hash": "",
     "audience_hash": "",
+    "goes_at": None,
 }
 
 
@@ -186,7 +266,7 @@ def _digest(facts: list[Any]) -> str:
     return sha256(json.dumps(facts, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
-def _change(campaign: Campaign, allowed: Sequence[Status], **changes: Any) -> None:
+def change(campaign: Campaign, allowed: Sequence[Status], **changes: Any) -> None:
     """Change the row if it is in an allowed state, whatever this copy of it says."""
     if not Campaign.objects.filter(pk=campaign.pk, status__in=allowed).update(**changes):
         campaign.refresh_from_db()

@@ -16,7 +16,7 @@ from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, F, Max, OuterRef
+from django.db.models import Exists, F, Max, OuterRef, Q
 from django.utils.translation import gettext as _
 
 from campaigns import approvals, gate, limits, planning, targeting, writing
@@ -86,15 +86,15 @@ def plan(
 
 
 def _begin_plan(campaign: Campaign, now: datetime) -> None:
-    if approvals.void_if_edited(campaign):
+    if approvals.void_if_edited(campaign, now=now):
         raise DomainError(
             "approval_void",
             _("The campaign was edited after its approval; have it approved again."),
             status=409,
         )
-    started = Campaign.objects.filter(pk=campaign.pk, status=Status.APPROVED).update(
-        status=Status.PLANNING, planned_at=now, plan_cursor=0
-    )
+    started = Campaign.objects.filter(
+        pk=campaign.pk, status__in=[Status.APPROVED, Status.SCHEDULED]
+    ).update(status=Status.PLANNING, planned_at=now, plan_cursor=0)
     campaign.refresh_from_db()
     if not started and campaign.status != Status.PLANNING:
         raise DomainError("not_approved", _("Have the campaign approved first."), status=409)
@@ -180,10 +180,26 @@ def recover(now: datetime) -> None:
 
 
 def finish(now: datetime) -> int:
-    """Close the campaigns whose messages have all come to an end; returns how many."""
+    """Close the campaigns whose messages have all come to an end; returns how many.
+
+    Those whose first part is out wait for somebody to let them go on.
+    """
     still_open = Delivery.objects.open().filter(campaign=OuterRef("pk"))
     over = Campaign.objects.filter(~Exists(still_open), status=Status.SENDING)
-    return over.update(status=Status.FINISHED, finished_at=now)
+    n_over = over.update(status=Status.FINISHED, finished_at=now)
+    first = Delivery.objects.filter(campaign=OuterRef("pk")).in_first_part()
+    # What is tried again later does not keep the others waiting for a decision.
+    begun = Q(state=State.PLANNED, n_attempts__gt=0)
+    parts = Campaign.objects.filter(
+        ~Exists(first.open().exclude(begun)),
+        status=Status.SENDING,
+        first_percent__gt=0,
+        continued_at__isnull=True,
+    )
+    nobody_first = ~Exists(first.exclude(state=State.HOLDOUT))
+    parts.filter(nobody_first).update(continued_at=now)
+    parts.update(status=Status.PAUSED, pause_reason=approvals.FIRST_PART)
+    return n_over
 
 
 @transaction.atomic
@@ -193,7 +209,12 @@ def _claim(now: datetime, limit: int, campaign: Campaign | None) -> UUID:
     sending = Campaign.objects.filter(status=Status.SENDING)
     if campaign is not None:
         sending = sending.filter(pk=campaign.pk)
+    in_parts = sending.filter(first_percent__gt=0, continued_at__isnull=True)
+    firsts = set(in_parts.values_list("pk", flat=True))
     due = Delivery.objects.due(now, sending.values_list("pk", flat=True))
+    if firsts:
+        part = Delivery.objects.filter(campaign__in=firsts).in_first_part()
+        due = due.filter(~Q(campaign__in=firsts) | Q(pk__in=part.values("pk")))
     free = due.select_for_update(skip_locked=True, of=("self",)).order_by("due_at", "pk")
     picked = list(free.values_list("pk", flat=True)[:limit])
     Delivery.objects.filter(pk__in=picked, state=State.PLANNED).update(

@@ -18,6 +18,7 @@ from campaigns.models import (
     Delivery,
     Hit,
     Link,
+    Note,
     SendingRules,
     Template,
     Variant,
@@ -37,7 +38,11 @@ def declare() -> None:
     registry.nobody(
         Campaign, Variant, Template, Link, reason=gettext_lazy("What is said to everybody.")
     )
-    registry.nobody(SendingRules, reason=gettext_lazy("What holds for every message."))
+    registry.nobody(
+        Note,
+        SendingRules,
+        reason=gettext_lazy("Rules of the shop, and what its staff said of a campaign."),
+    )
     registry.files("campaigns.outbox", _messages)
     registry.cancel_pending("campaigns", _cancel)
     registry.retain(

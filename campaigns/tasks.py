@@ -10,7 +10,7 @@ from celery import shared_task
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from campaigns import approvals, asking, attribution, delivery
+from campaigns import approvals, asking, attribution, delivery, scheduling
 from campaigns.models import Campaign
 from jobs.models import Job
 from jobs.registry import job
@@ -85,6 +85,12 @@ def attribute(work: Work) -> dict[str, Any]:
 def attribute_hourly() -> None:
     """Ask for a count of the orders, unless one is waiting or running."""
     asking.ask_for_count(timezone.now())
+
+
+@shared_task
+def advance() -> None:
+    """Plan, launch or expire what is scheduled and due."""
+    scheduling.advance(timezone.now())
 
 
 @shared_task

@@ -14,6 +14,7 @@ def recurring(queues: Iterable[str]) -> dict[str, dict[str, Any]]:
     """The entries of Celery's beat, one pulse for each of `queues` among them."""
     return {
         "sweep": every(5, "jobs.tasks.sweep_jobs", queue="critical"),
+        "advance-campaigns": every(5, "campaigns.tasks.advance", queue="send"),
         "send-due": every(3, "campaigns.tasks.send_due", queue="send"),
         "send-webhooks": every(2, "privacy.tasks.send_webhooks", queue="send"),
         "merge-events": every(2, "profiles.tasks.wake_merge"),

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 MILLION = 1_000_000
 MAX_DAYS = 365
-EDITABLE = {Campaign.Status.DRAFT, Campaign.Status.APPROVED}
+EDITABLE = {Campaign.Status.DRAFT, Campaign.Status.REVIEW, Campaign.Status.APPROVED}
 
 
 class CampaignForm(forms.ModelForm[Campaign]):
@@ -57,7 +57,8 @@ class CampaignForm(forms.ModelForm[Campaign]):
     class Meta:
         model = Campaign
         fields = [
-            *("name", "segment", "attribution_days", "starts_at"),
+            *("name", "segment", "attribution_days"),
+            *("starts_at", "latest_start", "first_percent"),
             *("fixed_cost_minor", "budget_minor"),
         ]
 
@@ -96,12 +97,14 @@ class CampaignAdmin(ThemedAdmin[Campaign]):
     ordering = ["-created_at", "-pk"]
     change_form_outer_before_template = "campaigns/admin/head.html"
     fieldsets = [
-        (None, {"fields": ["name", "segment", ("holdout", "attribution_days"), "starts_at"]}),
+        (None, {"fields": ["name", "segment", ("holdout", "attribution_days")]}),
+        (_("Start"), {"fields": [("starts_at", "latest_start", "first_percent")]}),
         (_("Cost"), {"fields": [("fixed_cost_minor", "message_cost", "budget_minor")]}),
     ]
     # Where nothing can be typed there is no form, so its own fields have no value to show.
     facts = [
-        (None, {"fields": ["name", "segment", ("held_out", "attribution_days"), "starts_at"]}),
+        (None, {"fields": ["name", "segment", ("held_out", "attribution_days")]}),
+        (_("Start"), {"fields": [("starts_at", "latest_start", "first_percent")]}),
         (_("Cost"), {"fields": [("paid_once", "paid_per_message", "at_most")]}),
     ]
 
@@ -161,7 +164,7 @@ class CampaignAdmin(ThemedAdmin[Campaign]):
             obj.created_by = request.user if isinstance(request.user, Staff) else None
         super().save_model(request, obj, form, change)
         if change:
-            approvals.void_if_edited(obj)
+            approvals.void_if_edited(obj, now=timezone.now())
             return
         for key in "AB":
             variant = Variant.objects.create(campaign=obj, key=key)
@@ -190,6 +193,8 @@ class CampaignAdmin(ThemedAdmin[Campaign]):
             "<int:pk>/message/preview/": (texts.preview_page, "preview"),
             "<int:pk>/message/test/": (texts.test_action, "test"),
             "<int:pk>/do/<slug:verb>/": (steps.verb_action, "verb"),
+            "<int:pk>/say/": (steps.say_action, "say"),
+            "<int:pk>/clone/": (steps.clone_action, "clone"),
             "<int:pk>/deliveries/": (deliveries.deliveries_page, "deliveries"),
             "<int:pk>/report/": (report.report_page, "report"),
             "<int:pk>/report/counting/": (report.counting_part, "counting"),

@@ -16,7 +16,10 @@ from privacy.admin.viewing import ThemedAdmin
 class SendingRulesForm(forms.ModelForm[SendingRules]):
     class Meta:
         model = SendingRules
-        fields = ["cap_messages", "cap_days", "quiet_from", "quiet_until"]
+        fields = [
+            *("cap_messages", "cap_days", "quiet_from", "quiet_until"),
+            *("two_persons_from", "undo_minutes"),
+        ]
 
     def clean(self) -> dict[str, Any]:
         given: dict[str, Any] = super().clean() or self.cleaned_data
@@ -37,6 +40,7 @@ class SendingRulesAdmin(ThemedAdmin[SendingRules]):
     fieldsets = [
         (_("Cap across campaigns"), {"fields": [("cap_messages", "cap_days")]}),
         (_("Quiet hours"), {"fields": [("quiet_from", "quiet_until")]}),
+        (_("Approval and start"), {"fields": [("two_persons_from", "undo_minutes")]}),
     ]
 
     def changelist_view(

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
-from campaigns import approvals, asking, targeting
+from campaigns import approvals, asking, cloning, pace, scheduling, targeting
 from campaigns.models import Campaign, Delivery
 from privacy.admin.viewing import shop_of
 from privacy.models import Staff
@@ -46,14 +46,34 @@ VERBS = {
     "approve": Verb(
         gettext_lazy("Approve"),
         APPROVE,
-        frozenset({Status.DRAFT}),
+        frozenset({Status.DRAFT, Status.REVIEW}),
         lambda campaign, staff, now: approvals.approve(campaign, staff=staff, now=now),
+        is_main=True,
+    ),
+    "review": Verb(
+        gettext_lazy("Ask for review"),
+        "campaigns.change_campaign",
+        frozenset({Status.DRAFT}),
+        lambda campaign, staff, now: approvals.ask_for_review(campaign, staff=staff, now=now),
+    ),
+    "schedule": Verb(
+        gettext_lazy("Schedule"),
+        SEND,
+        frozenset({Status.APPROVED}),
+        lambda campaign, staff, now: scheduling.schedule(campaign, staff=staff, now=now),
+        is_main=True,
+    ),
+    "undo": Verb(
+        gettext_lazy("Undo the schedule"),
+        SEND,
+        frozenset({Status.SCHEDULED}),
+        lambda campaign, _staff, _now: scheduling.undo(campaign),
         is_main=True,
     ),
     "withdraw": Verb(
         gettext_lazy("Back to draft"),
         "campaigns.change_campaign",
-        frozenset({Status.APPROVED}),
+        frozenset({Status.REVIEW, Status.APPROVED}),
         lambda campaign, _staff, _now: approvals.withdraw(campaign),
     ),
     "plan": Verb(
@@ -61,7 +81,6 @@ VERBS = {
         SEND,
         frozenset({Status.APPROVED}),
         lambda campaign, _staff, now: asking.ask_for_plan(campaign.pk, now),
-        is_main=True,
     ),
     "send": Verb(
         gettext_lazy("Send"),
@@ -80,7 +99,7 @@ VERBS = {
         gettext_lazy("Resume"),
         SEND,
         frozenset({Status.PAUSED}),
-        lambda campaign, _staff, _now: approvals.resume(campaign),
+        lambda campaign, _staff, now: approvals.resume(campaign, now=now),
         is_main=True,
     ),
     "rest": Verb(
@@ -93,9 +112,28 @@ VERBS = {
         gettext_lazy("Cancel"),
         SEND,
         frozenset(
-            {Status.APPROVED, Status.PLANNING, Status.PLANNED, Status.SENDING, Status.PAUSED}
+            {
+                Status.APPROVED,
+                Status.SCHEDULED,
+                Status.PLANNING,
+                Status.PLANNED,
+                Status.SENDING,
+                Status.PAUSED,
+            }
         ),
         lambda campaign, _staff, now: approvals.cancel(campaign, now=now),
+    ),
+}
+
+
+MOVING = {Status.SCHEDULED, Status.PLANNING, Status.SENDING}
+N_NOTES = 50
+PAUSES = {
+    "staff": gettext_lazy("Paused by hand."),
+    "message_changed": gettext_lazy("Paused: the message is not the approved one any more."),
+    "restored": gettext_lazy("Paused: the data was restored from a backup."),
+    approvals.FIRST_PART: gettext_lazy(
+        "The first part is out. Look at the report and the deliveries, then resume for the others."
     ),
 }
 
@@ -106,7 +144,7 @@ def overview(request: HttpRequest, object_id: str) -> dict[str, Any]:
         raise Http404
     campaign = get_object_or_404(Campaign.objects.select_related("segment"), pk=object_id)
     now = timezone.now()
-    is_open = campaign.status in {Status.DRAFT, Status.APPROVED}
+    is_open = campaign.status in {Status.DRAFT, *approvals.WATCHED}
     has_audience = is_open and not targeting.faults(campaign)
     working = asking.moving(campaign.pk).first()
     return {
@@ -120,7 +158,13 @@ def overview(request: HttpRequest, object_id: str) -> dict[str, Any]:
             campaign.segment, request.LANGUAGE_CODE, currency=shop_of(request).currency
         ),
         "working": working,
-        "is_moving": working is not None or campaign.status in {Status.PLANNING, Status.SENDING},
+        "is_moving": working is not None or campaign.status in MOVING,
+        "pause_words": PAUSES.get(campaign.pause_reason, campaign.pause_reason),
+        "pace": pace.of(campaign, now) if campaign.status in pace.UNDER_WAY else None,
+        "notes": campaign.notes.select_related("staff").order_by("-at", "-pk")[:N_NOTES],
+        "may_say": request.user.has_perm("campaigns.view_campaign"),
+        "may_send_back": campaign.status == Status.REVIEW and request.user.has_perm(APPROVE),
+        "may_clone": request.user.has_perm("campaigns.add_campaign"),
         "verbs": offered(request, campaign),
     }
 
@@ -154,3 +198,30 @@ def verb_action(request: HttpRequest, pk: int, verb: str) -> HttpResponse:
     else:
         messages.success(request, _("%(verb)s: done.") % {"verb": found.label})
     return redirect("admin:campaigns_campaign_change", pk)
+
+
+@require_POST
+def say_action(request: HttpRequest, pk: int) -> HttpResponse:
+    """Keep a comment; with `back` it sends a campaign in review back to draft."""
+    campaign = get_object_or_404(Campaign, pk=pk)
+    sends_back = "back" in request.POST
+    needed = APPROVE if sends_back else "campaigns.view_campaign"
+    if not isinstance(request.user, Staff) or not request.user.has_perm(needed):
+        raise PermissionDenied
+    say = approvals.send_back if sends_back else approvals.comment
+    try:
+        say(campaign, staff=request.user, text=request.POST.get("text", ""), now=timezone.now())
+    except DomainError as error:
+        messages.error(request, error.detail)
+    return redirect("admin:campaigns_campaign_change", pk)
+
+
+@require_POST
+def clone_action(request: HttpRequest, pk: int) -> HttpResponse:
+    """Make a draft like this campaign and open it."""
+    campaign = get_object_or_404(Campaign, pk=pk)
+    if not isinstance(request.user, Staff) or not request.user.has_perm("campaigns.add_campaign"):
+        raise PermissionDenied
+    made = cloning.clone(campaign, staff=request.user, now=timezone.now())
+    messages.success(request, _("This is the copy, a draft."))
+    return redirect("admin:campaigns_campaign_change", made.pk)

@@ -54,7 +54,7 @@ def texts_page(request: HttpRequest, pk: int) -> HttpResponse:
     if posted is not None and all(form.is_valid() for _template, form in rows):
         for _template, form in rows:
             form.save()
-        if approvals.void_if_edited(campaign):
+        if approvals.void_if_edited(campaign, now=timezone.now()):
             messages.warning(request, _("The text changed, so the campaign needs a new approval."))
         messages.success(request, _("Message saved."))
         return redirect("admin:campaigns_campaign_texts", pk)

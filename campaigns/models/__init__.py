@@ -1,5 +1,5 @@
 from campaigns.models.attribution import Conversion
-from campaigns.models.campaign import Campaign, Variant
+from campaigns.models.campaign import Campaign, Note, Variant
 from campaigns.models.delivery import Delivery, DeliveryQuerySet
 from campaigns.models.rules import SendingRules
 from campaigns.models.template import Template
@@ -12,6 +12,7 @@ __all__ = [
     "DeliveryQuerySet",
     "Hit",
     "Link",
+    "Note",
     "SendingRules",
     "Template",
     "Variant",

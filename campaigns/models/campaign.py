@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from uuid import uuid4
 
+from django.core.validators import MaxValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -11,13 +12,16 @@ class Campaign(models.Model):
 
     class Status(models.TextChoices):
         DRAFT = "draft", _("Draft")
+        REVIEW = "review", _("In review")
         APPROVED = "approved", _("Approved")
+        SCHEDULED = "scheduled", _("Scheduled")
         PLANNING = "planning", _("Planning")
         PLANNED = "planned", _("Planned")
         SENDING = "sending", _("Sending")
         PAUSED = "paused", _("Paused")
         FINISHED = "finished", _("Finished")
         CANCELLED = "cancelled", _("Cancelled")
+        EXPIRED = "expired", _("Expired")
 
     uuid = models.UUIDField(default=uuid4, unique=True, editable=False)
     name = models.CharField(_("name"), max_length=100, unique=True)
@@ -59,6 +63,20 @@ class Campaign(models.Model):
     created_at = models.DateTimeField(_("created at"))
     approved_at = models.DateTimeField(_("approved at"), null=True, blank=True, editable=False)
     starts_at = models.DateTimeField(_("starts at"), null=True, blank=True)
+    latest_start = models.DateTimeField(
+        _("not after"),
+        null=True,
+        blank=True,
+        help_text=_("If sending has not begun by then, it never does: the campaign expires."),
+    )
+    goes_at = models.DateTimeField(_("goes out at"), null=True, blank=True, editable=False)
+    first_percent = models.PositiveSmallIntegerField(
+        _("first part, %"),
+        default=0,
+        validators=[MaxValueValidator(50)],
+        help_text=_("So many get it first; the others when somebody continues. 0 for all at once."),
+    )
+    continued_at = models.DateTimeField(null=True, blank=True, editable=False)
     planned_at = models.DateTimeField(_("planned at"), null=True, blank=True, editable=False)
     finished_at = models.DateTimeField(_("finished at"), null=True, blank=True, editable=False)
 
@@ -77,7 +95,9 @@ class Campaign(models.Model):
             ),
             models.CheckConstraint(
                 name="campaign_planned_when_it_runs",
-                condition=models.Q(status__in=["draft", "approved", "cancelled"])
+                condition=models.Q(
+                    status__in=["draft", "review", "approved", "scheduled", "cancelled", "expired"]
+                )
                 | models.Q(planned_at__isnull=False),
             ),
         ]
@@ -89,6 +109,37 @@ class Campaign(models.Model):
         """Return how many deliveries are in each state, states without any left out."""
         by_state = self.deliveries.order_by().values_list("state")
         return dict(by_state.annotate(n=models.Count("pk")).order_by("state"))
+
+
+class Note(models.Model):
+    """What somebody said or decided about a campaign: the record of its approval.
+
+    `own` marks an approval by whoever made the campaign.
+    """
+
+    class Kind(models.TextChoices):
+        COMMENT = "comment", _("Comment")
+        ASKED = "asked", _("Asked for review")
+        SENT_BACK = "sent_back", _("Sent back")
+        APPROVED = "approved", _("Approved")
+        VOIDED = "voided", _("Voided by an edit")
+        SCHEDULED = "scheduled", _("Scheduled")
+
+    campaign = models.ForeignKey("campaigns.Campaign", models.CASCADE, related_name="notes")
+    kind = models.CharField(_("kind"), max_length=9, choices=Kind.choices)
+    staff = models.ForeignKey(
+        "privacy.Staff", models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    text = models.TextField(_("text"), blank=True, max_length=2000)
+    own = models.BooleanField(default=False)
+    at = models.DateTimeField(_("at"))
+
+    class Meta:
+        verbose_name = _("note")
+        verbose_name_plural = _("notes")
+
+    def __str__(self) -> str:
+        return f"{self.kind} of campaign {self.campaign_id}"
 
 
 class Variant(models.Model):

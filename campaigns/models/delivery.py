@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from django.db import models
+from django.db.models.functions import Mod
 from django.utils.translation import gettext_lazy as _
 
 if TYPE_CHECKING:
@@ -16,6 +17,12 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
         """Messages of these campaigns whose time has come and that nobody has taken."""
         return self.filter(
             state=Delivery.State.PLANNED, due_at__lte=now, campaign_id__in=list(campaigns)
+        )
+
+    def in_first_part(self) -> DeliveryQuerySet:
+        """Of campaigns that go to a part first, that part: evenly spread over the plan."""
+        return self.annotate(hundredth=Mod("pk", 100)).filter(
+            hundredth__lt=models.F("campaign__first_percent")
         )
 
     def held(self, token: UUID, *states: Delivery.State) -> DeliveryQuerySet:

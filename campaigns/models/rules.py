@@ -20,6 +20,21 @@ class SendingRules(models.Model):
         default=7,
         validators=[MinValueValidator(1), MaxValueValidator(365)],
     )
+    two_persons_from = models.PositiveIntegerField(
+        _("two persons from an audience of"),
+        null=True,
+        blank=True,
+        help_text=_(
+            "From so many customers on nobody may approve a campaign of their own, even where "
+            "nobody else could. Empty for no such limit."
+        ),
+    )
+    undo_minutes = models.PositiveSmallIntegerField(
+        _("minutes to undo"),
+        default=10,
+        validators=[MaxValueValidator(1440)],
+        help_text=_("So long a scheduled campaign waits at least, so that it can be called back."),
+    )
     quiet_from = models.TimeField(
         _("quiet from"),
         null=True,

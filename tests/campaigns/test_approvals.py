@@ -40,7 +40,7 @@ def test_an_edit_of_the_audience_voids_the_approval_too(edit: str) -> None:
     else:
         campaign.variants.update(weight=5)
 
-    assert approvals.void_if_edited(campaign)
+    assert approvals.void_if_edited(campaign, now=NOW)
     assert campaign.status == Status.DRAFT
 
 

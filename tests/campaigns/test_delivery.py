@@ -130,7 +130,7 @@ def test_nothing_goes_out_before_launch_and_while_paused() -> None:
     approvals.launch(campaign)
     approvals.pause(campaign)
     assert delivery.send_due(NOW, channel=tray) == 0
-    approvals.resume(campaign)
+    approvals.resume(campaign, now=NOW)
     assert delivery.send_due(NOW, channel=tray) == 1
 
 
@@ -165,7 +165,7 @@ def test_a_message_edited_in_mid_run_pauses_the_campaign() -> None:
     assert (campaign.status, campaign.pause_reason) == (Status.PAUSED, "message_changed")
     assert tray.taken == []
     with pytest.raises(DomainError, match="edited"):
-        approvals.resume(campaign)
+        approvals.resume(campaign, now=NOW)
 
 
 def test_a_temporary_refusal_is_tried_again_later_and_not_for_ever() -> None:

@@ -1,0 +1,51 @@
+"""A campaign as the pattern of the next one."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from campaigns.models import Campaign, Template, Variant
+from privacy.models import Staff
+
+COPIED = (
+    *("segment_id", "purpose", "channel", "holdout_ppm", "attribution_days", "first_percent"),
+    *("cost_per_message_micros", "fixed_cost_minor", "budget_minor"),
+)
+
+
+@transaction.atomic
+def clone(campaign: Campaign, *, staff: Staff, now: datetime) -> Campaign:
+    """Make a draft with the same audience, cost and message, a new salt and no times."""
+    facts = {name: getattr(campaign, name) for name in COPIED}
+    made = Campaign.objects.create(
+        name=_free_name(campaign.name), created_by=staff, created_at=now, **facts
+    )
+    texts = []
+    for variant in campaign.variants.order_by("key").prefetch_related("templates"):
+        copy = Variant.objects.create(campaign=made, key=variant.key, weight=variant.weight)
+        texts += [
+            Template(
+                variant=copy,
+                locale=text.locale,
+                subject=text.subject,
+                body_html=text.body_html,
+                body_text=text.body_text,
+            )
+            for text in variant.templates.all()
+        ]
+    Template.objects.bulk_create(texts)
+    return made
+
+
+def _free_name(name: str) -> str:
+    """Return `name` with the first number that makes it free, within the column."""
+    taken = set(Campaign.objects.values_list("name", flat=True))
+    longest = Campaign._meta.get_field("name").max_length or len(name)
+    for n in range(2, len(taken) + 3):
+        mark = _(" (copy %(n)s)") % {"n": n - 1}
+        if (found := name[: longest - len(mark)] + mark) not in taken:
+            return found
+    raise AssertionError("more names are taken than there are campaigns")
