@@ -281,7 +281,13 @@ def test_a_long_delivery_list_goes_on_by_key_and_forgets_nobody(browser: Client)
 
 def test_quiet_hours_need_both_ends(browser: Client) -> None:
     url = browser.get("/admin/campaigns/sendingrules/").headers["Location"]
-    given = {"cap_messages": "2", "cap_days": "7", "quiet_from": "22:00", "quiet_until": ""}
+    given = {
+        "cap_messages": "2",
+        "cap_days": "7",
+        "quiet_from": "22:00",
+        "quiet_until": "",
+        "undo_minutes": "10",
+    }
 
     refused = browser.post(url, given)
     saved = browser.post(url, given | {"quiet_until": "08:00"})
