@@ -105,6 +105,7 @@ NAVIGATION = [
         "title": _("Products"),
         "items": [
             _item(_("Products"), "devices", "recommendations.product"),
+            _item(_("Placements"), "view_carousel", "recommendations.scenario"),
             _item(_("Recommendations"), "auto_awesome", "recommendations.trainingrun"),
         ],
     },

@@ -44,6 +44,7 @@ GRANTS: dict[str, tuple[str, ...]] = {
         "profiles.change_scorerun",
         "profiles.*_customtrait",
         "recommendations.change_*",
+        "recommendations.*_scenario",
         RETRY,
     ),
     Staff.Role.APPROVER: (*_LOOKING, APPROVE, "campaigns.pause_*"),

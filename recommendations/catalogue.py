@@ -35,6 +35,9 @@ class ProductFacts:
     specs: dict[str, Any] = field(default_factory=dict)
     price_minor: int | None = None
     cost_minor: int | None = None
+    stock: int | None = None
+    family: str = ""
+    accessory_for: list[str] = field(default_factory=list)
     image_url: str = ""
     link: str = ""
     is_active: bool = True

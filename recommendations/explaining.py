@@ -20,6 +20,12 @@ class Reason(models.TextChoices):
     TOGETHER = "bought_together", _("Often bought together")
     POPULAR_NOW = "popular_this_month", _("Popular this month")
     POPULAR = "popular", _("Popular with our customers")
+    FITS = "fits_what_you_own", _("Fits what you own")
+    AGAIN = "you_bought_it", _("You bought this before")
+    VIEWED = "you_looked_at_it", _("You looked at this lately")
+    TRENDING = "trending", _("On the rise this week")
+    NEW = "new", _("New in the shop")
+    PINNED = "picked", _("Picked by the shop")
 
 
 def words(code: str, titles: Sequence[str]) -> str:
@@ -36,5 +42,7 @@ def words(code: str, titles: Sequence[str]) -> str:
             return gettext("Because you looked at %(title)s") % {"title": titles[0]}
         case Reason.TOGETHER:
             return gettext("Often bought together with %(title)s") % {"title": titles[0]}
+        case Reason.FITS:
+            return gettext("Fits %(title)s") % {"title": titles[0]}
         case reason:
             return str(reason.label)

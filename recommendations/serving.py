@@ -67,8 +67,8 @@ def for_customers(
     """
     run = TrainingRun.objects.active()
     pks = list(customer_pks)
-    allowed = _allowed(pks)
-    lists = _stored(run, allowed)
+    allowed = may_profile(pks)
+    lists = own_lists(run, allowed)
     served = _serve({pk: lists.get(pk, []) for pk in pks}, allowed, n=n, language=language)
     return {pk: items for pk, (items, _) in served.items()}
 
@@ -87,12 +87,12 @@ def for_customer(
     first event. They are ignored for a customer who refuses profiling.
     """
     run = TrainingRun.objects.active()
-    allowed = _allowed([] if customer_pk is None else [customer_pk])
+    allowed = may_profile([] if customer_pk is None else [customer_pk])
     entries: list[Entry] = []
     if customer_pk is None or customer_pk in allowed:
         recent = list(dict.fromkeys(recent_product_ids))[:N_RECENT]
-        stored = _stored(run, allowed).get(customer_pk or 0, [])
-        entries = _summed([*stored, *_neighbours(run, recent)], without=recent)
+        stored = own_lists(run, allowed).get(customer_pk or 0, [])
+        entries = summed([*stored, *neighbours(run, recent)], without=recent)
     key = customer_pk or 0
     items, fallback = _serve({key: entries}, allowed, n=n, language=language)[key]
     return Served(items, fallback, run)
@@ -107,26 +107,26 @@ def of_customer(customer: Customer, _now: datetime) -> dict[str, Any]:
 def similar(product_id: str, *, n: int, language: str) -> Served:
     """Return `n` products that are often bought together with one."""
     run = TrainingRun.objects.active()
-    entries = _neighbours(run, [product_id], reason=Reason.TOGETHER)
+    entries = neighbours(run, [product_id], reason=Reason.TOGETHER)
     items, fallback = _serve({0: entries}, (), n=n, language=language, without=product_id)[0]
     return Served(items, fallback, run)
 
 
-def _allowed(pks: Sequence[int]) -> set[int]:
+def may_profile(pks: Sequence[int]) -> set[int]:
     if not pks:
         return set()
     allowed = Customer.objects.for_purpose("recommend").filter(pk__in=pks)
     return set(allowed.values_list("pk", flat=True))
 
 
-def _stored(run: TrainingRun | None, pks: Collection[int]) -> dict[int, list[Entry]]:
+def own_lists(run: TrainingRun | None, pks: Collection[int]) -> dict[int, list[Entry]]:
     if run is None or not pks:
         return {}
     lists = CustomerListing.objects.filter(run=run, customer_id__in=pks)
     return {pk: _entries(items) for pk, items in lists.values_list("customer_id", "items")}
 
 
-def _neighbours(
+def neighbours(
     run: TrainingRun | None, product_ids: Sequence[str], *, reason: str = Reason.LOOKED.value
 ) -> list[Entry]:
     if run is None or not product_ids:
@@ -139,7 +139,7 @@ def _neighbours(
     ]
 
 
-def _popular() -> list[Entry]:
+def popular_entries() -> list[Entry]:
     """Return what was popular when a training last finished, whichever run serves."""
     newest = ProductListing.objects.filter(product_id="").order_by("-run__created_at", "-run_id")
     return _entries(newest.values_list("items", flat=True).first() or [])
@@ -149,7 +149,7 @@ def _entries(items: Iterable[tuple[str, float, str, list[str]]]) -> list[Entry]:
     return [Entry(product, score, reason, tuple(base)) for product, score, reason, base in items]
 
 
-def _summed(entries: Iterable[Entry], *, without: Collection[str]) -> list[Entry]:
+def summed(entries: Iterable[Entry], *, without: Collection[str]) -> list[Entry]:
     """Add up the scores of each product; the greatest part gives the reason. Best first."""
     total: dict[str, float] = {}
     main: dict[str, Entry] = {}
@@ -172,9 +172,9 @@ def _serve(
     without: str = "",
 ) -> dict[int, tuple[list[Recommended], bool]]:
     """Fill each list up to `n` with what is popular and dress its entries as products."""
-    popular = _popular()[: n + SPARE_POPULAR]
+    popular = popular_entries()[: n + SPARE_POPULAR]
     everything = [*popular, *(entry for entries in lists.values() for entry in entries)]
-    shelf = _shelf(everything)
+    shelf = on_shelf(everything)
     owned = _owned({entry.product_id for entry in everything}, allowed, shelf)
     served = {}
     with translation.override(language):
@@ -183,17 +183,17 @@ def _serve(
             own = _shown(entries, shelf, hidden)[:n]
             shown = {entry.product_id for entry in own}
             filling = _shown(popular, shelf, hidden | shown)[: n - len(own)]
-            items = [_dressed(entry, shelf, language) for entry in (*own, *filling)]
+            items = [dressed(entry, shelf, language) for entry in (*own, *filling)]
             served[pk] = (items, len(own) < n)
     return served
 
 
-def _shelf(entries: Iterable[Entry]) -> dict[str, Product]:
+def on_shelf(entries: Iterable[Entry], *more_columns: str) -> dict[str, Product]:
+    """Return the products of the entries and of what these are based on, by id."""
     ids = {id_ for entry in entries for id_ in (entry.product_id, *entry.based_on)}
     columns = ("product_id", "title", "category", "price_minor", "image_url", "link")
-    products = Product.objects.filter(product_id__in=ids).only(
-        *columns, "translations", "is_active", "is_consumable"
-    )
+    shown = ("translations", "is_active", "is_consumable")
+    products = Product.objects.filter(product_id__in=ids).only(*columns, *shown, *more_columns)
     return {product.product_id: product for product in products}
 
 
@@ -227,7 +227,7 @@ def _shown(
     ]
 
 
-def _dressed(entry: Entry, shelf: dict[str, Product], language: str) -> Recommended:
+def dressed(entry: Entry, shelf: dict[str, Product], language: str) -> Recommended:
     product = shelf[entry.product_id]
     bases = [shelf[id_].title_in(language) for id_ in entry.based_on if id_ in shelf]
     return Recommended(

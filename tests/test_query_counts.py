@@ -49,7 +49,7 @@ from profiles.models import (
 )
 from profiles.traits import featuring
 from recommendations import serving
-from recommendations.models import TrainingRun
+from recommendations.models import Scenario, TrainingRun
 from tests import make
 
 pytestmark = pytest.mark.django_db
@@ -171,6 +171,12 @@ def runs_of_personas(n: int) -> None:
 
 def personas(n: int) -> None:
     personas_of(n)
+
+
+def scenarios(n: int) -> None:
+    Scenario.objects.bulk_create(
+        Scenario(placement=f"p{number}-{n}", name="P") for number in range(n)
+    )
 
 
 def training_runs(n: int) -> None:
@@ -356,6 +362,7 @@ LISTS: dict[str, Callable[[int], None]] = {
     "profiles.segment": segments,
     "profiles.upload": uploads,
     "recommendations.product": products,
+    "recommendations.scenario": scenarios,
     "recommendations.trainingrun": training_runs,
 }
 # Pages that show rows of several models.

@@ -1,3 +1,3 @@
-from recommendations.admin import products, runs
+from recommendations.admin import products, runs, scenarios
 
-__all__ = ["products", "runs"]
+__all__ = ["products", "runs", "scenarios"]

@@ -23,6 +23,12 @@ class ProductForm(forms.ModelForm[Product]):
         super().__init__(*args, **kwargs)
         in_money(self, Shop.current().currency, "price_minor", "cost_minor")
 
+    def clean_accessory_for(self) -> list[str]:
+        told = self.cleaned_data["accessory_for"] or []
+        if not isinstance(told, list) or not all(isinstance(one, str) for one in told):
+            raise forms.ValidationError(_('Write a list of categories such as ["Phones"].'))
+        return told
+
 
 @admin.register(Product)
 class ProductAdmin(ThemedAdmin[Product]):
@@ -42,10 +48,21 @@ class ProductAdmin(ThemedAdmin[Product]):
         is_form = obj is None or self.has_change_permission(request, obj)
         money = ("price_minor", "cost_minor") if is_form else ("price", "cost")
         return [
-            (None, {"fields": ["product_id", "title", ("category", "brand"), "is_active"]}),
+            (
+                None,
+                {
+                    "fields": [
+                        "product_id",
+                        "title",
+                        ("category", "brand"),
+                        ("is_active", "stock"),
+                        "family",
+                    ]
+                },
+            ),
             (_("Money"), {"fields": [money]}),
             (_("Texts"), {"fields": ["description", "translations"]}),
-            (_("Details"), {"fields": ["specs", "image_url", "link"]}),
+            (_("Details"), {"fields": ["specs", "accessory_for", "image_url", "link"]}),
         ]
 
     @admin.display(description=_("price"), ordering="price_minor")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 from uuid import uuid4
@@ -23,10 +24,13 @@ from privacy.problems import DomainError
 from profiles.api.identifiers import checked, in_path
 from profiles.events import visitors
 from profiles.money import exponent, from_minor
-from recommendations import serving
-from recommendations.serving import Recommended, Served
+from recommendations import placing, serving
+from recommendations.models import Scenario, TrainingRun
+from recommendations.placing import Asked
+from recommendations.serving import Recommended
 
 PLACEMENT = "default"
+TOGETHER = "bought-together"
 CACHED = "private, max-age=30"
 
 
@@ -61,6 +65,13 @@ class AskSerializer(LookSerializer):
         required=False,
         allow_blank=True,
         help_text="The product that the page shows.",
+    )
+    productIds = Text(
+        max_length=2_000,
+        required=False,
+        allow_blank=True,
+        help_text="The products in the cart, with commas between; of a customer's open cart"
+        " they are known.",
     )
 
 
@@ -97,7 +108,11 @@ class RecommendationsSerializer(serializers.Serializer[Any]):
     placement = serializers.CharField()
     model = ModelSerializer()
     items = ItemSerializer(many=True)
-    fallback = serializers.BooleanField(help_text="Whether popular products fill a place.")
+    fallback = serializers.BooleanField(help_text="Whether something else fills a place.")
+    filledWith = serializers.ListField(
+        child=serializers.CharField(),
+        help_text="What fills the places that the placement left free: `for_you`, `popular`, `new`.",
+    )
 
 
 class RecommendationsView(BrowserReachable):
@@ -138,7 +153,33 @@ class SimilarView(BrowserReachable):
         served = serving.similar(
             checked(product_id), n=look.validated_data["n"], language=_language(look.validated_data)
         )
-        return _answer(served, placement="similar")
+        return _answer(
+            served.items, served.run, placement="similar", filled_with=_popular(served.fallback)
+        )
+
+
+class BoughtTogetherView(BrowserReachable):
+    required_scope = "recommendations:read"
+
+    @extend_schema(
+        operation_id="bought_together",
+        summary="Products of any category that are bought together with one",
+        parameters=[in_path("product_id", "tv-55"), LookSerializer],
+        responses=RecommendationsSerializer,
+    )
+    def get(self, request: Request, product_id: str) -> Response:
+        """Under the rules of the placement `bought-together`, if the shop made one."""
+        look = LookSerializer(data=request.query_params.dict())
+        look.is_valid(raise_exception=True)
+        scenario = Scenario.objects.at(TOGETHER) or Scenario(
+            placement=TOGETHER, kind=Scenario.Kind.TOGETHER
+        )
+        asked = Asked(
+            product_ids=(checked(product_id),),
+            n=look.validated_data["n"],
+            language=_language(look.validated_data),
+        )
+        return _placed(scenario, asked)
 
 
 def _recommend(request: Request, given: Any) -> Response:
@@ -155,13 +196,37 @@ def _recommend(request: Request, given: Any) -> Response:
         user_id=facts.get("userId", ""), anonymous_id=facts.get("anonymousId", ""), now=now
     )
     shown = (facts["productId"],) if facts.get("productId") else ()
+    placement = facts["placement"] or PLACEMENT
+    if scenario := Scenario.objects.at(placement):
+        in_cart = (id_.strip() for id_ in facts.get("productIds", "").split(","))
+        asked = Asked(
+            customer_pk=visitor.customer_pk,
+            product_ids=(*shown, *filter(None, in_cart)),
+            recent_product_ids=visitor.recent_product_ids,
+            n=facts["n"],
+            language=_language(facts),
+        )
+        return _placed(scenario, asked)
     served = serving.for_customer(
         visitor.customer_pk,
         n=facts["n"],
         language=_language(facts),
         recent_product_ids=(*shown, *visitor.recent_product_ids),
     )
-    return _answer(served, placement=facts["placement"] or PLACEMENT)
+    return _answer(
+        served.items, served.run, placement=placement, filled_with=_popular(served.fallback)
+    )
+
+
+def _placed(scenario: Scenario, asked: Asked) -> Response:
+    placed = placing.place(scenario, asked, now=timezone.now())
+    return _answer(
+        placed.items, placed.run, placement=scenario.placement, filled_with=placed.filled_with
+    )
+
+
+def _popular(is_filled: bool) -> tuple[str, ...]:  # noqa: FBT001
+    return (placing.POPULAR,) if is_filled else ()
 
 
 def _require_hash(key: ApiKey, facts: dict[str, Any]) -> None:
@@ -181,19 +246,23 @@ def _language(facts: dict[str, Any]) -> str:
     return str(facts.get("language") or translation.get_language() or settings.LANGUAGE_CODE)
 
 
-def _answer(served: Served, *, placement: str) -> Response:
+def _answer(
+    items: Sequence[Recommended],
+    run: TrainingRun | None,
+    *,
+    placement: str,
+    filled_with: Sequence[str],
+) -> Response:
     currency = Shop.current().currency
-    run = served.run
     body = {
         "recommendationId": uuid4(),
         "placement": placement,
         "model": {"name": run.engine, "version": str(run.pk)}
         if run
         else {"name": "popular", "version": ""},
-        "items": [
-            _item(item, position, currency) for position, item in enumerate(served.items, start=1)
-        ],
-        "fallback": served.fallback,
+        "items": [_item(item, position, currency) for position, item in enumerate(items, start=1)],
+        "fallback": bool(filled_with),
+        "filledWith": list(filled_with),
     }
     response = Response(RecommendationsSerializer(body).data)
     response["Cache-Control"] = CACHED

@@ -21,6 +21,21 @@ class Product(models.Model):
     specs = models.JSONField(_("specifications"), default=dict, blank=True)
     price_minor = models.BigIntegerField(_("price"), null=True, blank=True)
     cost_minor = models.BigIntegerField(_("cost"), null=True, blank=True)
+    stock = models.PositiveIntegerField(
+        _("stock"), null=True, blank=True, help_text=_("Pieces; empty if the shop does not tell.")
+    )
+    family = models.CharField(
+        _("model family"),
+        max_length=100,
+        blank=True,
+        help_text=_("The same for the colours and sizes of one model."),
+    )
+    accessory_for = models.JSONField(
+        _("accessory for"),
+        default=list,
+        blank=True,
+        help_text=_('Categories of devices, e.g. ["Phones"]; specifications say which of them.'),
+    )
     image_url = models.URLField(_("image"), max_length=500, blank=True)
     link = models.URLField(_("link"), max_length=500, blank=True)
     is_active = models.BooleanField(_("on sale"), default=True)
@@ -42,7 +57,10 @@ class Product(models.Model):
     class Meta:
         verbose_name = _("product")
         verbose_name_plural = _("products")
-        indexes = [models.Index(fields=["category"], name="product_of_category")]
+        indexes = [
+            models.Index(fields=["category"], name="product_of_category"),
+            models.Index(fields=["-created_at", "-id"], name="product_newest_first"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.product_id} {self.title}"

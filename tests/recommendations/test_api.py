@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from privacy import doors
 from profiles.models import Event, Identity
-from recommendations.models import CustomerListing, ProductListing, TrainingRun
+from recommendations.models import CustomerListing, ProductListing, Scenario, TrainingRun
 from tests import make
 from tests.make import NOW
 
@@ -188,3 +188,52 @@ def test_a_page_of_a_listed_origin_may_ask(client: Client) -> None:
 
     assert (preflight.status_code, answer.status_code) == (204, 200)
     assert preflight["Access-Control-Allow-Origin"] == answer["Access-Control-Allow-Origin"]
+
+
+def test_a_placement_of_the_shop_keeps_to_its_rules_and_says_what_fills_it() -> None:
+    key = make.secret_key()
+    Scenario.objects.create(
+        placement="home", name="Home", kind="for_you", never_shown=["p1"], pinned=["p4"]
+    )
+
+    status, body = ask(Client(), key, placement="home", userId="C-1", n=3)
+
+    assert status == 200
+    assert [item["productId"] for item in body["items"]] == ["p4", "p5", "p2"]
+    assert body["items"][0]["reason"]["code"] == "picked"
+    assert (body["placement"], body["fallback"]) == ("home", True)
+    assert body["filledWith"] == ["popular"]
+
+
+def test_a_placement_that_is_not_active_is_served_as_any_other() -> None:
+    key = make.secret_key()
+    Scenario.objects.create(placement="home", name="Home", pinned=["p4"], is_active=False)
+
+    _, body = ask(Client(), key, placement="home", userId="C-1", n=1)
+
+    assert [item["productId"] for item in body["items"]] == ["p5"]
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_the_cart_may_be_told_in_the_question(method: str) -> None:
+    key = make.secret_key()
+    Scenario.objects.create(placement="cart", name="Cart", kind="cart", fills_up=False)
+
+    _, body = ask(Client(), key, method, placement="cart", userId="C-1", productIds="p3, p1")
+
+    assert [item["productId"] for item in body["items"]] == ["p4"]
+
+
+def test_bought_together_leaves_out_the_product_and_what_the_placement_forbids() -> None:
+    key = make.secret_key()
+    page = "/v1/products/p3/bought-together"
+    headers = {"Authorization": f"Bearer {key}"}
+
+    free = Client().get(page, {"n": 2}, headers=headers).json()
+    Scenario.objects.create(
+        placement="bought-together", name="T", kind="bought_together", never_shown=["p4"]
+    )
+    ruled = Client().get(page, {"n": 2}, headers=headers).json()
+
+    assert [item["productId"] for item in free["items"]] == ["p4", "p1"]
+    assert [item["productId"] for item in ruled["items"]] == ["p1", "p2"]

@@ -82,3 +82,21 @@ def test_who_may_only_look_reads_the_price_as_money() -> None:
 
     assert "€1,234.56" in page
     assert "123456" not in page
+
+
+@pytest.mark.parametrize("typed", ['"Phones"', "{}1", '{"Phones": 1}', "[1]"])
+def test_what_a_product_is_an_accessory_for_is_a_list_of_categories(typed: str) -> None:
+    make.shop()
+
+    answer = browser().post(f"{LIST}add/", facts(accessory_for=typed))
+
+    assert answer.context["adminform"].form.errors.keys() == {"accessory_for"}
+
+
+@pytest.mark.parametrize(("typed", "kept"), [('["Phones"]', ["Phones"]), ("", []), ("[]", [])])
+def test_categories_of_devices_are_kept(typed: str, kept: list[str]) -> None:
+    make.shop()
+
+    browser().post(f"{LIST}add/", facts(accessory_for=typed))
+
+    assert Product.objects.get().accessory_for == kept
