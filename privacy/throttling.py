@@ -17,7 +17,6 @@ from ipaddress import IPv6Address, ip_address
 from django.core.cache import cache
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
-from redis.exceptions import RedisError
 
 from privacy.problems import DomainError
 
@@ -66,13 +65,20 @@ def take(limits: Iterable[tuple[Limit, str]], *, now: datetime) -> State | None:
     for limit, who in limits:
         try:
             state = _count(limit, who, now.timestamp())
-        except (RedisError, OSError):
+        except _cache_errors():
             log.warning("requests are not counted: the cache is away")
             return None
         if state.wait_seconds:
             raise TooManyError(state)
         states.append(state)
     return min(states, key=lambda one: one.remaining / one.limit.n, default=None)
+
+
+def _cache_errors() -> tuple[type[Exception], ...]:
+    """What a cache that is away raises."""
+    from redis.exceptions import RedisError  # noqa: PLC0415 -- a tenth of a start, seldom needed
+
+    return RedisError, OSError
 
 
 def neighbourhood(address: str) -> str:
