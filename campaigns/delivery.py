@@ -19,7 +19,7 @@ from django.db import transaction
 from django.db.models import Exists, F, Max, OuterRef, Q
 from django.utils.translation import gettext as _
 
-from campaigns import approvals, gate, limits, planning, targeting, writing
+from campaigns import approvals, gate, limits, planning, targeting, throttling, writing
 from campaigns.channels import email
 from campaigns.channels.base import Channel, Message, Outcome, Result
 from campaigns.composing import Composer, message_id, unsubscribe_url
@@ -156,16 +156,19 @@ def send_due(
         return now + timedelta(seconds=monotonic() - began)
 
     recover(now)
-    token = _claim(now, limit, campaign)
+    allowed = throttling.allowance(limit, now)
+    token = _claim(now, allowed, campaign)
     taken = list(
         Delivery.objects.held(token, State.CLAIMED)
         .select_related("campaign")
         .order_by("campaign_id", "due_at", "pk")
     )
     way = channel or email.channel()
+    n_tried = 0
     for _pk, group in groupby(taken, key=lambda row: row.campaign_id):
         rows = list(group)
-        _send_claimed(rows[0].campaign, rows, token, way, clock)
+        n_tried += _send_claimed(rows[0].campaign, rows, token, way, clock)
+    throttling.give_back(allowed - n_tried)
     finish(clock())
     return len(taken)
 
@@ -228,7 +231,8 @@ def _claim(now: datetime, limit: int, campaign: Campaign | None) -> UUID:
 
 def _send_claimed(
     campaign: Campaign, rows: list[Delivery], token: UUID, channel: Channel, clock: Clock
-) -> None:
+) -> int:
+    """Send what the gate lets through of these; returns how many were tried."""
     now = clock()
     if not approvals.has_approved_message(campaign):
         log.warning("campaign paused: message changed", extra={"campaign": str(campaign.uuid)})
@@ -236,14 +240,14 @@ def _send_claimed(
             status=Status.PAUSED, pause_reason="message_changed"
         )
         _release(campaign, token)
-        return
+        return 0
     looked = gate.look(campaign, rows, now)
     free = [row for row in rows if looked.lets(row.pk)]
     messages, failed = Composer(campaign, now=now).compose(free) if free else ([], {})
     _skip(token, looked.barred | failed)
     _hold(token, looked.waits)
     by_pk = {row.pk: row for row in rows}
-    renewed = now
+    renewed, n_tried = now, 0
     for start in range(0, len(messages), INTENT_BATCH):
         if clock() - renewed > LEASE / 2:
             renewed = clock()
@@ -254,7 +258,11 @@ def _send_claimed(
         ready = [message for message in some if int(message.key) in meant]
         results = channel.send_batch(ready) if ready else []
         _record(results, {row.pk: row.n_attempts for row in mine}, token, clock())
+        n_tried += len(ready)
+        if not throttling.report(results, clock()):
+            break
     _release(campaign, token)
+    return n_tried
 
 
 def _skip(token: UUID, reasons: Mapping[int, str]) -> None:

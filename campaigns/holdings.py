@@ -19,6 +19,7 @@ from campaigns.models import (
     Hit,
     Link,
     Note,
+    Provider,
     SendingRules,
     Template,
     Variant,
@@ -38,6 +39,7 @@ def declare() -> None:
     registry.nobody(
         Campaign, Variant, Template, Link, reason=gettext_lazy("What is said to everybody.")
     )
+    registry.nobody(Provider, reason=gettext_lazy("How mail servers do."))
     registry.nobody(
         Note,
         SendingRules,

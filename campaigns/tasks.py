@@ -10,7 +10,7 @@ from celery import shared_task
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from campaigns import approvals, asking, attribution, delivery, scheduling
+from campaigns import approvals, asking, attribution, delivery, scheduling, throttling
 from campaigns.models import Campaign
 from jobs.models import Job
 from jobs.registry import job
@@ -60,8 +60,11 @@ def _send_some(campaign: Campaign, work: Work) -> bool:
     """Send a batch; says if there may be more, which to the end means: in other hands too."""
     if delivery.send_due(work.now, campaign=campaign):
         return True
+    if not work.payload.get("to_the_end"):
+        return False
     held = campaign.deliveries.filter(state__in=["claimed", "sending"])
-    if not work.payload.get("to_the_end") or not held.exists():
+    due = campaign.deliveries.due(work.now, [campaign.pk])
+    if not held.exists() and not (throttling.limit(work.now) and due.exists()):
         return False
     sleep(1)
     return True

@@ -65,6 +65,7 @@ NAVIGATION = [
             _item(_("Campaigns"), "campaign", "campaigns.campaign")
             | {"active": _is_below("/campaign/", but_not="/outbox/")},
             _item(_("Sending rules"), "rule", "campaigns.sendingrules"),
+            _item(_("Channel health"), "monitor_heart", "campaigns.provider"),
             {
                 "title": _("Outbox"),
                 "icon": "outbox",

@@ -15,6 +15,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from campaigns.models import Provider
 from jobs.models import Job
 from privacy import audit, second_factor
 from privacy.models import (
@@ -71,6 +72,12 @@ def buyers(n: int) -> None:
     for number in range(n):
         make.order(make.customer(f"b{number}-{n}"), ("p", "Audio", 1, 100), days_ago=number)
     featuring.build_traits(make.NOW)
+
+
+def mail_servers(n: int) -> None:
+    Provider.objects.bulk_create(
+        Provider(name=f"mail{number}of{n}.test:25", per_minute=60) for number in range(n)
+    )
 
 
 def campaigns(n: int) -> None:
@@ -335,6 +342,7 @@ def openings(n: int) -> None:
 # Every list of the admin, by its model; a new one fails until its rows are made here.
 LISTS: dict[str, Callable[[int], None]] = {
     "campaigns.campaign": campaigns,
+    "campaigns.provider": mail_servers,
     "jobs.job": jobs,
     "privacy.apikey": keys,
     "privacy.auditentry": openings,

@@ -1,3 +1,3 @@
-from campaigns.admin import campaigns, rules
+from campaigns.admin import campaigns, providers, rules
 
-__all__ = ["campaigns", "rules"]
+__all__ = ["campaigns", "providers", "rules"]

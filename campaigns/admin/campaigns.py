@@ -98,14 +98,14 @@ class CampaignAdmin(ThemedAdmin[Campaign]):
     change_form_outer_before_template = "campaigns/admin/head.html"
     fieldsets = [
         (None, {"fields": ["name", "segment", ("holdout", "attribution_days")]}),
-        (_("Start"), {"fields": [("starts_at", "latest_start", "first_percent")]}),
-        (_("Cost"), {"fields": [("fixed_cost_minor", "message_cost", "budget_minor")]}),
+        (_("Start"), {"fields": ["starts_at", "latest_start", "first_percent"]}),
+        (_("Cost"), {"fields": [("fixed_cost_minor", "message_cost"), "budget_minor"]}),
     ]
     # Where nothing can be typed there is no form, so its own fields have no value to show.
     facts = [
         (None, {"fields": ["name", "segment", ("held_out", "attribution_days")]}),
-        (_("Start"), {"fields": [("starts_at", "latest_start", "first_percent")]}),
-        (_("Cost"), {"fields": [("paid_once", "paid_per_message", "at_most")]}),
+        (_("Start"), {"fields": ["starts_at", "latest_start", "first_percent"]}),
+        (_("Cost"), {"fields": [("paid_once", "paid_per_message"), "at_most"]}),
     ]
 
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
@@ -16,12 +16,15 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
-from campaigns import approvals, asking, cloning, pace, scheduling, targeting
+from campaigns import approvals, asking, cloning, pace, scheduling, targeting, throttling
 from campaigns.models import Campaign, Delivery
 from privacy.admin.viewing import shop_of
 from privacy.models import Staff
 from privacy.problems import DomainError
 from profiles import segmentation
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 Status = Campaign.Status
 
@@ -161,12 +164,18 @@ def overview(request: HttpRequest, object_id: str) -> dict[str, Any]:
         "is_moving": working is not None or campaign.status in MOVING,
         "pause_words": PAUSES.get(campaign.pause_reason, campaign.pause_reason),
         "pace": pace.of(campaign, now) if campaign.status in pace.UNDER_WAY else None,
+        "limited": _limited(campaign, now),
         "notes": campaign.notes.select_related("staff").order_by("-at", "-pk")[:N_NOTES],
         "may_say": request.user.has_perm("campaigns.view_campaign"),
         "may_send_back": campaign.status == Status.REVIEW and request.user.has_perm(APPROVE),
         "may_clone": request.user.has_perm("campaigns.add_campaign"),
         "verbs": offered(request, campaign),
     }
+
+
+def _limited(campaign: Campaign, now: datetime) -> StrOrPromise:
+    found = throttling.limit(now) if campaign.status == Status.SENDING else None
+    return throttling.in_words(found) if found else ""
 
 
 def offered(

@@ -17,6 +17,9 @@ from campaigns.channels.outbox import OutboxChannel
 
 TIMEOUT_SECONDS = 20
 SERVICE_CLOSING = 421
+LOST = "connection_lost"
+# A server that hangs costs its time limit each time, and a batch must end within the lease.
+MAX_LOST = 2
 
 _LEADING_DOT = re.compile(rb"^\.", re.MULTILINE)
 _ENHANCED = re.compile(rb"^([245]\.\d{1,3}\.\d{1,3})\b")
@@ -30,6 +33,14 @@ def channel() -> Channel:
     return OutboxChannel(settings.OUTBOX_DIR)
 
 
+def provider() -> str:
+    """Return the name of where e-mail is handed over, without any credential."""
+    if not settings.SMTP_URL:
+        return "outbox"
+    server = Server.from_url(settings.SMTP_URL)
+    return f"{server.host}:{server.port}"
+
+
 @dataclass(frozen=True, slots=True)
 class Server:
     """Where to hand mail in; `scheme` is smtp, smtp+starttls or smtps."""
@@ -39,6 +50,7 @@ class Server:
     port: int
     user: str = ""
     password: str = field(default="", repr=False)
+    timeout_seconds: float = TIMEOUT_SECONDS
 
     @classmethod
     def from_url(cls, url: str) -> Server:
@@ -60,10 +72,10 @@ class Server:
         context = ssl.create_default_context()
         if self.scheme == "smtps":
             smtp: smtplib.SMTP = smtplib.SMTP_SSL(
-                self.host, self.port, timeout=TIMEOUT_SECONDS, context=context
+                self.host, self.port, timeout=self.timeout_seconds, context=context
             )
         else:
-            smtp = smtplib.SMTP(self.host, self.port, timeout=TIMEOUT_SECONDS)
+            smtp = smtplib.SMTP(self.host, self.port, timeout=self.timeout_seconds)
         try:
             if self.scheme == "smtp+starttls":
                 smtp.starttls(context=context)
@@ -86,7 +98,7 @@ class _RefusedError(Exception):
 
 
 class SmtpChannel:
-    """Sends through one server; a broken connection is opened again once per message."""
+    """Sends through one server; a connection that breaks twice in a row ends the batch."""
 
     def __init__(self, server: Server) -> None:
         self._server = server
@@ -94,6 +106,7 @@ class SmtpChannel:
     def send_batch(self, messages: Sequence[Message]) -> list[Result]:
         results: list[Result] = []
         smtp: smtplib.SMTP | None = None
+        n_lost = 0
         for message in messages:
             if smtp is None:
                 try:
@@ -105,7 +118,8 @@ class SmtpChannel:
             if not usable:
                 smtp.close()
                 smtp = None
-            if result.code.startswith(str(SERVICE_CLOSING)):
+            n_lost = n_lost + 1 if result.code == LOST else 0
+            if result.code.startswith(str(SERVICE_CLOSING)) or n_lost == MAX_LOST:
                 return results + _all_later(messages[len(results) :], result.code)
         if smtp is not None:
             _quit(smtp)
@@ -121,7 +135,7 @@ def _send(smtp: smtplib.SMTP, message: Message) -> tuple[Result, bool]:
     except _RefusedError as refused:
         return _refusal(message, refused, Outcome.LATER), _reset(smtp, refused.code)
     except OSError:
-        return Result(message.key, Outcome.LATER, "connection_lost"), False
+        return Result(message.key, Outcome.LATER, LOST), False
     try:
         # From here on the server may have taken the message, whatever we hear of it.
         smtp.send(_on_the_wire(message.content))
@@ -129,7 +143,7 @@ def _send(smtp: smtplib.SMTP, message: Message) -> tuple[Result, bool]:
     except _RefusedError as refused:
         return _refusal(message, refused, Outcome.UNKNOWN), _reset(smtp, refused.code)
     except OSError:
-        return Result(message.key, Outcome.UNKNOWN, "connection_lost"), False
+        return Result(message.key, Outcome.UNKNOWN, LOST), False
     return Result(message.key, Outcome.SENT, "250"), True
 
 

@@ -1,6 +1,7 @@
 from campaigns.models.attribution import Conversion
 from campaigns.models.campaign import Campaign, Note, Variant
 from campaigns.models.delivery import Delivery, DeliveryQuerySet
+from campaigns.models.provider import Provider
 from campaigns.models.rules import SendingRules
 from campaigns.models.template import Template
 from campaigns.models.tracking import Hit, Link
@@ -13,6 +14,7 @@ __all__ = [
     "Hit",
     "Link",
     "Note",
+    "Provider",
     "SendingRules",
     "Template",
     "Variant",

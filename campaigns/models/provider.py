@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.core.validators import MinValueValidator
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+class Provider(models.Model):
+    """A mail server, or the outbox, with what all workers share: its rate and its breaker.
+
+    `tokens` are the messages that may go at once as of `refilled_at`. `n_failures` counts
+    batches in a row in which the server failed as a whole; from `opened_until` on one message
+    tries whether it is back.
+    """
+
+    name = models.CharField(_("name"), max_length=255, unique=True)
+    per_minute = models.PositiveIntegerField(
+        _("messages per minute"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text=_("All workers together hand over no more; empty for no limit."),
+    )
+    tokens = models.FloatField(default=0, editable=False)
+    refilled_at = models.DateTimeField(null=True, blank=True, editable=False)
+    n_failures = models.PositiveIntegerField(_("failures in a row"), default=0, editable=False)
+    opened_until = models.DateTimeField(_("closed until"), null=True, blank=True, editable=False)
+    last_error = models.CharField(_("last error"), max_length=60, blank=True, editable=False)
+    failed_at = models.DateTimeField(_("failed at"), null=True, blank=True, editable=False)
+    limited_at = models.DateTimeField(_("limited at"), null=True, blank=True, editable=False)
+
+    class Meta:
+        verbose_name = _("mail server")
+        verbose_name_plural = _("channel health")
+
+    def __str__(self) -> str:
+        return self.name
+
+    def is_shut(self, now: datetime) -> bool:
+        return self.opened_until is not None and self.opened_until > now

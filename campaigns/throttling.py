@@ -1,0 +1,146 @@
+"""How fast one mail server is used, and when not at all; all workers share both.
+
+The state is a row: it outlives a restart and a lost Redis, and is changed under its lock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+from django.db.models import F
+from django.utils.translation import gettext as _
+
+from campaigns.channels import email
+from campaigns.channels.base import Outcome, Result
+from campaigns.models import Provider
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
+FAILURES_TO_OPEN = 3
+FIRST_PAUSE = timedelta(minutes=1)
+LONGEST_PAUSE = timedelta(minutes=30)
+PROBE = timedelta(minutes=1)
+# What may go at once: so many seconds of the rate, so that a beat between batches costs nothing.
+BURST_SECONDS = 10
+SHOWN_FOR = timedelta(minutes=1)
+_FAULTS = ("no_connection", "tls_failed", "login_refused", "connection_lost", "421")
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """What holds sending up just now: the `rate` of a minute, or a `breaker` until a moment."""
+
+    provider: str
+    kind: str
+    per_minute: int | None
+    until: datetime | None
+    error: str
+
+
+def allowance(wanted: int, now: datetime) -> int:
+    """Take leave to send up to `wanted` messages now; returns for how many.
+
+    Give back what is not used. While the server is shut it is 0, and then one, to try it.
+    """
+    provider = _provider()
+    if provider.per_minute is None and not provider.n_failures:
+        return wanted
+    with transaction.atomic():
+        provider = Provider.objects.select_for_update().get(pk=provider.pk)
+        if provider.n_failures >= FAILURES_TO_OPEN:
+            if provider.is_shut(now):
+                return 0
+            # Whoever comes first tries; the others wait for what it finds.
+            Provider.objects.filter(pk=provider.pk).update(opened_until=now + PROBE)
+            return min(wanted, 1)
+        return _take(provider, wanted, now)
+
+
+def give_back(n: int) -> None:
+    """Return leave that was not used."""
+    if n > 0:
+        rated = Provider.objects.filter(name=email.provider(), per_minute__isnull=False)
+        rated.update(tokens=F("tokens") + n)
+
+
+def report(results: Sequence[Result], now: datetime) -> bool:
+    """Learn from a batch how the server does; says whether to go on with the next one."""
+    here = Provider.objects.filter(name=email.provider())
+    faults = [result.code for result in results if _is_fault(result)]
+    if not results or len(faults) < len(results):
+        here.filter(n_failures__gt=0).update(n_failures=0, opened_until=None)
+        return True
+    with transaction.atomic():
+        provider = here.select_for_update().get()
+        n_failures = provider.n_failures + 1
+        opened_until = None
+        if n_failures >= FAILURES_TO_OPEN:
+            doubled = FIRST_PAUSE * 2 ** min(n_failures - FAILURES_TO_OPEN, 10)
+            opened_until = now + min(doubled, LONGEST_PAUSE)
+        here.update(
+            n_failures=n_failures,
+            opened_until=opened_until,
+            last_error=faults[-1],
+            failed_at=now,
+        )
+    return opened_until is None
+
+
+def limit(now: datetime) -> Limit | None:
+    """Return what holds sending up as of `now`, if anything does."""
+    provider = Provider.objects.filter(name=email.provider()).first()
+    if provider is None:
+        return None
+    facts = (provider.per_minute, provider.opened_until, provider.last_error)
+    if provider.is_shut(now):
+        return Limit(provider.name, "breaker", *facts)
+    if provider.limited_at is not None and provider.limited_at > now - SHOWN_FOR:
+        return Limit(provider.name, "rate", *facts)
+    return None
+
+
+def in_words(found: Limit) -> StrOrPromise:
+    """Say what holds sending up."""
+    if found.kind == "rate":
+        return _("Limited by the rate of %(provider)s: %(n)s a minute.") % {
+            "provider": found.provider,
+            "n": found.per_minute,
+        }
+    return _("Limited by %(provider)s, which fails (%(error)s): tried again at %(at)s UTC.") % {
+        "provider": found.provider,
+        "error": found.error,
+        "at": f"{found.until:%H:%M:%S}" if found.until else "–",
+    }
+
+
+def _provider() -> Provider:
+    name = email.provider()
+    return (
+        Provider.objects.filter(name=name).first() or (Provider.objects.get_or_create(name=name)[0])
+    )
+
+
+def _take(provider: Provider, wanted: int, now: datetime) -> int:
+    if provider.per_minute is None:
+        return wanted
+    per_second = provider.per_minute / 60
+    burst = max(1.0, per_second * BURST_SECONDS)
+    gone = (now - provider.refilled_at).total_seconds() if provider.refilled_at else BURST_SECONDS
+    # A clock set back refills nothing; one set ahead refills one burst.
+    tokens = min(burst, provider.tokens + max(0.0, gone) * per_second)
+    n = min(wanted, int(tokens))
+    changes = {"tokens": tokens - n, "refilled_at": now}
+    if n < wanted:
+        changes["limited_at"] = now
+    Provider.objects.filter(pk=provider.pk).update(**changes)
+    return n
+
+
+def _is_fault(result: Result) -> bool:
+    open_ended = result.outcome in {Outcome.LATER, Outcome.UNKNOWN}
+    return open_ended and result.code.startswith(_FAULTS)
