@@ -1,21 +1,26 @@
-"""Marks of customers whose orders or events changed, for the next build of traits."""
+"""Marks of customers who changed, for the next build of traits and the next refresh of segments."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from profiles.models import CustomerChange
+from django.db.models import Q
+
+from profiles.models import Customer, CustomerChange, Segment
 
 if TYPE_CHECKING:
     from django.db.backends.utils import CursorWrapper
 
+    from profiles.models import CustomerQuerySet
+
 WRITTEN_AT_ONCE = 2_000
+Stage = CustomerChange.Stage
 
 
-def mark(customer_ids: Iterable[int]) -> None:
+def mark(customer_ids: Iterable[int], stage: int = Stage.NEW) -> None:
     """Mark customers by key, in the transaction that changes what they did."""
-    marks = [CustomerChange(customer_id=pk) for pk in sorted(customer_ids)]
+    marks = [CustomerChange(customer_id=pk, stage=stage) for pk in sorted(customer_ids)]
     CustomerChange.objects.bulk_create(marks, batch_size=WRITTEN_AT_ONCE)
 
 
@@ -28,3 +33,39 @@ def mark_found(
         f" FROM ({sql}) AS found WHERE found.customer_id IS NOT NULL",
         params,
     )
+
+
+def mark_all() -> None:
+    """Have the next refresh of every segment look at everybody, as a full build asks for."""
+    Segment.objects.update(is_open_to_all=True)
+
+
+def take_for_segments() -> None:
+    """Take the marks that builds of traits left; what such a build leaves from now on stays."""
+    CustomerChange.objects.filter(stage=Stage.BUILT).update(stage=Stage.TAKEN)
+
+
+def for_segments() -> set[int]:
+    """Return who may be in other segments than before: the marked, and whom a purpose lost.
+
+    Marks without traits made yet are looked at by each refresh until they are.
+    """
+    marked = CustomerChange.objects.filter(stage__in=[Stage.NEW, Stage.TAKEN])
+    found = set(marked.values_list("customer", flat=True))
+    return found | set(_held_back().values_list("pk", flat=True))
+
+
+def done_for_segments() -> None:
+    """Let go of the marks that were taken, and look again at those who may not be profiled now."""
+    CustomerChange.objects.filter(stage=Stage.TAKEN).delete()
+    mark(_held_back().values_list("pk", flat=True), Stage.BUILT)
+
+
+def _held_back() -> CustomerQuerySet:
+    """Who may not be profiled and is not forgotten by traits yet.
+
+    Whoever may be again before traits are built was out of all segments for as long; without
+    traits the build makes them, which leaves a mark.
+    """
+    allowed = Customer.objects.for_purpose("profile.build").values("pk")
+    return Customer.objects.filter(traits__isnull=False).filter(~Q(pk__in=allowed))

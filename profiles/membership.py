@@ -3,11 +3,14 @@
 A refresh compares the rule with the open stays in two statements. Given the customers that
 changed, it looks at these alone and at those whom the clock moved: whose purchase or event
 has since left a window, reached a number of days, or waited long enough.
+
+Marks (`changes`) tell of every change of orders, events and traits. A rule that asks of more,
+such as consent or the city, is refreshed in full, and so is every rule once a day.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,9 +18,10 @@ from typing import Any
 from django.db import connection, transaction
 from django.db.models import QuerySet
 
-from profiles import segment_rules, segmentation
+from profiles import segment_rules, segmentation, trait_conditions
 from profiles.features.vocabulary import Kind
-from profiles.models import Customer, Event, Order, Segment, SegmentMember
+from profiles.models import Customer, CustomerTraits, Event, Order, Segment, SegmentMember
+from profiles.models.event import Kind as EventKind
 from profiles.segment_rules import Checked
 from profiles.segment_sql import compiled, these
 from profiles.segments.measures import spans
@@ -26,6 +30,12 @@ from profiles.segments.vocabulary import Source
 
 DAY = timedelta(days=1)
 MOST_DAYS = 36_500
+WRITTEN_AT_ONCE = 2_000
+MOST_CHANGED = 100_000  # beyond it a refresh in full is as cheap
+# What marks tell of; `changes.mark_all` tells of segments.
+MARKED = frozenset({
+    Source.TRAIT, Source.PURCHASE, Source.ORDERS, Source.EVENTS, Source.SEQUENCE, Source.SEGMENT,
+})  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -49,6 +59,29 @@ def stays_of(customer: Customer) -> dict[int, SegmentMember]:
     return {stay.segment_id: stay for stay in stays.select_related("segment").order_by("pk")}
 
 
+def refresh_changed(segment: Segment, *, now: datetime, changed: Collection[int]) -> Moved:
+    """Bring the stays to `now` by those whom `changes` tells of, where that is enough.
+
+    Raises DomainError (`invalid_rule`, `segment_circle`).
+    """
+    last = segment.refreshed_at
+    is_first_today = last is None or last.date() != now.date()
+    rule = segment_rules.checked(segment.rule, of=str(segment.uuid))
+    is_told = not is_first_today and len(changed) <= MOST_CHANGED and _is_marked(rule)
+    return refresh(segment, now=now, customers=changed if is_told else None)
+
+
+def _is_marked(rule: Checked) -> bool:
+    """Tell whether marks tell of all the rule asks; which brand a product is of they do not."""
+    return all(
+        condition.field.source in MARKED
+        and condition.field.kind != Kind.BRAND
+        and not condition.scope.brand
+        for part in (rule.rule, *rule.rules.values())
+        for condition in conditions_of(part)
+    )
+
+
 @transaction.atomic
 def refresh(segment: Segment, *, now: datetime, customers: Iterable[int] | None = None) -> Moved:
     """Bring the stays to `now`; with `customers`, of these and of those whom the clock moved.
@@ -60,26 +93,45 @@ def refresh(segment: Segment, *, now: datetime, customers: Iterable[int] | None 
     among = _looked_at(row, rule, customers, now)
     found = Customer.objects.for_purpose("profile.build").filter(compiled(rule, now, among=among))
     stays = SegmentMember.objects.filter(segment=row, left_at__isnull=True)
-    if among is not None:
-        stays = stays.filter(customer__in=these(among))
-    n_left = stays.exclude(customer__in=found.values("pk")).update(left_at=now)
-    n_entered = _enter(stays, found, row, now)
-    Segment.objects.filter(pk=row.pk).update(refreshed_at=now)
+    if among is None:
+        n_left = stays.exclude(customer__in=found.values("pk")).update(left_at=now)
+        moved = Moved(_enter(stays, found, row, now), n_left)
+    else:
+        moved = _move(stays.filter(customer__in=these(among)), found, row, now)
+    Segment.objects.filter(pk=row.pk).update(refreshed_at=now, is_open_to_all=False)
     segment.refreshed_at = now
-    return Moved(n_entered, n_left)
+    return moved
 
 
 def _looked_at(
     segment: Segment, rule: Checked, customers: Iterable[int] | None, now: datetime
 ) -> list[int] | None:
     """The keys of those who may have moved since the last refresh; None for anybody at all."""
-    if customers is None or segment.refreshed_at is None:
+    if customers is None or segment.refreshed_at is None or segment.is_open_to_all:
+        return None
+    if segment.refreshed_at > now:
         return None
     by_clock = crossed(rule, since=segment.refreshed_at, until=now)
     if by_clock is None:
         return None
     moved = (keys.values_list("customer", flat=True) for keys in by_clock)
     return sorted({*customers, *(key for keys in moved for key in keys.iterator())})
+
+
+def _move(
+    stays: QuerySet[SegmentMember], found: QuerySet[Customer], segment: Segment, now: datetime
+) -> Moved:
+    """End and begin the stays of few: the rule is asked once, and the rest is compared here."""
+    inside = set(found.order_by().values_list("pk", flat=True))
+    staying = dict(stays.values_list("customer", "pk"))
+    ended = [pk for customer, pk in staying.items() if customer not in inside]
+    n_left = SegmentMember.objects.filter(pk__in=these(ended)).update(left_at=now)
+    new = sorted(inside - staying.keys())
+    SegmentMember.objects.bulk_create(
+        (SegmentMember(segment=segment, customer_id=pk, entered_at=now) for pk in new),
+        batch_size=WRITTEN_AT_ONCE,
+    )
+    return Moved(len(new), n_left)
 
 
 def _enter(
@@ -107,8 +159,10 @@ def crossed(rule: Checked, *, since: datetime, until: datetime) -> list[QuerySet
     for condition in (one for part in wanted for one in conditions_of(part)):
         if condition.field.source == Source.AGE and since.year != until.year:
             return None
-        if condition.field.source == Source.TRAIT and condition.field.kind == Kind.DAYS:
-            return None  # days are told from stored moments, which every day moves
+        moved += [
+            CustomerTraits.objects.filter(**{f"{moment}__range": ends}).values("customer")
+            for moment, ends in trait_conditions.crossed(condition, since, until)
+        ]
         for back in _looking_back(condition):
             moved += _happened(condition, since - back, until - back)
     return moved
@@ -135,7 +189,9 @@ def _looking_back(condition: Condition) -> Iterator[timedelta]:
 def _happened(condition: Condition, after: datetime, until: datetime) -> list[QuerySet[Any, Any]]:
     """Who bought or did in that time what the condition looks at, under the name `customer`."""
     orders = Order.objects.filter(customer__isnull=False, placed_at__range=(after, until))
-    events = Event.objects.filter(customer__isnull=False, happened_at__range=(after, until))
+    events = Event.objects.filter(
+        kind=EventKind.TRACK, customer__isnull=False, happened_at__range=(after, until)
+    )
     match condition.field.source:
         case Source.PURCHASE | Source.ORDERS:
             return [orders.values("customer")]

@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 
 from jobs.running import JobFailedError
 from privacy.models import Shop
-from profiles import persona_identity, persona_products, segmentation
+from profiles import changes, persona_identity, persona_products, segmentation
 from profiles.clustering import choosing, fitting
 from profiles.clustering.choosing import Evidence
 from profiles.clustering.model import Model, inertia
@@ -196,6 +196,7 @@ def save(
         _enrol(persona, people.loc[labels == persona.number, "customer_id"].tolist())
     for pk, products in persona_products.top_products(run).items():
         run.personas.filter(pk=pk).update(products=products)
+    changes.mark_all()
     return run
 
 

@@ -13,7 +13,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from privacy.problems import DomainError
-from profiles import counting, segment_rules, segment_words
+from profiles import changes, counting, segment_rules, segment_words
 from profiles.features.vocabulary import LAPSED_DAYS
 from profiles.models import (
     Customer,
@@ -94,6 +94,7 @@ def change(segment: Segment, *, name: str, rule: Tree, now: datetime, actor: str
         segment.refreshed_at = None  # whoever is in by the rule before may be out by this one
     segment.save(update_fields=["name", "rule", "version", "refreshed_at"])
     if is_other:
+        changes.mark_all()  # other segments may name this one
         _keep_version(segment, actor=actor, now=now)
     recount(segment, now=now)
     return segment

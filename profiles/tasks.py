@@ -17,7 +17,7 @@ from jobs.running import JobFailedError
 from jobs.work import Work
 from privacy import consent
 from privacy.problems import DomainError
-from profiles import asking, cleaning, membership, registry, segmentation
+from profiles import asking, changes, cleaning, membership, registry, segmentation
 from profiles.events import merging, partitions, rejected_events
 from profiles.identity import joining
 from profiles.importing import order_files, people_files, undoing, uploads
@@ -211,16 +211,29 @@ def refresh_segments(work: Work) -> dict[str, Any]:
     wanted = Segment.objects.order_by("pk")
     if "segment" in work.payload:
         wanted = wanted.filter(pk=work.payload["segment"])
+    is_of_all = "segment" not in work.payload
+    if is_of_all:
+        changes.take_for_segments()
+    changed = changes.for_segments() if is_of_all else None
     n_entered, n_left = int(work.cursor.get("entered", 0)), int(work.cursor.get("left", 0))
     for segment in wanted.filter(pk__gt=work.cursor.get("done_to", 0)):
         if segmentation.unreadable(segment):
             continue
         with work.step() as cursor:
-            moved = membership.refresh(segment, now=work.now)
+            moved = _refreshed(segment, changed, work.now)
             n_entered, n_left = n_entered + moved.n_entered, n_left + moved.n_left
             cursor.update(done_to=segment.pk, entered=n_entered, left=n_left)
         work.renew()
+    if is_of_all:
+        with work.step():
+            changes.done_for_segments()
     return {"n_entered": n_entered, "n_left": n_left}
+
+
+def _refreshed(segment: Segment, changed: set[int] | None, now: datetime) -> membership.Moved:
+    if changed is None:
+        return membership.refresh(segment, now=now)
+    return membership.refresh_changed(segment, now=now, changed=changed)
 
 
 @shared_task

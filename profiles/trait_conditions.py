@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -34,6 +35,19 @@ def compared(condition: Condition, as_of: datetime) -> Q | None:
     return known & days.at_least(low) & days.below(high + 1)
 
 
+def crossed(
+    condition: Condition, since: datetime, until: datetime
+) -> Iterator[tuple[str, tuple[datetime, datetime]]]:
+    """Yield which moment changed the condition by the passing of that time, and where it lay."""
+    trait = BY_NAME.get(condition.field.name)
+    if trait is None or not trait.moment or condition.operator in PRESENCE:
+        return
+    low, high = _bounds(condition)
+    for days in (low, high + 1):
+        first, last = (_Days("", at, is_ahead=trait.is_ahead).when(days) for at in (since, until))
+        yield trait.moment, (first, last)
+
+
 def _bounds(condition: Condition) -> tuple[int, int]:
     """Return the lowest and the highest number of days the comparison names."""
     value = condition.value
@@ -58,11 +72,11 @@ class _Days:
     is_ahead: bool
 
     def at_least(self, days: int) -> Q:
-        return Q(**{f"{self.column}__{'gte' if self.is_ahead else 'lte'}": self._when(days)})
+        return Q(**{f"{self.column}__{'gte' if self.is_ahead else 'lte'}": self.when(days)})
 
     def below(self, days: int) -> Q:
-        return Q(**{f"{self.column}__{'lt' if self.is_ahead else 'gt'}": self._when(days)})
+        return Q(**{f"{self.column}__{'lt' if self.is_ahead else 'gt'}": self.when(days)})
 
-    def _when(self, days: int) -> datetime:
+    def when(self, days: int) -> datetime:
         n = max(-MOST_DAYS, min(days, MOST_DAYS))
         return self.as_of + DAY * (n if self.is_ahead else -n)

@@ -8,6 +8,7 @@ from datetime import datetime
 from django.db import transaction
 
 from privacy.models import Subject
+from profiles import changes
 from profiles.identity import identifiers
 from profiles.models import Customer
 
@@ -41,6 +42,7 @@ def register(external_ids: Iterable[str], *, now: datetime) -> tuple[dict[str, i
         "external_id", "pk", "subject"
     )
     there = list(rows)
+    changes.mark(pk for _id, pk, _subject in there)
     unused = {subject.uuid for subject in subjects} - {subject for _id, _pk, subject in there}
     if unused:
         Subject.objects.filter(uuid__in=unused).delete()

@@ -65,11 +65,19 @@ class TraitBuild(models.Model):
 class CustomerChange(models.Model):
     """A mark that a customer's orders or events changed since the traits were made.
 
-    Rows are only ever added, and deleted by the build that saw them: a mark that comes while a
-    build runs outlives it.
+    A build of traits deletes the marks it saw and leaves one of its own for the refresh of
+    segments, which deletes what it took: a mark that comes while either runs outlives it.
     """
 
+    class Stage(models.IntegerChoices):
+        NEW = 0  # for traits, and for segments that look at orders and events
+        BUILT = 1  # the traits were made anew; for segments alone
+        TAKEN = 2  # a refresh of segments looks at it
+
     customer = models.ForeignKey("profiles.Customer", models.CASCADE, related_name="+")
+    stage = models.PositiveSmallIntegerField(
+        choices=Stage.choices, default=Stage.NEW, db_default=Stage.NEW
+    )
 
     class Meta:
         verbose_name = _("change of a customer")

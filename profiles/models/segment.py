@@ -21,6 +21,8 @@ class Segment(models.Model):
     reachable = models.JSONField(_("reachable by channel"), default=dict, editable=False)
     counted_at = models.DateTimeField(_("counted at"), null=True, editable=False)
     refreshed_at = models.DateTimeField(_("members as of"), null=True, editable=False)
+    # Set by whatever may move anybody, until a refresh has looked at everybody.
+    is_open_to_all = models.BooleanField(default=False, db_default=False, editable=False)
     created_at = models.DateTimeField(_("created at"))
 
     class Meta:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from django.db import connection
 
+from profiles import changes
 from profiles.models import CustomerTraits, ScoreRun, TraitBuild
 from profiles.models.score import Score
 from profiles.scoring import judgement, rows
@@ -130,6 +131,7 @@ def _switch(run: ScoreRun, *, now: datetime) -> None:
     run.activated_at = now if run.is_active else None
     run.save(update_fields=["n_scored", "is_active", "activated_at"])
     clear(score, keep=run)
+    changes.mark_all()
 
 
 def clear(score: Score, *, keep: ScoreRun) -> int:

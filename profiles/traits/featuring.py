@@ -19,6 +19,7 @@ from django.db import connection, transaction
 from django.db.models import Count, Q
 
 from privacy.models import Shop
+from profiles import changes
 from profiles.features.vocabulary import EVENT_DAYS, TRAITS, YEAR_DAYS
 from profiles.models import (
     Customer,
@@ -106,6 +107,7 @@ def fill_trait(trait: CustomTrait, work: Work, *, per_step: int = CUSTOMERS_PER_
         work.renew()
     with work.step():
         custom.noted(trait)
+        changes.mark_all()
     return n_values
 
 
@@ -167,6 +169,7 @@ def _finish(plan: Plan, n_refreshed: int) -> int:
     }
     if plan.everybody:
         custom.filled()
+        changes.mark_all()
     if not TraitBuild.objects.update(**found):
         TraitBuild.objects.create(norms_at=plan.as_of, **found)
     return n_customers
@@ -179,7 +182,7 @@ def _changed(plan: Plan, *, after: int) -> CustomerQuerySet:
         return customers
     allowed = customers.for_purpose("profile.build").values("pk")
     return customers.filter(
-        Q(pk__in=CustomerChange.objects.filter(customer__gt=after).values("customer"))
+        Q(pk__in=_marks().filter(customer__gt=after).values("customer"))
         | Q(traits__due_at__lt=plan.as_of)
         | custom.due(plan.as_of)
         | Q(traits__isnull=True, pk__in=allowed)
@@ -200,9 +203,11 @@ def _build_range(plan: Plan, *, after: int, last: int) -> int:
     """
     changed = _changed(plan, after=after).filter(pk__lte=last).values("pk")
     allowed = Customer.objects.for_purpose("profile.build").filter(pk__gt=after, pk__lte=last)
-    marks = CustomerChange.objects.filter(customer__gt=after, customer__lte=last)
+    marks = _marks().filter(customer__gt=after, customer__lte=last)
     with connection.cursor() as cursor:
         fill(cursor, "profiles_marks", marks.values("pk"))
+        gone = CustomerTraits.objects.filter(customer__in=changed).exclude(customer__in=allowed)
+        changes.mark(gone.values_list("customer", flat=True), CustomerChange.Stage.BUILT)
         for model in (OwnedDevice, CustomTraitValue, CustomerTraits):  # the last tells who changed
             held = model._default_manager.filter(customer__in=changed)
             held.exclude(customer__in=allowed).delete()
@@ -210,9 +215,18 @@ def _build_range(plan: Plan, *, after: int, last: int) -> int:
         _upsert(cursor, plan)
         custom.refresh(cursor, plan.as_of)
         cursor.execute(FORGET)
+        if not plan.everybody:
+            cursor.execute(TELL_SEGMENTS, [CustomerChange.Stage.BUILT])
     return n_made
 
 
+def _marks() -> QuerySet[CustomerChange]:
+    return CustomerChange.objects.filter(stage=CustomerChange.Stage.NEW)
+
+
+TELL_SEGMENTS = """
+INSERT INTO profiles_customerchange (customer_id, stage) SELECT customer_id, %s FROM profiles_scope
+"""
 FORGET = "DELETE FROM profiles_customerchange WHERE id IN (SELECT customer_id FROM profiles_marks)"
 
 

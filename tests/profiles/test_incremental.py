@@ -19,7 +19,7 @@ from django.utils import timezone
 from jobs import running
 from jobs.models import Job
 from privacy.models import Subject
-from profiles import asking, changes
+from profiles import asking, changes, segmentation
 from profiles.events import merging
 from profiles.identity import joining
 from profiles.models import (
@@ -30,6 +30,7 @@ from profiles.models import (
     CustomerTraits,
     Order,
     OwnedDevice,
+    SegmentMember,
     TraitBuild,
     Upload,
 )
@@ -183,7 +184,7 @@ class World:
         )
 
     def do_pass_time(self) -> None:
-        self.now += timedelta(hours=self.chance.choice([1, 30]))
+        self.now += timedelta(hours=self.chance.choice([1, 5, 30]))
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -200,9 +201,46 @@ def test_an_incremental_build_ends_where_a_full_one_does(
         featuring.build_traits(world.now, per_step=2)
         found = rows()
         assert found == from_nothing(world.now), told
-        assert not CustomerChange.objects.exists()
+        assert not CustomerChange.objects.filter(stage=CustomerChange.Stage.NEW).exists()
     featuring.build_traits(world.now, everybody=True)
     assert without_norms(rows()) == without_norms(found), told
+
+
+RULES: tuple[dict[str, Any], ...] = (
+    {"field": "bought_times", "operator": ">=", "value": 2, "within_days": 90},
+    {"field": "bought_category", "operator": "!=", "value": "Screens"},
+    {"field": "bought_last_days", "operator": "<", "value": 30},
+    {"field": "event_times", "operator": "<", "value": 1, "event": "Product Viewed"},
+    {"field": "event_last_days", "operator": ">", "value": 2, "event": "Product Viewed"},
+    {"field": "recency_days", "operator": "between", "value": [3, 89]},
+    {"field": "warranty_days", "operator": "!=", "value": 30},
+    {"field": "n_views", "operator": ">=", "value": 1},
+    {"field": "country", "operator": "null"},
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_segments_that_follow_marks_end_where_full_ones_do(
+    seed: int, client: Client, tmp_path: Path
+) -> None:
+    world = World(seed, client, tmp_path)
+    trees = [{"combinator": "and", "not": False, "rules": [one]} for one in RULES]
+    segments = [segmentation.create(f"S{n}", tree, now=world.now) for n, tree in enumerate(trees)]
+    named = {"field": "segment", "operator": "!=", "value": str(segments[0].uuid)}
+    trees.append(trees[0] | {"rules": [named]})
+    segments.append(segmentation.create("Others", trees[-1], now=world.now))
+    told: list[str] = []
+    for _round in range(6):
+        told += [world.step() for _step in range(world.chance.randint(1, 8))]
+        if world.chance.random() < 0.5:
+            told.append("build")
+            featuring.build_traits(world.now, per_step=2)
+        job = asking.ask_for_refresh(None, world.now)
+        running.run(job.pk, clock=lambda: world.now)
+        for segment, tree in zip(segments, trees, strict=True):
+            stays = SegmentMember.objects.filter(segment=segment, left_at__isnull=True)
+            expected = segmentation.members(tree, world.now).values_list("pk", flat=True)
+            assert set(stays.values_list("customer", flat=True)) == set(expected), (tree, told)
 
 
 def without_norms(found: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
