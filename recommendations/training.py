@@ -9,14 +9,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from django.db import transaction
 
-from recommendations import interactions
+from recommendations import activation, interactions
 from recommendations.engines.base import NOTHING, Items
 from recommendations.engines.item_based import ItemBased
 from recommendations.engines.popular import ALL_TIME_DAYS, Popular
 from recommendations.evaluation import comparing, splits
-from recommendations.evaluation.contenders import dated, engine_of, spec_of
+from recommendations.evaluation.contenders import NAMES, dated, engine_of, spec_of
 from recommendations.explaining import Reason
 from recommendations.models import CustomerListing, ProductListing, TrainingRun
 
@@ -68,7 +67,7 @@ def train(work: Work) -> dict[str, Any]:
     work.progress(0, 0, "reading orders")
     reading = interactions.read(as_of)
     if work.cursor.get("data") != reading.fingerprint:
-        judgement = judge(reading, work.renew)
+        judgement = judge(reading, work.renew, TrainingRun.objects.active())
         with work.step() as cursor:
             TrainingRun.objects.filter(pk=cursor.get("run", 0)).delete()
             cursor.clear()
@@ -88,42 +87,37 @@ def train(work: Work) -> dict[str, Any]:
         run.peak_rss_mb = max(run.peak_rss_mb, _peak_rss_mb())
         run.save(update_fields=["finished_at", "cpu_seconds", "peak_rss_mb"])
         if beats:
-            activate(run, now=work.now)
+            activation.activate(run, now=work.now)
         else:
-            let_popularity_serve()
+            activation.let_popularity_serve(now=work.now)
         prune()
     return {"run": run.pk, "verdict": run.verdict, "is_active": beats}
 
 
-def judge(reading: Reading, tick: Callable[[], None]) -> Judgement:
+def judge(
+    reading: Reading, tick: Callable[[], None], active: TrainingRun | None = None
+) -> Judgement:
     """Tune on the window before the last one, then compare with popularity on the last.
 
     Of the engines the one that is best on validation is taken, as a rule the blend. It is
     called better if the 95 % interval of the paired difference in nDCG@10 lies above 0.
-    Parameters are chosen on customers' new products; the test window is seen once.
+    Parameters are chosen on customers' new products; the test window is seen once. If the
+    settings of the active run are shown to be better there, they are kept.
     """
-    start = ItemBased(as_of=reading.end)
     try:
-        validation, test = splits.last_windows(reading.interactions, end=reading.end)
+        task = task_of(reading)
     except splits.TooLittleDataError as error:
+        start = ItemBased(as_of=reading.end)
         verdict = TrainingRun.Verdict.TOO_LITTLE_DATA
         return Judgement(start, start, verdict, {}, {}, {"reason": str(error)})
-    task = comparing.Task(
-        validation=(validation,),
-        test=test,
-        items=Items.plain(reading.items.ids, reading.items.texts),
-        has_times=True,
-        has_order=True,
-        budget=TRIALS,
-        min_people=MIN_PEOPLE,
-    )
     rows = {
         row.name: row
         for row in comparing.compare(task, ENGINES, tick)
         if isinstance(row, comparing.Result)
     }
     base = rows["popular_28"]
-    ours = max(rows.values(), key=lambda row: row.validation)
+    best = max(rows.values(), key=lambda row: row.validation)
+    ours, beside = not_worse(task, best, active, tick)
     difference = comparing.difference(ours, base, NDCG)
     better = difference.low > 0
     return Judgement(
@@ -143,27 +137,44 @@ def judge(reading: Reading, tick: Callable[[], None]) -> Judgement:
                 }
                 for name, row in rows.items()
             },
-            **_described_split(test),
+            **beside,
+            **_described_split(task.test),
         },
     )
 
 
-@transaction.atomic
-def activate(run: TrainingRun, *, now: datetime) -> None:
-    """Let this run's lists be served from now on; also the way back to an older run.
+def task_of(reading: Reading) -> comparing.Task:
+    """What a training is judged on; raises TooLittleDataError if the orders span too little."""
+    validation, test = splits.last_windows(reading.interactions, end=reading.end)
+    return comparing.Task(
+        validation=(validation,),
+        test=test,
+        items=Items.plain(reading.items.ids, reading.items.texts),
+        has_times=True,
+        has_order=True,
+        budget=TRIALS,
+        min_people=MIN_PEOPLE,
+    )
 
-    Raises ValueError for a run whose lists are not (or no longer) there.
+
+def not_worse(
+    task: comparing.Task,
+    best: comparing.Result,
+    active: TrainingRun | None,
+    tick: Callable[[], None],
+) -> tuple[comparing.Result, dict[str, Any]]:
+    """Return the new best, or the active run's settings if the new ones are shown to be worse.
+
+    Both are fitted on the same purchases. Worse is a 95 % interval of the paired difference
+    in nDCG@10 that lies below 0. Settings of an engine that is no more are not compared.
     """
-    if run.finished_at is None or not CustomerListing.objects.filter(run=run).exists():
-        raise ValueError(f"{run} has no lists to serve")
-    let_popularity_serve()
-    run.is_active, run.activated_at = True, now
-    run.save(update_fields=["is_active", "activated_at"])
-
-
-def let_popularity_serve() -> None:
-    """Take the active run, if any, out of service."""
-    TrainingRun.objects.filter(is_active=True).update(is_active=False)
+    if active is None or active.parameters.get("engine") not in NAMES:
+        return best, {}
+    kept = comparing.as_is(task, engine_of(active.parameters), tick)
+    difference = comparing.difference(best, kept, NDCG)
+    is_worse = difference.high < 0
+    told = {"run": active.pk, NDCG: difference._asdict(), "is_kept": is_worse}
+    return kept if is_worse else best, {"active": told}
 
 
 def prune() -> None:

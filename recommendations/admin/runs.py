@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.decorators import permission_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
@@ -16,8 +16,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from privacy.admin.viewing import ViewOnlyAdmin
+from privacy.problems import DomainError
 from profiles.models import Customer
-from recommendations import asking, serving
+from recommendations import activation, asking, serving
 from recommendations.models import Product, TrainingRun
 
 METRICS = {
@@ -105,6 +106,15 @@ def _with_interval(value: float, low: float, high: float) -> str:
     return f"{value:.3f} ({low:.3f} – {high:.3f})" if low < high else f"{value:.3f}"
 
 
+def beside_active(run: TrainingRun) -> dict[str, Any] | None:
+    """How the new settings compared with those of the run that served, if one did."""
+    found = run.comparison.get("active")
+    if found is None:
+        return None
+    of = found["ndcg@10"]
+    return {**found, "difference": f"{of['value']:+.3f} ({of['low']:+.3f} – {of['high']:+.3f})"}
+
+
 @admin.register(TrainingRun)
 class TrainingRunAdmin(ViewOnlyAdmin[TrainingRun]):
     """Model cards: each run's list row leads to what it was made of and how good it is."""
@@ -126,6 +136,8 @@ class TrainingRunAdmin(ViewOnlyAdmin[TrainingRun]):
         pages: dict[str, tuple[Callable[..., HttpResponse], str]] = {
             "inspect/": (inspect_page, "inspect"),
             "train/": (train_action, "train"),
+            "popularity/": (popularity_action, "popularity"),
+            "<int:pk>/serve/": (serve_action, "serve"),
             "<int:pk>/change/": (run_page, "change"),
         }
         own = [
@@ -148,14 +160,40 @@ def run_page(request: HttpRequest, pk: int) -> HttpResponse:
         "run": run,
         "judged": judged(run),
         "engines": compared(run),
+        "beside_active": beside_active(run),
+        "may_serve": not run.is_active and activation.may_serve(run),
     }
     return render(request, "recommendations/run.html", context)
 
 
 @require_POST
-def train_action(request: HttpRequest) -> HttpResponse:
+def serve_action(request: HttpRequest, pk: int) -> HttpResponse:
+    """Let a run serve from now on: the way back to an older one."""
+    _require_change(request)
+    run = get_object_or_404(TrainingRun, pk=pk)
+    try:
+        activation.activate(run, now=timezone.now(), actor=f"staff:{request.user.pk}")
+    except DomainError as error:
+        messages.error(request, error.detail)
+    return redirect("admin:recommendations_trainingrun_change", pk)
+
+
+@require_POST
+def popularity_action(request: HttpRequest) -> HttpResponse:
+    """Take the active run out of service; what is popular serves."""
+    _require_change(request)
+    activation.let_popularity_serve(now=timezone.now(), actor=f"staff:{request.user.pk}")
+    return redirect("admin:recommendations_trainingrun_changelist")
+
+
+def _require_change(request: HttpRequest) -> None:
     if not request.user.has_perm("recommendations.change_trainingrun"):
         raise PermissionDenied
+
+
+@require_POST
+def train_action(request: HttpRequest) -> HttpResponse:
+    _require_change(request)
     asking.ask_for_training(timezone.now())
     return redirect("admin:jobs_job_changelist")
 

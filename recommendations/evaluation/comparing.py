@@ -115,6 +115,11 @@ def difference(ours: Result, other: Result, metric: str) -> Estimate:
     return metrics.estimate(ours.per_person[metric] - other.per_person[metric])
 
 
+def as_is(task: Task, engine: Engine, tick: Callable[[], None]) -> Result:
+    """Judge an engine on the test part with the parameters it has."""
+    return _judged(task, engine.name, _Tuned(engine, 0.0, 0), 0.0, tick)
+
+
 def _unfit(contender: Contender, task: Task) -> str:
     if contender.needs_time and not task.has_times:
         return "the data have no times"

@@ -42,6 +42,7 @@ class TrainingRun(models.Model):
     created_at = models.DateTimeField(_("created at"))
     finished_at = models.DateTimeField(_("lists written at"), null=True, blank=True)
     activated_at = models.DateTimeField(_("activated at"), null=True, blank=True)
+    activated_by = models.CharField(_("activated by"), max_length=40, blank=True)
 
     objects = TrainingRunQuerySet.as_manager()
 

@@ -9,9 +9,13 @@ from django.core.management import CommandError, call_command
 from jobs import running
 from jobs.models import Job
 from jobs.work import Work
-from privacy.models import Subject
+from privacy.models import AuditEntry, Subject
+from privacy.problems import DomainError
 from profiles.models import Customer, OrderLine
-from recommendations import asking, interactions, tasks, training
+from recommendations import activation, asking, interactions, tasks, training
+from recommendations.engines.popular import Popular
+from recommendations.evaluation import comparing
+from recommendations.evaluation.contenders import engine_of
 from recommendations.models import CustomerListing, Product, ProductListing, TrainingRun
 from tests import make
 from tests.make import NOW
@@ -244,13 +248,63 @@ def test_lists_of_the_last_three_runs_are_kept_and_one_can_go_back() -> None:
     runs = [shops.train() for _ in range(4)]
 
     kept = set(CustomerListing.objects.values_list("run_id", flat=True))
-    training.activate(runs[1], now=NOW)
+    activation.activate(runs[1], now=NOW)
 
     assert kept == {run.pk for run in runs[1:]}
     assert TrainingRun.objects.active() == runs[1]
     assert TrainingRun.objects.count() == 4
-    with pytest.raises(ValueError, match="no lists"):
-        training.activate(runs[0], now=NOW)
+    with pytest.raises(DomainError, match="not there"):
+        activation.activate(runs[0], now=NOW)
+
+
+def test_settings_that_are_shown_to_be_worse_than_the_active_ones_are_not_taken() -> None:
+    shops.of_tastes()
+    active = shops.train()
+    task = training.task_of(interactions.read(NOW))
+    worse = comparing.as_is(task, Popular(as_of=0, window_days=28), lambda: None)
+    as_good = comparing.as_is(task, engine_of(active.parameters), lambda: None)
+
+    kept, told = training.not_worse(task, worse, active, lambda: None)
+    taken, same = training.not_worse(task, as_good, active, lambda: None)
+
+    assert kept.engine == engine_of(active.parameters)
+    assert (told["active"]["run"], told["active"]["is_kept"]) == (active.pk, True)
+    assert told["active"]["ndcg@10"]["high"] < 0
+    assert taken is as_good
+    assert not same["active"]["is_kept"]
+    active.parameters = {"k": 50}
+    assert training.not_worse(task, worse, active, lambda: None) == (worse, {})
+
+
+def test_a_later_training_says_how_it_compares_with_the_active_run() -> None:
+    shops.of_tastes()
+    first = shops.train()
+
+    second = shops.train()
+
+    assert "active" not in first.comparison
+    assert second.comparison["active"]["run"] == first.pk
+    assert second.comparison["active"]["ndcg@10"]["value"] == 0
+    assert second.is_active
+    assert second.activated_by == "system:training"
+
+
+def test_who_activates_or_stops_a_run_stands_in_the_audit_trail() -> None:
+    shops.of_tastes()
+    run = shops.train()
+
+    activation.let_popularity_serve(now=NOW, actor="staff:7")
+    activation.let_popularity_serve(now=NOW, actor="staff:7")
+    activation.activate(run, now=NOW, actor="staff:7")
+
+    entries = AuditEntry.objects.filter(action__startswith="recommendations.").order_by("pk")
+    assert list(entries.values_list("action", "actor", "reason")) == [
+        ("recommendations.activated", "system:training", f"run {run.pk}"),
+        ("recommendations.stopped", "staff:7", f"run {run.pk}"),
+        ("recommendations.activated", "staff:7", f"run {run.pk}"),
+    ]
+    run.refresh_from_db()
+    assert run.activated_by == "staff:7"
 
 
 def test_the_nightly_task_asks_for_one_training_at_a_time() -> None:

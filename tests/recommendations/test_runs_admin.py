@@ -1,0 +1,99 @@
+"""Model cards in the admin: one click back to an older run, and out of service."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from privacy.models import Staff
+from recommendations.models import CustomerListing, TrainingRun
+from tests import make
+from tests.make import NOW
+
+pytestmark = pytest.mark.django_db
+LIST = "/admin/recommendations/trainingrun/"
+
+
+def run(*, has_lists: bool = True, **columns: Any) -> TrainingRun:
+    facts = {"n_customers": 1, "n_products": 1, "n_interactions": 1, "cpu_seconds": 1}
+    made = TrainingRun.objects.create(
+        engine="blend",
+        as_of=NOW,
+        parameters={"engine": "popular_28"},
+        peak_rss_mb=1,
+        verdict=TrainingRun.Verdict.BEATS_POPULAR,
+        created_at=NOW,
+        finished_at=NOW,
+        **facts,
+        **columns,
+    )
+    if has_lists:
+        CustomerListing.objects.create(run=made, customer=make.customer(), items=[])
+    return made
+
+
+def browser(role: str = Staff.Role.MARKETER) -> tuple[Client, Staff]:
+    staff = make.staff(role)
+    client = Client()
+    client.force_login(staff)
+    return client, staff
+
+
+def test_an_older_run_serves_again_by_one_click_and_its_card_says_who_did_it() -> None:
+    older, active = run(), run(is_active=True, activated_at=NOW)
+    client, staff = browser()
+    page = f"{LIST}{older.pk}/change/"
+    assert f"{LIST}{older.pk}/serve/" in client.get(page).content.decode()
+
+    answer = client.post(f"{LIST}{older.pk}/serve/", follow=True)
+
+    assert TrainingRun.objects.active() == older
+    older.refresh_from_db()
+    assert older.activated_by == f"staff:{staff.pk}"
+    assert f"staff:{staff.pk}" in answer.content.decode()
+    assert f"{LIST}{active.pk}/serve/" in client.get(f"{LIST}{active.pk}/change/").content.decode()
+
+
+def test_a_run_without_lists_has_no_button_and_is_refused_in_words() -> None:
+    bare, client = run(has_lists=False), browser()[0]
+
+    page = client.get(f"{LIST}{bare.pk}/change/").content.decode()
+    answer = client.post(f"{LIST}{bare.pk}/serve/", follow=True)
+
+    assert f"{LIST}{bare.pk}/serve/" not in page
+    assert "The lists of this run are not there" in answer.content.decode()
+    assert TrainingRun.objects.active() is None
+
+
+def test_the_active_run_is_taken_out_of_service_by_one_click() -> None:
+    active, client = run(is_active=True, activated_at=NOW), browser()[0]
+
+    assert f"{LIST}popularity/" in client.get(f"{LIST}{active.pk}/change/").content.decode()
+    client.post(f"{LIST}popularity/")
+
+    assert TrainingRun.objects.active() is None
+
+
+@pytest.mark.parametrize("page", ["{}/serve/", "popularity/"])
+def test_who_may_only_look_switches_nothing(page: str) -> None:
+    active, client = run(is_active=True, activated_at=NOW), browser(Staff.Role.VIEWER)[0]
+
+    assert client.post(LIST + page.format(active.pk)).status_code == 403
+    assert "/serve/" not in client.get(f"{LIST}{active.pk}/change/").content.decode()
+    assert TrainingRun.objects.active() == active
+
+
+@pytest.mark.parametrize(("is_kept", "words"), [(True, "are kept"), (False, "not shown to be")])
+def test_the_card_says_how_the_new_settings_compared_with_the_active_ones(
+    is_kept: bool,  # noqa: FBT001
+    words: str,
+) -> None:
+    active = {"run": 3, "ndcg@10": {"value": -0.01, "low": -0.02, "high": 0.0}, "is_kept": is_kept}
+    made = run(comparison={"active": active})
+
+    page = browser()[0].get(f"{LIST}{made.pk}/change/").content.decode()
+
+    assert words in page
+    assert "-0.010 (-0.020 – +0.000)" in page
