@@ -46,8 +46,10 @@ BY_HAND = {
     "events": OF_EVENTS.replace("{figure}", "COUNT(*)").replace("{least}", "3"),
     "sum": OF_EVENTS.replace("{figure}", "SUM({number})").replace("{least}", "90"),
 }
+# By hand as well, a property that is no number must not break the count.
 NUMBER = {
-    "postgresql": "(properties->>'value')::double precision",
+    "postgresql": "CASE WHEN jsonb_typeof(properties->'value') = 'number'"
+    " THEN (properties->>'value')::double precision END",
     "sqlite": "json_extract(properties, '$.value')",
 }
 

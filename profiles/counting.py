@@ -19,8 +19,8 @@ from profiles.segment_rules import Checked
 from profiles.segment_sql import compiled
 
 WAIT = timedelta(seconds=2)
-SOON = timedelta(milliseconds=150)
-SAMPLED = 5_000
+SOON = timedelta(milliseconds=100)
+SAMPLED = 3_000
 SAMPLES = 5
 # By whom something is counted on SQLite, the count that is wanted; of this process alone.
 _newest: dict[str, object] = {}

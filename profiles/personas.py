@@ -63,6 +63,12 @@ def current_run() -> ClusteringRun | None:
     return ClusteringRun.objects.filter(is_current=True).first()
 
 
+def titles(language: str) -> dict[int, str]:
+    """Return what each persona in use is called, by the key that rules name."""
+    found = Persona.objects.filter(run__is_current=True, key__isnull=False).order_by("number")
+    return {persona.key: title(persona, language) for persona in found if persona.key is not None}
+
+
 def overview(run: ClusteringRun, language: str) -> list[PersonaCard]:
     """Return the run's personas, the most worth first, in words of `language`."""
     with translation.override(language):

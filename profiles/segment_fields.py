@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db.models import Count, QuerySet
 from django.utils import translation
 
-from profiles import segment_words
+from profiles import personas, segment_words
 from profiles.features.vocabulary import Kind
 from profiles.models import (
     Customer,
@@ -62,7 +62,10 @@ def _card(field: Field) -> FieldCard:
 
 
 def _named(field: Field) -> tuple[tuple[str, str], ...]:
-    """The segments or lists there are, by uuid, where the field means these."""
+    """The segments or lists there are, by uuid, or personas by key, where the field means these."""
+    if field.source == Source.PERSONA:
+        called = personas.titles(translation.get_language() or "en")
+        return tuple((str(key), f"{key} · {title}") for key, title in called.items())
     if field.source not in {Source.SEGMENT, Source.LIST}:
         return ()
     rows: QuerySet[Any, tuple[UUID, str]]

@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.utils.translation import gettext as _
 
 from privacy.crypto.blind_index import NotAnAddressError
 from privacy.problems import DomainError
 from privacy.sealed import keys
+from profiles import personas
 from profiles.models import Customer, CustomTrait, Segment, StaticList
 from profiles.segments import cycles
-from profiles.segments.rules import MAX_DEPTH, TAG, Rule, RuleError, parse
+from profiles.segments.rules import MAX_DEPTH, TAG, Rule, RuleError, conditions_of, parse
 from profiles.segments.vocabulary import FIELDS, PRESENCE, Source
 
 Tree = dict[str, Any]
@@ -107,9 +109,10 @@ def _tag(name: str, value: object, pointer: str) -> str:
 
 
 def names(trees: Iterable[Rule | Tree]) -> dict[str, str]:
-    """Return the names of segments and lists by uuid, and labels of own traits, in three queries.
+    """Return what segments, lists, own traits and personas are called, in a few queries.
 
-    Own traits stand under `trait:` and their name.
+    Segments and lists stand under their uuid, own traits under `trait:` and their name, personas
+    under `persona:`, the language of their words and their key.
     """
     rules = [rule for tree in trees if (rule := _readable(tree)) is not None]
     segments = {uuid for rule in rules for uuid in cycles.named(rule)}
@@ -122,6 +125,12 @@ def names(trees: Iterable[Rule | Tree]) -> dict[str, str]:
     if traits:
         own = CustomTrait.objects.filter(name__in=traits).values_list("name", "label")
         labels = {f"trait:{name}": label for name, label in own}
+    if any(one.field.source == Source.PERSONA for rule in rules for one in conditions_of(rule)):
+        labels |= {
+            f"persona:{language}:{key}": title
+            for language, _name in settings.LANGUAGES
+            for key, title in personas.titles(language).items()
+        }
     if lists:
         found += StaticList.objects.filter(uuid__in=lists).values_list("uuid", "name")
     return labels | {str(uuid): name for uuid, name in found}

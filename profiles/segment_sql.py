@@ -103,7 +103,7 @@ class _Millionths(Func):
         return self._in(
             compiler,
             "CASE WHEN jsonb_typeof({x}) = 'number' THEN"
-            " CASE WHEN CAST({x} AS numeric) BETWEEN -{most} AND {most} THEN"
+            " CASE WHEN ABS(CAST({x} AS numeric)) <= {most} THEN"
             " CAST(FLOOR(CAST({x} AS double precision) * {millionths} + 0.5) AS bigint) END END",
         )
 

@@ -225,6 +225,9 @@ class Words:
             return _("%(hour)s h") % {"hour": value}
         if of.kind == Kind.SEALED:
             return _("an address kept sealed")
+        known_as = f"persona:{self.language.lower()}:{value}"
+        if of.kind == Kind.PERSONA and (called := self.names.get(known_as)):
+            return _("%(key)s (%(called)s)") % {"key": value, "called": called}
         return choice(of, value)
 
 

@@ -12,7 +12,8 @@ from datetime import datetime
 from heapq import nlargest
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models.functions import Coalesce
 from django.urls import reverse
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
@@ -20,7 +21,7 @@ from django.utils.translation import gettext as _
 from privacy.models import ConsentEntry, PrivacyRequest
 from privacy.purpose_registry import REGISTRY
 from profiles import figures, registry
-from profiles.models import Customer, Event, Order, Refund
+from profiles.models import Customer, Event, Order, OrderLine, ProductFact, Refund
 from profiles.models.event import ORDER_EVENTS
 from profiles.registry import TimelineRows, Told
 
@@ -110,13 +111,29 @@ def declare() -> None:
     tell("request", TimelineRows(gettext_lazy("Request"), requests, "created_at", _request))
 
 
-def _events(customer: Customer) -> QuerySet[Event]:
+def _events(customer: Customer) -> QuerySet[Any]:
     """Without those of orders, which stand there themselves."""
-    return Event.objects.filter(customer=customer).exclude(name__in=ORDER_EVENTS)
+    events = Event.objects.filter(customer=customer).exclude(name__in=ORDER_EVENTS)
+    return events.annotate(product_title=_title())
 
 
 def _event(event: Event) -> Told:
-    return Told(event.name or str(event.get_kind_display()), event.product_id)
+    return Told(event.name or str(event.get_kind_display()), _product(event))
+
+
+def _title() -> Coalesce:
+    """What the row's product is called: by the catalogue, else by whoever bought it."""
+    named = ProductFact.objects.filter(pk=OuterRef("product_id"), title__gt="")
+    bought = OrderLine.objects.filter(product_id=OuterRef("product_id"), title__gt="")
+    return Coalesce(
+        Subquery(named.values("title")[:1]),
+        Subquery(bought.order_by("-order").values("title")[:1]),
+        Value(""),
+    )
+
+
+def _product(row: Any) -> str:
+    return str(row.product_title or row.product_id)
 
 
 def _orders(customer: Customer) -> QuerySet[Order]:
@@ -137,13 +154,13 @@ def _order(order: Order) -> Told:
     return Told(title, ", ".join(titles))
 
 
-def _refunds(customer: Customer) -> QuerySet[Refund]:
-    return Refund.objects.filter(customer=customer)
+def _refunds(customer: Customer) -> QuerySet[Any]:
+    return Refund.objects.filter(customer=customer).annotate(product_title=_title())
 
 
 def _refund(refund: Refund) -> Told:
     amount = figures.money(refund.amount_minor, refund.currency, get_language() or "en")
-    return Told(amount, refund.product_id)
+    return Told(amount, _product(refund))
 
 
 def _consents(customer: Customer) -> QuerySet[ConsentEntry]:

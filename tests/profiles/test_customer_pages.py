@@ -15,7 +15,7 @@ from django.utils import translation
 from privacy.models import ConsentEntry, PrivacyRequest
 from profiles import membership, segmentation, timeline, told_traits
 from profiles.features.vocabulary import TRAITS
-from profiles.models import Customer, Event
+from profiles.models import Customer, Event, OrderLine, ProductFact
 from profiles.timeline import Place
 from profiles.traits import featuring
 from tests import make
@@ -150,6 +150,20 @@ def test_the_timeline_asks_no_more_for_many_rows_than_for_few(staff: Client) -> 
 
     assert len(many) == len(few)
     assert shown.count("Product Viewed") > 10
+
+
+def test_the_timeline_calls_products_by_their_title() -> None:
+    ann = make.customer("ann")
+    make.order(make.customer("bo"), ("tv", "TV", 1, 100), days_ago=5)
+    OrderLine.objects.filter(product_id="tv").update(title="Wide television")
+    ProductFact.objects.create(product_id="mic", title="Round microphone")
+    for product in ("tv", "mic", "cable"):
+        seen = event(ann, "Product Viewed", NOW - timedelta(hours=len(product)))
+        Event.objects.filter(pk=seen.pk).update(product_id=product)
+
+    shown = [entry.told.detail for entry in timeline.page(ann, kinds=["event"]).entries]
+
+    assert shown == ["Wide television", "Round microphone", "cable"]
 
 
 def test_one_kind_can_be_looked_at_alone(staff: Client) -> None:

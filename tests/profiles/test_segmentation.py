@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.utils import translation
 
 from privacy.problems import DomainError
-from profiles import segment_fields, segmentation
+from profiles import personas, segment_fields, segmentation
 from profiles.features.vocabulary import Kind
-from profiles.models import Customer, CustomerTraits, Segment
+from profiles.models import ClusteringRun, Customer, CustomerTraits, Persona, Segment
 from profiles.segments.vocabulary import FIELDS, Source
 from tests import make
 from tests.make import NOW
@@ -209,6 +210,26 @@ def test_the_catalogue_offers_every_field_with_its_operators() -> None:
     assert cards["revenue_minor"].unit == "money"
     assert (">=", "is at least") in cards["n_orders"].operators
     assert cards["bought_product"].takes_window
+
+
+def test_a_persona_is_called_by_its_words_in_both_languages() -> None:
+    run = ClusteringRun.objects.create(
+        as_of=NOW, created_at=NOW, currency="EUR", n_customers=9, n_clusters=1, is_current=True
+    )
+    Persona.objects.create(
+        run=run, number=1, key=2, n_customers=9, share=1, revenue_share=1, title=["value:high"]
+    )
+    tree = all_of(rule("persona", "=", 2))
+
+    cards = {card.name: card for card in segment_fields.fields("en")}
+
+    assert cards["persona"].choices == (("2", "2 · Big spenders"),)
+    assert segmentation.describe(tree, "en") == "Customers: persona is 2 (Big spenders)."
+    with translation.override("en"):
+        told = segmentation.describe(tree, "zh-hans")
+    persona = Persona.objects.get()
+    assert personas.title(persona, "zh-hans") in told
+    assert personas.title(persona, "zh-hans") != personas.title(persona, "en")
 
 
 def test_known_values_come_most_frequent_first() -> None:
