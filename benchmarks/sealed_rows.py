@@ -80,7 +80,7 @@ def tables() -> tuple[Any, Any, Any]:
         sealed_label: ClassVar[str] = "benchmark"
         uuid = models.UUIDField(default=uuid4, unique=True)
         subject = person()
-        email_tag = models.BinaryField(max_length=16, null=True, unique=True)
+        email_tag = fields.TagField(unique=True)
         email = fields.SealedEmailField(tag="email_tag")
         phone = fields.SealedPhoneField()
         full_name = fields.SealedTextField(data_class="name")

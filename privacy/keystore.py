@@ -173,7 +173,7 @@ class Keystore:
         With `likely_new` keys are offered without asking for stored ones, which win all the same.
         """
         there = self._subjects.get_many(subjects) if likely_new else self.many(subjects)
-        lacking = list(dict.fromkeys(subject for subject in subjects if subject not in there))
+        lacking = [subject for subject in dict.fromkeys(subjects) if subject not in there]
         for start in range(0, len(lacking), subject_keys.BATCH):
             there |= self._create(lacking[start : start + subject_keys.BATCH])
         if not all(there.values()):
@@ -185,7 +185,7 @@ class Keystore:
         return there
 
     def _create(self, lacking: Sequence[bytes]) -> dict[bytes, Ciphers]:
-        keys = {subject: envelope.new_key() for subject in lacking}
+        keys = dict(zip(lacking, envelope.new_keys(len(lacking)), strict=True))
         rows = self.wrapped(keys, generation=FIRST_GENERATION)
         if patiently(lambda: subject_keys.insert(rows), seconds=self._patience) < len(rows):
             return self.many(lacking)  # another process made some of them: theirs are the stored
@@ -196,10 +196,9 @@ class Keystore:
     def wrapped(self, keys: dict[bytes, bytes], *, generation: int) -> list[subject_keys.Row]:
         """Return the rows that keep those keys, wrapped in the newest epoch."""
         epoch = self.ring().written[RootKey.Use.KEK]
-        wrap = self.wrapping(epoch).wrap
+        wrapped = self.wrapping(epoch).wrap_many(keys, generation=generation)
         return [
-            (subject, generation, epoch, wrap(key, subject=subject, generation=generation))
-            for subject, key in keys.items()
+            (subject, generation, epoch, key) for subject, key in zip(keys, wrapped, strict=True)
         ]
 
     def destroy(self, subjects: Iterable[bytes]) -> int:

@@ -15,6 +15,7 @@ Row = tuple[bytes, int, int, bytes]
 """Subject, generation, epoch, wrapped key."""
 
 BATCH = 2_000
+ROWS_A_STATEMENT = 100
 
 
 def _is_postgres() -> bool:
@@ -45,21 +46,40 @@ def fetch(subjects: Sequence[bytes]) -> list[Row]:
 
 def insert(rows: Sequence[Row]) -> int:
     """Add rows and return how many; those of a subject and generation that stand are left."""
+    if not rows:
+        return 0
     with transaction.atomic(using="keystore"), connections["keystore"].cursor() as cursor:
-        if _is_postgres():
-            cursor.execute(
-                "INSERT INTO privacy_subjectkey (subject_uuid, generation, epoch, wrapped)"
-                " SELECT * FROM unnest(%s::uuid[], %s::smallint[], %s::smallint[], %s::bytea[])"
-                " ON CONFLICT DO NOTHING",
-                _columns([(row[0].hex(), *row[1:]) for row in rows]),
-            )
-        else:
-            cursor.executemany(
-                "INSERT INTO privacy_subjectkey (subject_uuid, generation, epoch, wrapped)"
-                " VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING",
-                [(row[0].hex(), *row[1:]) for row in rows],
-            )
+        if not _is_postgres():
+            return _insert_on_sqlite(rows)
+        cursor.execute(
+            "INSERT INTO privacy_subjectkey (subject_uuid, generation, epoch, wrapped)"
+            " SELECT * FROM unnest(%s::uuid[], %s::smallint[], %s::smallint[], %s::bytea[])"
+            " ON CONFLICT DO NOTHING",
+            _columns([(row[0].hex(), *row[1:]) for row in rows]),
+        )
         return int(cursor.rowcount)
+
+
+def _insert_on_sqlite(rows: Sequence[Row]) -> int:
+    """Many rows a statement: half the time of a statement a row.
+
+    Past Django's cursor, whose search for placeholders would take that half again.
+    """
+    connection = connections["keystore"]
+    done = 0
+    with connection.wrap_database_errors:
+        for start in range(0, len(rows), ROWS_A_STATEMENT):
+            some = rows[start : start + ROWS_A_STATEMENT]
+            values: list[Any] = []
+            for subject, *rest in some:
+                values += (subject.hex(), *rest)
+            places = ", ".join(["(?, ?, ?, ?)"] * len(some))
+            statement = (
+                "INSERT INTO privacy_subjectkey (subject_uuid, generation, epoch, wrapped)"  # noqa: S608 -- our own words
+                f" VALUES {places} ON CONFLICT DO NOTHING"  # nosec B608
+            )
+            done += connection.connection.execute(statement, values).rowcount
+    return done
 
 
 def delete(subjects: Iterable[bytes], *, below_generation: int | None = None) -> int:

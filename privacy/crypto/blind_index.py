@@ -14,7 +14,7 @@ MAX_EMAIL = 254
 _PLAIN_E164 = re.compile(r"\+861[3-9][0-9]{9}|\+1[2-9][0-9]{2}[2-9][0-9]{6}")
 _DOMAIN = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}")
 _LOCAL = re.compile(r"[^\s@<>()\[\]\\,;:\"\x00-\x1f\x7f]{1,64}")
-
+_PLAIN_EMAIL = re.compile(rf"{_LOCAL.pattern}@{_DOMAIN.pattern}")
 
 _INNER = bytes(byte ^ 0x36 for byte in range(256))
 _OUTER = bytes(byte ^ 0x5C for byte in range(256))
@@ -47,7 +47,10 @@ class Tagger:
         return outer.digest()
 
     def tag(self, normalised: str) -> bytes:
-        return self.digest(normalised.encode())[:TAG_BYTES]
+        inner, outer = self._inner.copy(), self._outer.copy()  # `digest`, a call spared
+        inner.update(normalised.encode())
+        outer.update(inner.digest())
+        return outer.digest()[:TAG_BYTES]
 
 
 def tag(key: bytes, normalised: str) -> bytes:
@@ -61,6 +64,8 @@ def normalise_email(text: str) -> str:
     Dots and `+tag` stay, as providers differ on them. Raises NotAnAddressError.
     """
     folded = text.strip().lower() if text.isascii() else _folded(text)
+    if _PLAIN_EMAIL.fullmatch(folded) and len(folded) <= MAX_EMAIL:  # nearly always
+        return folded
     local, at, domain = folded.rpartition("@")
     if not at or not _LOCAL.fullmatch(local) or len(folded) > MAX_EMAIL:
         raise NotAnAddressError("not an e-mail address; it reads name@example.com")

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -45,6 +45,16 @@ def associated_data(*parts: bytes) -> bytes:
 
 def new_key() -> bytes:
     return os.urandom(KEY_BYTES)
+
+
+def new_keys(n: int) -> list[bytes]:
+    return _drawn(n, KEY_BYTES)
+
+
+def _drawn(n: int, n_bytes: int) -> list[bytes]:
+    """Return `n` random texts, drawn by one call of the system for a caller who uses all at once."""
+    drawn = os.urandom(n * n_bytes)
+    return [drawn[at : at + n_bytes] for at in range(0, len(drawn), n_bytes)]
 
 
 def in_row(subject: bytes, row: bytes) -> bytes:
@@ -89,17 +99,19 @@ class Column:
     def seal_many(
         self,
         keys: Iterable[tuple[int, AESGCM]],
-        plaintexts: Iterable[bytes],
+        plaintexts: Sequence[bytes],
         bounds: Iterable[bytes],
     ) -> list[bytes]:
         """Seal a value of each row with its key, given by generation and cipher."""
         sealed = []
         header, head, last = b"", b"", -1
-        for (generation, cipher), plaintext, bound in zip(keys, plaintexts, bounds, strict=True):
+        nonces = _drawn(len(plaintexts), NONCE_BYTES)
+        for (generation, cipher), nonce, plaintext, bound in zip(
+            keys, nonces, plaintexts, bounds, strict=True
+        ):
             if generation != last:
                 header, last = HEADER.pack(VERSION, AES_256_GCM, generation), generation
                 head = self._head(header)
-            nonce = os.urandom(NONCE_BYTES)
             sealed.append(header + nonce + cipher.encrypt(nonce, plaintext, head + bound))
         return sealed
 
@@ -166,20 +178,26 @@ class Wrapping:
 
     def __init__(self, kek: bytes, *, installation: bytes, epoch: int) -> None:
         self._cipher = AESGCM(kek)
-        self._head = associated_data(WRAP_HEADER, installation)
+        self._start = associated_data(WRAP_HEADER, installation) + _UUID_LENGTH
         self._epoch = epoch
 
     def _data(self, subject: bytes, generation: int) -> bytes:
         if len(subject) != UUID_BYTES:
             raise ValueError("a subject is the 16 bytes of a uuid")
         # The same bytes as associated_data(header, installation, subject, epoch, generation).
-        numbers = _NUMBERS.pack(2, self._epoch, 2, generation)
-        return self._head + _UUID_LENGTH + subject + numbers
+        return self._start + subject + _NUMBERS.pack(2, self._epoch, 2, generation)
 
     def wrap(self, key: bytes, *, subject: bytes, generation: int) -> bytes:
-        nonce = os.urandom(NONCE_BYTES)
-        data = self._data(subject, generation)
-        return WRAP_HEADER + nonce + self._cipher.encrypt(nonce, key, data)
+        return self.wrap_many({subject: key}, generation=generation)[0]
+
+    def wrap_many(self, keys: Mapping[bytes, bytes], *, generation: int) -> list[bytes]:
+        """Wrap the key of each subject, in their order."""
+        encrypt, data = self._cipher.encrypt, self._data
+        nonces = _drawn(len(keys), NONCE_BYTES)
+        return [
+            WRAP_HEADER + nonce + encrypt(nonce, key, data(subject, generation))
+            for nonce, (subject, key) in zip(nonces, keys.items(), strict=True)
+        ]
 
     def unwrap(self, wrapped: bytes, *, subject: bytes, generation: int) -> bytes:
         """Return the subject's key; raises SealedIntegrityError if it is not theirs or altered."""

@@ -15,6 +15,7 @@ from privacy.fields.kinds import (
     SealedTextField,
 )
 from privacy.fields.rows import SealedModel, SealedQuerySet, sealed_field, sealed_fields, with_tags
+from privacy.fields.tags import TagField
 from privacy.fields.twins import ValueTakenError
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "SealedPhoneField",
     "SealedQuerySet",
     "SealedTextField",
+    "TagField",
     "ValueTakenError",
     "reveal_columns",
     "sealed_field",

@@ -46,7 +46,7 @@ class SealedAttribute(DeferredAttribute):
     def __set__(self, instance: models.Model, value: Any) -> None:
         values, field = instance.__dict__, self.field
         kind = type(value)
-        if kind is Ciphertext:  # a row that is being read: three of these each
+        if kind is Ciphertext or kind is SealedNow:  # a row that is being read: three of these
             pass
         elif value is None:
             if values.get(field.attname) is not None:
@@ -55,7 +55,7 @@ class SealedAttribute(DeferredAttribute):
             if not value.belongs_to(instance):
                 raise TypeError(f"{field.name} is sealed for another row; reveal and set it")
             value = value.stored()
-        elif kind is not SealedNow:
+        else:
             plain = field.cleaned(value)
             value = Pending(plain)
             if field.tags:
@@ -122,6 +122,9 @@ class SealedField(models.BinaryField["T | None", "Sealed[T] | None"], Generic[T]
     def text_of(self, value: T) -> str:
         return str(value)
 
+    def bytes_of(self, values: list[T]) -> list[bytes]:
+        return [self.text_of(value).encode() for value in values]
+
     def mask(self, text: str) -> str:
         return masking.shown(text, self.data_class)
 
@@ -150,17 +153,15 @@ class SealedField(models.BinaryField["T | None", "Sealed[T] | None"], Generic[T]
         return [tag for tag in (self.tag, self.suppression_tag) if tag]
 
     def set_tags(self, row: models.Model, value: T | None) -> None:
-        if not self.tags:
-            return
         if value is None:
             row.__dict__.update(dict.fromkeys(self.tags))
-            return
-        normalised = self.normalised(value)
-        if self.tag:
-            row.__dict__[self.tag] = keys().taggers(self.column_label)[0].tag(normalised)
-        if self.suppression_tag:
-            tagger = keys().tagger("suppression", self.data_class)
-            row.__dict__[self.suppression_tag] = tagger.tag(self.suppressed_as(normalised))
+        elif self.tags:
+            normalised = self.normalised(value)
+            if self.tag:
+                row.__dict__[self.tag] = keys().taggers(self.column_label)[0].tag(normalised)
+            if self.suppression_tag:
+                tagger = keys().tagger("suppression", self.data_class)
+                row.__dict__[self.suppression_tag] = tagger.tag(self.suppressed_as(normalised))
 
     @cached_property
     def index_columns(self) -> list[str]:

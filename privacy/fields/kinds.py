@@ -20,6 +20,9 @@ LAST_FOUR = re.compile(r"[0-9]{4}")
 class SealedTextField(SealedField[str]):
     data_class = "text"
 
+    def bytes_of(self, values: list[str]) -> list[bytes]:
+        return [value.encode() for value in values]
+
     def values_of(self, texts: list[str | None]) -> list[str | None]:
         return texts
 

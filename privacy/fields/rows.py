@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import compress
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from django.core import checks
@@ -45,25 +46,33 @@ def with_tags(model: type[models.Model], names: Iterable[str]) -> list[str]:
 def seal_all(rows: Sequence[Any], fields: Sequence[SealedField[Any]]) -> None:
     """Seal every value that was only set; subjects without a key get theirs first."""
     names = [field.attname for field in fields]
-    waiting = [
-        row for row in rows if any(type(row.__dict__.get(name)) is Pending for name in names)
-    ]
-    subjects = [row.subject_id.bytes for row in waiting]
+    waiting = [row for row in rows if _waits(row.__dict__, names)]
+    subjects = [(row.__dict__.get("subject_id") or row.subject_id).bytes for row in waiting]
     ciphers = keys().ensure(subjects, likely_new=bool(waiting) and waiting[0]._state.adding)
-    places = [
-        (row.__dict__, _newest(ciphers[subject]), in_row(subject, row.uuid.bytes))
-        for subject, row in zip(subjects, waiting, strict=True)
+    newest = [_newest(ciphers[subject]) for subject in subjects]
+    bounds = [
+        in_row(subject, row.uuid.bytes) for subject, row in zip(subjects, waiting, strict=True)
     ]
+    written = [row.__dict__ for row in waiting]
     for field in fields:
-        name, text_of = field.attname, field.text_of
-        set_now = [place for place in places if type(place[0].get(name)) is Pending]
-        sealed = field.place.seal_many(
-            [newest for _, newest, _ in set_now],
-            [text_of(values[name].value).encode() for values, _, _ in set_now],
-            [bound for _, _, bound in set_now],
-        )
-        for (values, _, _), value in zip(set_now, sealed, strict=True):
+        name = field.attname
+        there = [type(values.get(name)) is Pending for values in written]
+        rows_of, keys_of, bounds_of = written, newest, bounds
+        if not all(there):
+            rows_of, keys_of, bounds_of = (
+                list(compress(all_of, there)) for all_of in (written, newest, bounds)
+            )
+        texts = field.bytes_of([values[name].value for values in rows_of])
+        sealed = field.place.seal_many(keys_of, texts, bounds_of)
+        for values, value in zip(rows_of, sealed, strict=True):
             values[name] = SealedNow(value)
+
+
+def _waits(values: Mapping[str, Any], names: Sequence[str]) -> bool:
+    for name in names:  # a generator would cost as much as all the rest of it  # noqa: SIM110
+        if type(values.get(name)) is Pending:
+            return True
+    return False
 
 
 def _newest(ciphers: dict[int, AESGCM]) -> tuple[int, AESGCM]:

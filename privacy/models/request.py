@@ -13,6 +13,7 @@ from privacy.fields import (
     SealedModel,
     SealedQuerySet,
     SealedTextField,
+    TagField,
 )
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ class PrivacyRequest(SealedModel):
     state = models.CharField(
         _("state"), max_length=11, choices=State.choices, default=State.UNCONFIRMED
     )
-    email_tag = models.BinaryField(max_length=16, null=True, editable=False)
+    email_tag = TagField()
     email = SealedEmailField(_("e-mail"), tag="email_tag")
     details = SealedTextField(_("what the person wrote"))
     created_at = models.DateTimeField(_("came in at"))

@@ -17,6 +17,7 @@ from privacy.fields import (
     SealedPhoneField,
     SealedQuerySet,
     SealedTextField,
+    TagField,
 )
 from privacy.models import Suppression
 
@@ -74,11 +75,11 @@ class Customer(SealedModel):
         "privacy.Subject", models.CASCADE, to_field="uuid", related_name="+", editable=False
     )
     external_id = models.CharField(_("customer id"), max_length=100, unique=True)
-    email_tag = models.BinaryField(max_length=16, null=True, editable=False)
-    email_suppression_tag = models.BinaryField(max_length=16, null=True, editable=False)
-    phone_tag = models.BinaryField(max_length=16, null=True, editable=False)
-    phone_suppression_tag = models.BinaryField(max_length=16, null=True, editable=False)
-    phone_last_four_tag = models.BinaryField(max_length=16, null=True, editable=False)
+    email_tag = TagField()
+    email_suppression_tag = TagField()
+    phone_tag = TagField()
+    phone_suppression_tag = TagField()
+    phone_last_four_tag = TagField()
     email = SealedEmailField(_("e-mail"), tag="email_tag", suppression_tag="email_suppression_tag")
     phone = SealedPhoneField(
         _("phone"),

@@ -17,6 +17,7 @@ from privacy.crypto.envelope import (
     SealedIntegrityError,
     Wrapping,
     in_row,
+    new_keys,
     unwrap_root,
     wrap_root,
 )
@@ -173,6 +174,16 @@ def test_rows_sealed_together_open_together_and_one_by_one(generations: list[int
     assert PLACE.open_many(ciphers, sealed, bounds) == expected
     singly = zip(ciphers, sealed, bounds, strict=True)
     assert [PLACE.open(mine, one, bound=b).decode() for mine, one, b in singly] == expected
+
+
+def test_no_two_values_sealed_or_keys_wrapped_together_share_a_nonce() -> None:
+    _ciphers, sealed, _bounds = many([1] * 250)
+    _ciphers, again, _bounds = many([1] * 250)
+    keys = dict(zip((bytes([n]) * 16 for n in range(250)), new_keys(250), strict=True))
+    wrapped = Wrapping(bytes(32), installation=bytes(16), epoch=1).wrap_many(keys, generation=1)
+
+    assert len({one[4:16] for one in sealed + again}) == 500
+    assert len({one[2:14] for one in wrapped}) == len(set(keys.values())) == 250
 
 
 def test_a_row_without_a_value_stays_without_among_others() -> None:

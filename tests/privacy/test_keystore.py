@@ -16,6 +16,7 @@ from pytest_django.fixtures import Settings
 from campaigns import approvals, delivery
 from campaigns.models import Delivery
 from config import probes
+from privacy import subject_keys
 from privacy.crypto.envelope import SealedIntegrityError
 from privacy.fields import reveal_columns
 from privacy.keystore import Keystore, keystore
@@ -233,6 +234,21 @@ def test_doctor_counts_damaged_keys(one_damaged: Customer) -> None:
     assert (found.level, found.text) == (probes.Level.FAIL, "1 are damaged")
     SubjectKey.objects.filter(subject_uuid=one_damaged.subject_id).delete()
     assert probes.person_keys().level == probes.Level.OK
+
+
+def test_many_keys_are_stored_each_once_whatever_stood_before() -> None:
+    subjects = [uuid4().bytes for _ in range(2 * subject_keys.ROWS_A_STATEMENT + 1)]
+    keystore.ensure(subjects[::50])
+    there = SubjectKey.objects.count()
+
+    made = keystore.ensure([*subjects, *subjects], likely_new=True)
+    keystore.forget_subjects()
+
+    assert there == len(subjects[::50])
+    assert SubjectKey.objects.count() == len(subjects) == len(made)
+    sealed = made[subjects[0]][1].encrypt(bytes(12), b"text", b"")
+    assert keystore.many(subjects)[subjects[0]][1].decrypt(bytes(12), sealed, b"") == b"text"
+    assert subject_keys.insert([]) == 0
 
 
 def test_a_forked_child_holds_no_unwrapped_key() -> None:
