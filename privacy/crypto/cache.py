@@ -47,11 +47,13 @@ class BoundedCache(Generic[V]):
     def put(self, fresh: Mapping[bytes, V]) -> None:
         until = self._clock() + self.seconds
         with self._lock:
+            kept = self._kept
             for key, value in fresh.items():
-                self._kept[key] = (until, value)
-                self._kept.move_to_end(key)
-            while len(self._kept) > self.entries:
-                self._kept.popitem(last=False)
+                if key in kept:
+                    kept.move_to_end(key)
+                kept[key] = (until, value)
+            while len(kept) > self.entries:
+                kept.popitem(last=False)
 
     def drop(self, keys: Iterable[bytes]) -> None:
         with self._lock:

@@ -67,6 +67,14 @@ def in_row(subject: bytes, row: bytes) -> bytes:
     return _UUID_LENGTH + subject + _UUID_LENGTH + row
 
 
+def in_rows(subjects: Sequence[bytes], rows: Sequence[bytes]) -> list[bytes]:
+    """Return `in_row` of each pair."""
+    if {*map(len, subjects), *map(len, rows)} - {UUID_BYTES}:
+        raise ValueError("subjects and rows are the 16 bytes of a uuid")
+    middle = _UUID_LENGTH
+    return [middle + subject + middle + row for subject, row in zip(subjects, rows, strict=True)]
+
+
 def generation_of(sealed: bytes) -> int:
     """Return the generation of the key a value is sealed with, as its header says.
 

@@ -11,7 +11,7 @@ from django.db import connections, models
 from django.db.models.expressions import ExpressionWrapper, F, Value
 from django.db.models.functions import Cast, Replace
 
-from privacy.crypto.envelope import SealedIntegrityError, in_row
+from privacy.crypto.envelope import SealedIntegrityError, in_rows
 from privacy.fields.base import SealedField
 from privacy.fields.rows import sealed_fields
 from privacy.sealed import gate, keys
@@ -93,9 +93,7 @@ def _opened(
     sealed: Sequence[SealedField[Any]],
 ) -> dict[int, dict[str, Any]]:
     pks, uuids, _texts, *columns = zip(*rows, strict=True)
-    bounds = [
-        in_row(subject, bytes.fromhex(uuid)) for subject, uuid in zip(subjects, uuids, strict=True)
-    ]
+    bounds = in_rows(subjects, list(map(bytes.fromhex, uuids)))
     plain = _plain_columns(ciphers, subjects, sealed, columns, bounds)
     names = [field.name for field in sealed]
     return {

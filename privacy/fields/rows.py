@@ -12,7 +12,7 @@ from django.db import models, transaction
 from django.db.models.expressions import F, OrderBy
 from django.db.models.query import ModelIterable
 
-from privacy.crypto.envelope import in_row
+from privacy.crypto.envelope import in_rows
 from privacy.fields import twins
 from privacy.fields.base import SealedField
 from privacy.fields.clear import ClearClass, unclassified
@@ -50,9 +50,7 @@ def seal_all(rows: Sequence[Any], fields: Sequence[SealedField[Any]]) -> None:
     subjects = [(row.__dict__.get("subject_id") or row.subject_id).bytes for row in waiting]
     ciphers = keys().ensure(subjects, likely_new=bool(waiting) and waiting[0]._state.adding)
     newest = [_newest(ciphers[subject]) for subject in subjects]
-    bounds = [
-        in_row(subject, row.uuid.bytes) for subject, row in zip(subjects, waiting, strict=True)
-    ]
+    bounds = in_rows(subjects, [row.uuid.bytes for row in waiting])
     written = [row.__dict__ for row in waiting]
     for field in fields:
         name = field.attname

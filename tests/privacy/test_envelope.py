@@ -17,6 +17,7 @@ from privacy.crypto.envelope import (
     SealedIntegrityError,
     Wrapping,
     in_row,
+    in_rows,
     new_keys,
     unwrap_root,
     wrap_root,
@@ -155,6 +156,9 @@ def test_a_value_of_a_destroyed_key_says_so() -> None:
 def test_only_whole_uuids_bind(subject: bytes, row: bytes) -> None:
     with pytest.raises(ValueError, match="16 bytes"):
         in_row(subject, row)
+    with pytest.raises(ValueError, match="16 bytes"):
+        in_rows([SUBJECT, subject], [ROW, row])
+    assert in_rows([SUBJECT], [ROW]) == [in_row(SUBJECT, ROW)]
 
 
 def many(generations: list[int]) -> tuple[list[dict[int, AESGCM]], list[bytes], list[bytes]]:
