@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from django.db import transaction
 
-from config.demo import catalogue, people, year
+from config.demo import catalogue, fitting, people, year
 from privacy import consent
 from privacy.models import Channel, ConsentEntry, Shop, Source, Staff
 from profiles.events import merging, staging
@@ -88,10 +88,14 @@ def source(now: datetime) -> Source:
 
 
 def fill_shelves(world: World) -> None:
-    shelves.upsert(map(_facts, world.products), now=world.now)
+    phones = [one for one in world.products if one.category.key == "phones"]
+    shelves.upsert((_facts(one, phones) for one in world.products), now=world.now)
+    fitting.make_placements()
 
 
-def _facts(product: catalogue.DemoProduct) -> shelves.ProductFacts:
+def _facts(
+    product: catalogue.DemoProduct, phones: list[catalogue.DemoProduct]
+) -> shelves.ProductFacts:
     chinese = {"title": product.title_zh, "description": product.description_zh}
     return shelves.ProductFacts(
         product_id=product.product_id,
@@ -100,7 +104,8 @@ def _facts(product: catalogue.DemoProduct) -> shelves.ProductFacts:
         brand=product.brand,
         description=product.description,
         translations={"zh-hans": chinese},
-        specs=product.specs,
+        specs=fitting.specs_of(product, phones),
+        accessory_for=fitting.accessory_for(product),
         price_minor=product.price_minor,
         cost_minor=product.cost_minor,
         is_consumable=product.category.repeat_days > 0,

@@ -9,11 +9,11 @@ import pytest
 from campaigns import measurement
 from campaigns.experiments.findings import Code
 from campaigns.models import Campaign, Delivery
-from config.demo import filling, marketing, year
+from config.demo import filling, fitting, marketing, year
 from config.demo.filling import World
 from config.management.commands.demo import DEFAULT_CUSTOMERS
 from profiles.models import Customer, Order
-from recommendations.models import Product
+from recommendations.models import Product, Scenario
 
 pytestmark = [
     pytest.mark.django_db(transaction=True, databases=["default", "keystore"]),
@@ -44,6 +44,7 @@ def world(request: pytest.FixtureRequest) -> World:
 def test_a_demo_of_any_day_is_large_and_tells_the_real_effect_from_none(world: World) -> None:
     assert Customer.objects.count() == DEFAULT_CUSTOMERS >= 2_000
     assert Product.objects.count() >= 300
+    assert Scenario.objects.filter(is_active=True).count() == len(fitting.PLACEMENTS)
     assert len(world.year.looks) >= 120_000
     days = {look.at.date() for look in world.year.looks}
     assert max(days) - min(days) >= timedelta(days=year.DAYS - 7)

@@ -7,7 +7,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from config.demo import catalogue, people, year
+from config.demo import catalogue, fitting, people, year
+from recommendations.compatibility.judging import judge
+from recommendations.compatibility.specs import read
 
 UNTIL = datetime(2026, 11, 23, tzinfo=UTC)
 
@@ -75,3 +77,22 @@ def test_the_sales_are_the_busiest_days(world: World) -> None:
         if not year.is_sale(datetime(day.year, day.month, day.day, tzinfo=UTC))
     ]
     assert sum(sale) / len(sale) > 1.5 * sum(rest) / len(rest)
+
+
+def test_accessories_of_the_shop_fit_some_of_its_devices_and_not_others() -> None:
+    wares = catalogue.products(1)
+    phones = [one for one in wares if one.category.key == "phones"]
+    told = {one.product_id: read(fitting.specs_of(one, phones)) for one in wares}
+    answers: dict[tuple[str, str], set[str]] = {}
+    for accessory in wares:
+        for device in wares:
+            if device.category.name in fitting.accessory_for(accessory):
+                pair = (accessory.category.key, device.category.key)
+                verdict = judge(told[device.product_id].specs, told[accessory.product_id].specs)
+                answers.setdefault(pair, set()).add(verdict.answer.value)
+
+    assert [faults for _, faults in told.values() if faults] == []
+    assert answers[("chargers", "laptops")] == {"yes", "no"}
+    assert answers[("chargers", "phones")] == {"yes"}
+    assert answers[("cases", "phones")] == {"yes", "no"}
+    assert "unknown" not in set().union(*answers.values())
