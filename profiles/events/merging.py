@@ -44,6 +44,11 @@ TAKE = {
         "DELETE FROM profiles_eventstaging WHERE id IN (SELECT id FROM profiles_merging)",
     ],
 }
+# No daemon clears a temporary table of deleted rows: each batch would read past those before it.
+EMPTY: Final = {
+    "postgresql": "TRUNCATE profiles_merging",
+    "sqlite": "DELETE FROM profiles_merging",
+}
 # No daemon analyses a temporary table, and the joins need to know its size.
 ANALYZE = "ANALYZE profiles_merging (source_id, message_id, customer_ref, anonymous_id)"
 # Of two events of one id the one that a secret key vouches for is kept.
@@ -116,12 +121,12 @@ def merge(now: datetime, *, limit: int = BATCH) -> int:
     """
     with connection.cursor() as cursor:
         cursor.execute(BATCH_TABLE[connection.vendor])
-        for statement in TAKE[connection.vendor]:
-            cursor.execute(statement, [limit] if "%s" in statement else [])
-        cursor.execute("SELECT count(*) FROM profiles_merging")
-        (n_taken,) = cursor.fetchone()
-        if not n_taken:
+        take, *rest = TAKE[connection.vendor]
+        cursor.execute(take, [limit])
+        if not (n_taken := int(cursor.rowcount)):
             return 0
+        for statement in rest:
+            cursor.execute(statement)
         if connection.vendor == "postgresql":
             cursor.execute(ANALYZE)
         cursor.execute(REMEMBER, [connection.ops.adapt_datetimefield_value(now)])
@@ -139,8 +144,8 @@ def merge(now: datetime, *, limit: int = BATCH) -> int:
         identities.learn(cursor, today=now.date())
         order_events.take_orders(cursor, now=now)
         cart_events.take_carts(cursor, last_identity=last_identity)
-        cursor.execute("DELETE FROM profiles_merging")
-    return int(n_taken)
+        cursor.execute(EMPTY[connection.vendor])
+    return n_taken
 
 
 def _confirm(cursor: CursorWrapper) -> None:

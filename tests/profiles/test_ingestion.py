@@ -132,6 +132,29 @@ def test_an_escaped_backslash_before_u0000_is_no_nul_character(client: Client) -
     assert Event.objects.get().properties == {"a": text}
 
 
+@pytest.mark.parametrize("sign", ["\t", "\n", "\r", "\\", "\\N", "\\.", '"', ""])
+def test_every_sign_of_a_text_arrives_as_it_was_sent(client: Client, sign: str) -> None:
+    event = track(messageId=f"m{sign}1", event=f"Looked{sign}up", properties={"note": f"a{sign}b"})
+
+    assert post(client, event, track(messageId="m-2")).json()["accepted"] == 2
+    merge()
+
+    stored = Event.objects.get(message_id=f"m{sign}1")
+    assert (stored.name, stored.properties) == (f"Looked{sign}up", {"note": f"a{sign}b"})
+    assert Event.objects.get(message_id="m-2").properties == {}
+
+
+def test_a_merge_takes_up_where_the_one_before_it_ended(client: Client) -> None:
+    for number in range(5):
+        post(client, track(messageId=f"m-{number}"))
+
+    taken = [merging.merge(timezone.now(), limit=2) for _ in range(4)]
+
+    assert taken == [2, 2, 1, 0]
+    ids = Event.objects.order_by("pk").values_list("message_id", flat=True)
+    assert list(ids) == [f"m-{number}" for number in range(5)]
+
+
 def test_a_batch_of_which_nothing_is_taken_is_refused(client: Client) -> None:
     answer = post(client, {"type": "track", "event": "No id"})
 
