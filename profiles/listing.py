@@ -64,7 +64,10 @@ def add_file(name: str, held: UUID, *, now: datetime, actor: str) -> tuple[Liste
         Rejected(lines[one], _("No customer has this id."), rejects.shape(one))
         for one in listed.unknown
     ]
-    return listed, sorted(rejected, key=lambda one: one.line)
+    rejected.sort(key=lambda one: one.line)
+    rows = [(one.line, one.reason, one.shape) for one in rejected]
+    rejects.write_of_list(listed.static_list.uuid, rows)
+    return listed, rejected
 
 
 def _cells(table: Table) -> Iterator[tuple[int, str | BadRow]]:

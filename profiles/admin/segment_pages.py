@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import islice
 from typing import Any
+from uuid import UUID
 
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.decorators import permission_required
 from django.db.models import Count
 from django.db.models.functions import TruncDate
-from django.http import HttpRequest, HttpResponse
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import get_language, gettext_lazy
@@ -24,6 +25,7 @@ from privacy.admin.viewing import shop_of
 from privacy.models import Channel
 from privacy.problems import DomainError
 from profiles import asking, listing, reasons, segment_rules, segmentation
+from profiles.files import rejects
 from profiles.importing import uploads
 from profiles.importing.receiving import SealedUpload
 from profiles.models import Customer, Segment, SegmentMember, SegmentVersion
@@ -173,6 +175,15 @@ def list_page(request: HttpRequest) -> HttpResponse:
         except DomainError as error:
             form.add_error("file", error.detail)
     return render(request, "profiles/segment_list.html", context)
+
+
+@permission_required("profiles.add_segment", raise_exception=True)
+def list_rejects(_request: HttpRequest, uuid: UUID) -> FileResponse:
+    """All rows of a list's newest file that were not taken: line, reason, shape."""
+    found = rejects.path_of_list(uuid)
+    if not found.exists():
+        raise Http404
+    return FileResponse(found.open("rb"), as_attachment=True, filename="rejected-rows.csv")
 
 
 def _listed(request: HttpRequest, form: ListForm) -> dict[str, Any]:

@@ -68,6 +68,11 @@ class SegmentAdmin(ThemedAdmin[Segment]):
         return [
             path("preview/", wrap(preview), name=name("preview")),
             path("list/", wrap(segment_pages.list_page), name=name("list")),
+            path(
+                "list/<uuid:uuid>/rejects/",
+                wrap(segment_pages.list_rejects),
+                name=name("list_rejects"),
+            ),
             path("<int:pk>/over-time/", wrap(segment_pages.over_time), name=name("over_time")),
             path("<int:pk>/why/", wrap(segment_pages.why_page), name=name("why")),
             path("<int:pk>/why/<int:customer>/", wrap(segment_pages.why_page), name=name("why_of")),

@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from uuid import UUID
 
 from django.conf import settings
 
@@ -19,6 +20,22 @@ MAX_SHAPE = 40
 
 def path_of(upload: Upload) -> Path:
     return Path(settings.VAR_DIR) / "rejects" / f"{upload.uuid}.csv"
+
+
+def path_of_list(uuid: UUID) -> Path:
+    return Path(settings.VAR_DIR) / "rejects" / f"list-{uuid}.csv"
+
+
+def write_of_list(uuid: UUID, rows: Sequence[tuple[int, str, str]]) -> None:
+    """Keep line, reason and shape of what the newest file of a list brought and was not taken."""
+    path = path_of_list(uuid)
+    path.unlink(missing_ok=True)
+    if not rows:
+        return
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    handle = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows([("line", "reason", "shape"), *rows])
 
 
 class RejectsFile:

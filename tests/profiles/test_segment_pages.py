@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -108,13 +108,21 @@ def test_a_list_is_brought_in_and_what_is_not_taken_is_told_by_line(content: byt
         make.customer(name)
     file = SimpleUploadedFile("ids", content)
 
-    page = browser().post(f"{SEGMENTS}list/", {"name": "Testers", "file": file})
+    staff = browser()
+    page = staff.post(f"{SEGMENTS}list/", {"name": "Testers", "file": file})
 
     assert page.context["listed"].n_added == 2
     rejected = [(one.reason, one.shape) for one in page.context["rejected"]]
     assert rejected == [("The id is empty.", ""), ("No customer has this id.", "xxx-9")]
-    assert StaticList.objects.get().members.count() == 2
+    listed = StaticList.objects.get()
+    assert listed.members.count() == 2
     assert Segment.objects.get(name="Testers").n_customers == 2
+    answer = staff.get(f"{SEGMENTS}list/{listed.uuid}/rejects/")
+    file_of_them = b"".join(cast("Any", answer)).decode().splitlines()
+    assert file_of_them[0] == "line,reason,shape"
+    assert [line.split(",", 1)[1] for line in file_of_them[1:]] == [
+        "The id is empty.,", "No customer has this id.,xxx-9",
+    ]  # fmt: skip
 
 
 def test_a_file_without_a_name_for_its_column_is_ids_from_the_first_line_on() -> None:
