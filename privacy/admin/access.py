@@ -65,6 +65,8 @@ ACTIONS: Final[dict[str, StrOrPromise]] = {
     "customer.merged": gettext_lazy("Made two records of a customer one"),
     "customer.separated": gettext_lazy("Took a merge back"),
     "scores.accept": gettext_lazy("Accepted scores"),
+    "recommendations.activated": gettext_lazy("Let a run of recommendations serve"),
+    "recommendations.stopped": gettext_lazy("Stopped a run of recommendations"),
     "second_factor.set": gettext_lazy("Set up a second factor"),
     "second_factor.removed": gettext_lazy("Removed a second factor"),
     "second_factor.codes_renewed": gettext_lazy("Renewed recovery codes"),

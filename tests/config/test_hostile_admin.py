@@ -97,6 +97,7 @@ def test_a_campaign_with_numbers_beyond_reason_is_not_kept(given: dict[str, Any]
         "attribution_days": "14",
         "fixed_cost_minor": "0",
         "message_cost": "0",
+        "first_percent": "0",
         "starter": "picked_for_you",
     }
 
