@@ -241,6 +241,18 @@ def test_an_unknown_queue_is_refused(manage: Manage) -> None:
     assert "--queues names sned" in found.stderr
 
 
+@pytest.mark.parametrize("command", ["serve", "demo"])
+@pytest.mark.parametrize("port", ["-1", "65536", "99999", "http"])
+def test_a_port_that_cannot_be_is_refused_before_anything_is_done(
+    manage: Manage, tmp_path: Path, command: str, port: str
+) -> None:
+    found = manage(command, f"--port={port}")
+
+    assert found.returncode == 2
+    assert f"a port is a number from 0 to 65535, not {port}" in found.stderr
+    assert not list(tmp_path.rglob("*.sqlite3"))
+
+
 def test_a_command_without_its_database_says_so_in_one_line(manage: Manage) -> None:
     ended = manage("build_profiles", DATABASE_URL="sqlite:////nowhere/candor.sqlite3")
 

@@ -16,6 +16,8 @@ from django.utils import timezone
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from config.ports import port
+
 FOLDER = "demo"
 MIN_CUSTOMERS = 100
 DEFAULT_CUSTOMERS = 2_400
@@ -27,7 +29,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--no-serve", action="store_true", help="stop before serving")
         parser.add_argument("--fresh", action="store_true", help="make the shop anew")
-        parser.add_argument("--port", type=int, default=8000, help="port to listen on")
+        parser.add_argument("--port", type=port, default=8000, help="port to listen on")
         parser.add_argument(
             "--customers",
             type=int,

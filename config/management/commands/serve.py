@@ -7,6 +7,8 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
+from config.ports import port
+
 if TYPE_CHECKING:
     from django.core.management.base import CommandParser
 
@@ -23,7 +25,7 @@ class Command(BaseCommand):
         role.add_argument("--worker", action="store_true", help="run jobs only")
         role.add_argument("--beat", action="store_true", help="keep the schedule only, once")
         parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
-        parser.add_argument("--port", type=int, default=8000, help="port to listen on")
+        parser.add_argument("--port", type=port, default=8000, help="port to listen on")
         parser.add_argument(
             "--queues",
             default=",".join(settings.JOBS_TIME_LIMIT_SECONDS),
