@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from django.utils.translation import gettext as _
 
-from profiles.files.reading import UnreadableFileError
+from profiles.files.reading import UnreadableFileError, refuse_twice
 
 Names = Mapping[str, Sequence[str]]
 
@@ -93,7 +93,8 @@ def find(
 ) -> dict[str, int]:
     """Return the place of each field that the file has; `given` (field: column) goes first.
 
-    Raises UnreadableFileError naming the unknown field or the missing column and what there is.
+    Raises UnreadableFileError naming the unknown field, the missing column and what there is, or
+    the column that stands twice.
     """
     if unknown := sorted(set(given) - set(names)):
         raise UnreadableFileError(
@@ -118,4 +119,5 @@ def find(
                 "found": ", ".join(columns),
             },
         )
+    refuse_twice(columns, [columns[at] for at in found.values()])
     return found

@@ -12,7 +12,7 @@ import gzip
 import io
 import zlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,14 +85,15 @@ class Table(ABC):
     def _good_rows(self, after: int) -> Iterator[tuple[int, Row]]:
         """Rows up to the next that raises BadRowError; called again, it goes on behind that."""
 
-    def require(self, names: Iterable[str]) -> None:
-        """Raise UnreadableFileError if a column is absent, with those absent and those found."""
+    def require(self, names: Collection[str]) -> None:
+        """Raise UnreadableFileError if a column is absent, or which of two is meant is not told."""
         if missing := [name for name in names if name not in self.index]:
             raise UnreadableFileError(
                 "columns_missing",
                 _("The file lacks the columns: %(missing)s. It has: %(found)s.")
                 % {"missing": ", ".join(missing), "found": ", ".join(self.columns)},
             )
+        refuse_twice(self.columns, names)
 
     def rows(self, *, after: int = 0) -> Iterator[tuple[int, Row]]:
         """Yield (number of the row's first line, its fields) behind line `after`.
@@ -122,6 +123,16 @@ def _checked(columns: Sequence[str]) -> list[str]:
             % {"n": MAX_COLUMNS},
         )
     return names
+
+
+def refuse_twice(columns: Sequence[str], used: Iterable[str]) -> None:
+    """Raise UnreadableFileError if a column that is used stands in the file more than once."""
+    if twice := next((name for name in used if columns.count(name) > 1), None):
+        raise UnreadableFileError(
+            "column_twice",
+            _("The file has the column %(name)s twice; rename or remove one of them.")
+            % {"name": twice},
+        )
 
 
 def refuse_personal(header: str) -> None:

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from django.utils.translation import gettext as _
+
 from profiles.files.encodings import DEFAULT
 from profiles.files.reading import BadRow, Table, UnreadableFileError
 from profiles.files.tables import open_table, table
@@ -27,11 +29,16 @@ def read(path: str, *, encoding: str, now: datetime) -> dict[str, str]:
     if not path:
         return {}
     try:
-        return _read(path, DEFAULT, now)
+        try:
+            return _read(path, DEFAULT, now)
+        except UnreadableFileError as error:
+            if error.code != "encoding" or encoding == DEFAULT:
+                raise
+            return _read(path, encoding, now)
     except UnreadableFileError as error:
-        if error.code != "encoding" or encoding == DEFAULT:
-            raise
-        return _read(path, encoding, now)
+        raise UnreadableFileError(
+            error.code, _("In the file of categories: %(what)s") % {"what": error.detail}
+        ) from error
 
 
 def _read(path: str, encoding: str, now: datetime) -> dict[str, str]:

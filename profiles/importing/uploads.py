@@ -25,7 +25,14 @@ from privacy.problems import DomainError
 from privacy.purposes import purpose
 from profiles.files import columns, contents, presets
 from profiles.files.encodings import DEFAULT
-from profiles.files.reading import BadRow, DamagedFileError, Table, UnreadableFileError, telling_of
+from profiles.files.reading import (
+    BadRow,
+    DamagedFileError,
+    Table,
+    UnreadableFileError,
+    refuse_twice,
+    telling_of,
+)
 from profiles.files.rejects import shape
 from profiles.files.tables import open_table
 from profiles.files.tables import table as table_in
@@ -143,6 +150,7 @@ def preview(
     mapping = columns.guess(table.columns, NAMES[kind])
     places = {name: table.index[column] for name, column in mapping.items()}
     try:
+        refuse_twice(table.columns, mapping.values())
         contents.check(table.columns, places, rows)
     except UnreadableFileError as error:
         problems.append(Problem(error.code, error.detail))

@@ -286,6 +286,7 @@ def test_a_file_cut_short_keeps_what_was_read_and_the_whole_one_adds_the_rest(
         (HEAD.encode() + b"o-1,J\xf6rg,p,1,1,2026-01-01\n", MAPPED, r"Line 2 .*--encoding"),
         (HEAD.encode("utf-16"), MAPPED, r"utf-16 cannot be read; save the file as UTF-8"),
         (b"", MAPPED, r"The file is empty"),
+        (b"order," + HEAD.encode() + b"1,2,c,p,1,1,2026-01-05\n", MAPPED, r"column order twice"),
         (HEAD.encode(), MAPPED | {"currency": "EURO"}, r"'EURO' is not a currency"),
         (HEAD.encode(), MAPPED | {"timezone": "Mars"}, r"time zone Mars is not known"),
         (HEAD.encode(), MAPPED | {"map": ["order"]}, r"--map takes FIELD=COLUMN, not order"),
@@ -325,6 +326,22 @@ def test_categories_come_from_a_file_of_their_own(tmp_path: Path) -> None:
     load(path, **MAPPED, categories=str(categories))
 
     assert OrderLine.objects.get().category == "Audio"
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [("", "is empty"), ("sku,kind\np-1,Audio\n", "lacks the columns: product, category")],
+)
+def test_a_fault_in_the_file_of_categories_is_told_as_its_own(
+    tmp_path: Path, content: str, says: str
+) -> None:
+    path = put(tmp_path, HEAD + "o-1,ann,p-1,1,10.00,2026-01-05\n")
+    categories = put(tmp_path, content, "categories.csv")
+
+    with pytest.raises(CommandError, match=f"In the file of categories: The file {says}"):
+        load(path, **MAPPED, categories=str(categories))
+
+    assert not Order.objects.exists()
 
 
 def test_after_an_import_the_apps_above_are_told(tmp_path: Path) -> None:

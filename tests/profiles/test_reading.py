@@ -113,6 +113,15 @@ def test_absent_columns_are_named_beside_those_found(tmp_path: Path) -> None:
         pass
 
 
+def test_a_column_that_is_needed_and_stands_twice_is_refused_by_name() -> None:
+    found = table(b"order,product,note,order,note\n")
+
+    found.require(["product"])
+    with pytest.raises(UnreadableFileError, match="has the column order twice") as caught:
+        found.require(["product", "order"])
+    assert caught.value.code == "column_twice"
+
+
 def test_an_absent_file_is_named(tmp_path: Path) -> None:
     with (
         pytest.raises(UnreadableFileError, match=r"nowhere\.csv cannot be opened"),
