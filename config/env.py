@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -86,3 +88,22 @@ class Env:
         except OSError as error:
             self._wrong.append(f"{name}_FILE cannot be read: {error.strerror}")
             return ""
+
+
+def kept_secret(path: Path) -> str:
+    """Return the secret kept at `path` under VAR_DIR, made on first use with mode 0600."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            made = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        except FileExistsError:
+            return path.read_text(encoding="utf-8")
+        secret = secrets.token_urlsafe(48)
+        with os.fdopen(made, "w") as file:
+            file.write(secret)
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"VAR_DIR: {path} cannot be written: {error.strerror}; name a folder this account "
+            "may write"
+        ) from error
+    return secret

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import signal
@@ -76,7 +77,10 @@ def serve_embedded(*, host: str, port: int, ready: Callable[[str], object]) -> N
 
     from config.wsgi import application  # noqa: PLC0415 -- loads middleware and URLs
 
-    server = create_server(application, host=host, port=port, threads=WEB_THREADS, ident=None)
+    try:
+        server = create_server(application, host=host, port=port, threads=WEB_THREADS, ident=None)
+    except ValueError as error:  # what waitress says of a name that leads nowhere
+        raise OSError(errno.EADDRNOTAVAIL, "no such address") from error
     signal.signal(signal.SIGTERM, _leave)
     sweeping.sweep(timezone.now())
     background = Background()

@@ -1,7 +1,6 @@
 """Every setting once. `APP_ENV` is the one switch: `embedded` (default) or `production`."""
 
 import os
-import secrets
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -12,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from config import policy, rest, theme
 from config.databases import database
-from config.env import Env
+from config.env import Env, kept_secret
 from config.observability import logging_settings
 
 django_stubs_ext.monkeypatch()
@@ -25,22 +24,8 @@ APP_ENV = env.mode
 DEBUG = False
 VAR_DIR = Path(env.text("VAR_DIR", str(BASE_DIR / "var")))
 KEYS_DIR = VAR_DIR / "keys"
-
-
-def _kept_secret(name: str) -> str:
-    """Return the secret kept under `KEYS_DIR`, made on first use with mode 0600."""
-    path = KEYS_DIR / name
-    KEYS_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
-    try:
-        with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
-            file.write(secrets.token_urlsafe(48))
-    except FileExistsError:
-        pass
-    return path.read_text(encoding="utf-8")
-
-
 SECRET_KEY = env.text(
-    "SECRET_KEY", embedded="" if env.production else _kept_secret("web-session-secret")
+    "SECRET_KEY", embedded="" if env.production else kept_secret(KEYS_DIR / "web-session-secret")
 )
 LOCAL_URL = "http://127.0.0.1:8000"
 PUBLIC_URL = env.text("PUBLIC_URL", embedded=LOCAL_URL).rstrip("/")

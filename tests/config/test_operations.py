@@ -253,6 +253,28 @@ def test_a_port_that_cannot_be_is_refused_before_anything_is_done(
     assert not list(tmp_path.rglob("*.sqlite3"))
 
 
+def test_a_host_that_is_none_of_this_machine_is_told_in_one_line(manage: Manage) -> None:
+    found = manage("serve", "--host", "999.1.1.1", "--port", "0")
+
+    assert found.returncode == 1
+    assert "Cannot listen on 999.1.1.1:0: no such address. Choose another --host" in found.stderr
+    assert "Traceback" not in found.stderr
+
+
+@pytest.mark.parametrize("command", ["doctor", "serve", "demo"])
+def test_a_var_dir_that_cannot_be_written_is_told_in_one_line(
+    manage: Manage, tmp_path: Path, command: str
+) -> None:
+    (tmp_path / "file").write_text("no folder", encoding="ascii")
+
+    found = manage(command, VAR_DIR=str(tmp_path / "file" / "var"), SECRET_KEY="")
+
+    assert found.returncode == 1
+    assert "VAR_DIR" in found.stderr
+    assert "cannot be written: Not a directory" in found.stderr
+    assert "Traceback" not in found.stderr
+
+
 def test_a_command_without_its_database_says_so_in_one_line(manage: Manage) -> None:
     ended = manage("build_profiles", DATABASE_URL="sqlite:////nowhere/candor.sqlite3")
 

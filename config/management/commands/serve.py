@@ -101,5 +101,5 @@ class Command(BaseCommand):
             )
         except OSError as error:
             raise CommandError(
-                f"Cannot listen on {host}:{port}: {error.strerror}. Choose another --port."
+                f"Cannot listen on {host}:{port}: {error.strerror}. Choose another --host or --port."
             ) from error
