@@ -93,6 +93,18 @@ def test_settings_are_read_in_the_settings_file_alone() -> None:
     assert readers == []
 
 
+def test_no_other_file_reads_through_what_the_settings_read_with() -> None:
+    # Those reads would stand in no count and in no page of the settings.
+    reading = re.compile(r"\benv\.[a-z_]+\(\s*\"[A-Z]|\bconfig\.env\b")
+    readers = [
+        str(path.relative_to(ROOT))
+        for path in sources(*APPS)
+        if path != ROOT / "config" / "settings.py"
+        and reading.search(path.read_text(encoding="utf-8"))
+    ]
+    assert readers == []
+
+
 def test_models_of_other_apps_are_imported_not_looked_up() -> None:
     lookups = [
         path
