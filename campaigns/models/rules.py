@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 
@@ -55,7 +56,7 @@ class SendingRules(models.Model):
         ]
 
     def __str__(self) -> str:
-        return "sending rules"
+        return gettext("Sending rules")
 
     @classmethod
     def current(cls) -> SendingRules:

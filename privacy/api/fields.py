@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rest_framework import serializers
+from rest_framework.fields import empty
 
 from privacy import finder
 
@@ -21,5 +22,6 @@ class Text(serializers.CharField):
 class FreeText(Text):
     """What people may have written anything into: of personal data only its kind is kept."""
 
-    def to_internal_value(self, data: Any) -> str:
-        return finder.redact(super().to_internal_value(data))[: self.max_length]
+    def run_validation(self, data: Any = empty) -> Any:
+        given = super().run_validation(data)  # its length is that of what was said
+        return finder.redact(given)[: self.max_length] if isinstance(given, str) else given
