@@ -75,7 +75,8 @@ def test_a_birth_date_that_is_taken_away_takes_its_year_along(
     ("members", "status", "code", "pointer"),
     [
         ({"email": "no address"}, 400, "invalid_email", "/email"),
-        ({"city": "1" * 101}, 400, "validation_error", "/city"),  # too long, though it would be kept short
+        # Too long as it was said, though it would be kept short.
+        ({"city": "1" * 101}, 400, "validation_error", "/city"),
         ({"phone": "no phone"}, 400, "invalid_phone", "/phone"),
         ({"email": "ann.lee@shop.example"}, 409, "email_taken", "/email"),
     ],
