@@ -54,6 +54,7 @@ def import_orders(upload: Upload, work: Work) -> dict[str, Any]:
     with collector_paused():
         if not work.cursor.get("staged"):
             _stage(upload, options, work)
+        bulk.learn_sizes(StagedLine)
         settling.follow_merges(upload, work)
         if is_preview:
             return _preview(upload, source_id, work)
