@@ -20,6 +20,7 @@ from django.db.models import Exists, F, Max, OuterRef, Q
 from django.utils.translation import gettext as _
 
 from campaigns import approvals, gate, limits, planning, targeting, throttling, writing
+from campaigns.bounces.codes import is_hard
 from campaigns.channels import email
 from campaigns.channels.base import Channel, Message, Outcome, Result
 from campaigns.composing import Composer, message_id, unsubscribe_url
@@ -44,7 +45,6 @@ INTENT_BATCH = 20
 LEASE = timedelta(seconds=settings.SENDING_LEASE_SECONDS)
 MAX_ATTEMPTS = 5
 RETRY_AFTER = timedelta(minutes=5)
-HARD_BOUNCES = (" 5.1.1", " 5.1.2", " 5.1.3", " 5.1.6", " 5.1.10")
 NO_TOKEN = "0" * 43
 
 State = Delivery.State
@@ -324,7 +324,7 @@ def _record(
         # A row whose lease ran out meanwhile is `unknown`: now we know better.
         mine = Delivery.objects.held(token, State.SENDING, State.UNKNOWN).filter(pk__in=pks)
         mine.update(**_ending(outcome, code, n_tries, now))
-        if outcome is Outcome.REFUSED and code.endswith(HARD_BOUNCES):
+        if outcome is Outcome.REFUSED and is_hard(code):
             _suppress(pks, now)
 
 

@@ -36,6 +36,9 @@ REASONS = {
     "quiet_hours": _("It was quiet hours where the person is; the message waits for their end."),
     "damaged": _("The person's data, or its key, is damaged; restore it from the backup."),
     "cancelled": _("The campaign was cancelled."),
+    "bounce_hard": _("The message came back: there is nobody at the address."),
+    "bounce_soft": _("The message came back for now: the mailbox is full, or the server away."),
+    "bounce_blocked": _("The receiving server refused the sender or the content."),
     "template_error": _("The message could not be rendered for this person."),
 }
 

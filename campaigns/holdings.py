@@ -16,8 +16,10 @@ from campaigns.models import (
     Campaign,
     Conversion,
     Delivery,
+    Feedback,
     Hit,
     Link,
+    Mailbox,
     Note,
     Provider,
     SendingRules,
@@ -35,11 +37,12 @@ def declare() -> None:
     """Enter every model of this app, the outbox's files, and how sending is stopped."""
     registry.delete(Delivery, PERSON)
     registry.delete(Hit, f"delivery__{PERSON}")
+    registry.delete(Feedback, f"delivery__{PERSON}")
     registry.delete(Conversion, f"delivery__{PERSON}", f"order__{PERSON}")
     registry.nobody(
         Campaign, Variant, Template, Link, reason=gettext_lazy("What is said to everybody.")
     )
-    registry.nobody(Provider, reason=gettext_lazy("How mail servers do."))
+    registry.nobody(Provider, Mailbox, reason=gettext_lazy("How mail servers do."))
     registry.nobody(
         Note,
         SendingRules,
@@ -52,6 +55,12 @@ def declare() -> None:
         gettext_lazy("Opens and clicks"),
         days=3 * 365,
         old=lambda before: Hit.objects.filter(at__lt=before),
+    )
+    registry.retain(
+        "feedback",
+        gettext_lazy("Bounces, complaints and proofs of arrival"),
+        days=3 * 365,
+        old=lambda before: Feedback.objects.filter(at__lt=before),
     )
     registry.retain(
         "deliveries",

@@ -51,6 +51,6 @@ def carry(key: str, address: str, subject: str, text: str, now: datetime) -> tup
 
 def _way() -> Channel:
     """Without a mail server letters lie in a folder of their own, off the outbox screen."""
-    if settings.SMTP_URL:
+    if email.is_real():
         return email.channel()
     return OutboxChannel(settings.OUTBOX_DIR / "letters")

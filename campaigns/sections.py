@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from campaigns.models import Conversion, Delivery, Hit
+from campaigns.models import Conversion, Delivery, Feedback, Hit
 from privacy import registry
 
 Row = Mapping[str, Any]
@@ -17,6 +17,7 @@ def declare() -> None:
     registry.export_section("messages", _messages)
     registry.export_section("message_reactions", _reactions)
     registry.export_section("message_orders", _orders)
+    registry.export_section("message_feedback", _feedback)
 
 
 def _messages(subject: UUID, _now: datetime) -> Iterator[Row]:
@@ -37,3 +38,9 @@ def _orders(subject: UUID, _now: datetime) -> Iterator[Row]:
     """The orders that a campaign's report counts as following its message."""
     rows = Conversion.objects.filter(delivery__customer__subject__uuid=subject).order_by("pk")
     yield from rows.values("delivery__campaign__name", "order__number", "net_minor", "ordered_at")
+
+
+def _feedback(subject: UUID, _now: datetime) -> Iterator[Row]:
+    """What mail servers and providers told of the person's messages."""
+    rows = Feedback.objects.filter(delivery__customer__subject__uuid=subject).order_by("at", "pk")
+    yield from rows.values("delivery__campaign__name", "kind", "code", "source", "at")

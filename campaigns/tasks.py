@@ -10,7 +10,7 @@ from celery import shared_task
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from campaigns import approvals, asking, attribution, delivery, scheduling, throttling
+from campaigns import approvals, asking, attribution, delivery, mailbox, scheduling, throttling
 from campaigns.models import Campaign
 from jobs.models import Job
 from jobs.registry import job
@@ -82,6 +82,18 @@ def attribute(work: Work) -> dict[str, Any]:
                 attribution.attribute(campaign, work.now)
                 cursor["campaign"] = campaign.pk
     return {"n_campaigns": len(campaigns)}
+
+
+@job(mailbox.JOB, title=_("Reading of the bounce mailbox"), is_routine=True)
+def read_mailbox(work: Work) -> dict[str, Any]:
+    """Read what came back since the last time."""
+    return mailbox.read_new(work)
+
+
+@shared_task
+def wake_mailbox() -> None:
+    """Ask that the bounce mailbox be read, if there is one."""
+    mailbox.ask(timezone.now())
 
 
 @shared_task

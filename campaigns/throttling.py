@@ -19,6 +19,7 @@ from campaigns.channels.base import Outcome, Result
 from campaigns.models import Provider
 
 if TYPE_CHECKING:
+    from django.db.models import QuerySet
     from django_stubs_ext import StrOrPromise
 
 FAILURES_TO_OPEN = 3
@@ -28,7 +29,7 @@ PROBE = timedelta(minutes=1)
 # What may go at once: so many seconds of the rate, so that a beat between batches costs nothing.
 BURST_SECONDS = 10
 SHOWN_FOR = timedelta(minutes=1)
-_FAULTS = ("no_connection", "tls_failed", "login_refused", "connection_lost", "421")
+_FAULTS = ("no_connection", "tls_failed", "login_refused", "connection_lost", "421", "429", "503")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,9 @@ def report(results: Sequence[Result], now: datetime) -> bool:
     """Learn from a batch how the server does; says whether to go on with the next one."""
     here = Provider.objects.filter(name=email.provider())
     faults = [result.code for result in results if _is_fault(result)]
+    if wait := max((result.wait_seconds for result in results), default=0.0):
+        _rest(here, faults[-1] if faults else results[-1].code, wait, now)
+        return False
     if not results or len(faults) < len(results):
         here.filter(n_failures__gt=0).update(n_failures=0, opened_until=None)
         return True
@@ -89,6 +93,19 @@ def report(results: Sequence[Result], now: datetime) -> bool:
             failed_at=now,
         )
     return opened_until is None
+
+
+def _rest(here: QuerySet[Provider], error: str, seconds: float, now: datetime) -> None:
+    """Leave the server alone for as long as it asked for, within reason."""
+    until = now + min(timedelta(seconds=seconds), LONGEST_PAUSE)
+    with transaction.atomic():
+        provider = here.select_for_update().get()
+        here.update(
+            n_failures=max(provider.n_failures + 1, FAILURES_TO_OPEN),
+            opened_until=until,
+            last_error=error,
+            failed_at=now,
+        )
 
 
 def limit(now: datetime) -> Limit | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from django.db import transaction
 
+from campaigns import feedback
 from campaigns.models import Delivery, Hit, Link
 from privacy import consent, preferences, suppression
 from privacy.models import Consent, ConsentEntry, Source, Suppression
@@ -138,6 +139,7 @@ def _find(token: str) -> Delivery | None:
 def _hit(
     delivery: Delivery, kind: Hit.Kind, visit: Visit, now: datetime, *, link: Link | None = None
 ) -> None:
+    feedback.arrived(delivery, delivery.intended_at or now)
     machine = is_machine(visit, sent_at=delivery.sent_at, now=now)
     hit = Hit.objects.create(delivery=delivery, kind=kind, link=link, at=now, by_machine=machine)
     if not machine:

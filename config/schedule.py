@@ -16,6 +16,7 @@ def recurring(queues: Iterable[str]) -> dict[str, dict[str, Any]]:
         "sweep": every(5, "jobs.tasks.sweep_jobs", queue="critical"),
         "advance-campaigns": every(5, "campaigns.tasks.advance", queue="send"),
         "send-due": every(3, "campaigns.tasks.send_due", queue="send"),
+        "read-bounces": every(120, "campaigns.tasks.wake_mailbox"),
         "send-webhooks": every(2, "privacy.tasks.send_webhooks", queue="send"),
         "merge-events": every(2, "profiles.tasks.wake_merge"),
         "prune-jobs": at(crontab(hour=3, minute=0), "jobs.tasks.prune_jobs"),

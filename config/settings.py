@@ -9,7 +9,7 @@ import django_stubs_ext
 from django.conf import global_settings
 from django.utils.translation import gettext_lazy as _
 
-from config import policy, rest, theme
+from config import mail, policy, rest, theme
 from config.databases import database
 from config.env import Env, kept_secret
 from config.observability import logging_settings
@@ -192,8 +192,11 @@ TIME_ZONE = "UTC"
 SHOP_CURRENCY = env.text("SHOP_CURRENCY", "EUR")
 SHOP_TIME_ZONE = env.text("SHOP_TIME_ZONE", "UTC")
 
-# Mail: an empty SMTP_URL writes .eml files to the outbox folder ----------------------------
-SMTP_URL = env.text("SMTP_URL", embedded="")
+# Mail: with neither an ESP nor SMTP_URL messages are written to the outbox folder ------------
+MAIL_ESP = env.text("MAIL_ESP", "").lower()
+ANYMAIL = mail.anymail(MAIL_ESP, env.items("MAIL_ESP_SETTINGS", ""))
+SMTP_URL = env.text("SMTP_URL", "" if MAIL_ESP else None, embedded="")
+BOUNCE_MAILBOX_URL = env.text("BOUNCE_MAILBOX_URL", "")
 OUTBOX_DIR = VAR_DIR / "outbox"
 
 # Files of forms: sealed as they arrive, never in a temporary folder -------------------------

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 
-from campaigns.channels import outbox
+from campaigns.channels import email, outbox
 from campaigns.rendering import links
 from privacy import audit
 
@@ -28,7 +28,7 @@ def outbox_page(request: HttpRequest) -> HttpResponse:
         "title": _("Outbox"),
         "mails": outbox.messages(settings.OUTBOX_DIR, limit=PAGE, offset=(page - 1) * PAGE),
         "total": total,
-        "sends_for_real": bool(settings.SMTP_URL),
+        "sends_for_real": email.is_real(),
         "page": page,
         "has_next": page * PAGE < total,
     }

@@ -35,11 +35,15 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """`code` is the other side's reply code, or a word of ours; never its text."""
+    """`code` is the other side's reply code, or a word of ours; never its text.
+
+    `wait_seconds`: so long the other side wants to hear nothing of anybody.
+    """
 
     key: str
     outcome: Outcome
     code: str = ""
+    wait_seconds: float = 0.0
 
 
 class Channel(Protocol):

@@ -27,7 +27,11 @@ _PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
 
 
 def channel() -> Channel:
-    """Return the way e-mail takes here: the server of `SMTP_URL`, else the outbox folder."""
+    """Return the way e-mail takes here: a provider's API, `SMTP_URL`, else the outbox folder."""
+    if settings.MAIL_ESP:
+        from campaigns.channels.esp import EspChannel  # noqa: PLC0415 -- needed by few, slow to load
+
+        return EspChannel(settings.MAIL_ESP)
     if settings.SMTP_URL:
         return SmtpChannel(Server.from_url(settings.SMTP_URL))
     return OutboxChannel(settings.OUTBOX_DIR)
@@ -35,10 +39,17 @@ def channel() -> Channel:
 
 def provider() -> str:
     """Return the name of where e-mail is handed over, without any credential."""
+    if settings.MAIL_ESP:
+        return str(settings.MAIL_ESP)
     if not settings.SMTP_URL:
         return "outbox"
     server = Server.from_url(settings.SMTP_URL)
     return f"{server.host}:{server.port}"
+
+
+def is_real() -> bool:
+    """Whether e-mail leaves this machine."""
+    return bool(settings.MAIL_ESP or settings.SMTP_URL)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 from campaigns.models.attribution import Conversion
 from campaigns.models.campaign import Campaign, Note, Variant
 from campaigns.models.delivery import Delivery, DeliveryQuerySet
+from campaigns.models.feedback import Feedback, Mailbox
 from campaigns.models.provider import Provider
 from campaigns.models.rules import SendingRules
 from campaigns.models.template import Template
@@ -11,8 +12,10 @@ __all__ = [
     "Conversion",
     "Delivery",
     "DeliveryQuerySet",
+    "Feedback",
     "Hit",
     "Link",
+    "Mailbox",
     "Note",
     "Provider",
     "SendingRules",

@@ -1,0 +1,1 @@
+"""What comes back by mail for a message: bounces, complaints, automatic replies. Pure."""
