@@ -108,6 +108,7 @@ NAVIGATION = [
             _item(_("Products"), "devices", "recommendations.product"),
             _item(_("Placements"), "view_carousel", "recommendations.scenario"),
             _item(_("Recommendations"), "auto_awesome", "recommendations.trainingrun"),
+            _item(_("Fairness rules"), "balance", "recommendations.fairnessrules"),
         ],
     },
     {

@@ -169,6 +169,13 @@ REGISTRY = {
             known=frozenset({Known.BEHAVIOUR}),
         ),
         Purpose(
+            "fairness.audit",
+            _("Checking that groups are treated alike"),
+            _INTEREST,
+            _("Figures of groups alone are kept, as long as what they judge."),
+            known=frozenset({Known.ATTRIBUTES, Known.BEHAVIOUR}),
+        ),
+        Purpose(
             "support.reveal",
             _("Answering a customer"),
             _CONTRACT,

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from privacy import audit
 from privacy.problems import DomainError
+from recommendations import evenness
 from recommendations.models import CustomerListing, TrainingRun
 
 if TYPE_CHECKING:
@@ -22,12 +23,15 @@ TRAINER = "system:training"
 def activate(run: TrainingRun, *, now: datetime, actor: str = TRAINER) -> None:
     """Let this run's lists be served from now on; also the way back to an older run.
 
-    Raises DomainError `run_has_no_lists` if they are not (or no longer) there. Who did it
-    stands in the audit trail and on the run's card.
+    Raises DomainError `run_has_no_lists` if they are not (or no longer) there, and
+    `run_is_uneven` if the fairness rules speak against it. Who did it stands in the audit
+    trail and on the run's card.
     """
     if not may_serve(run):
         detail = _("The lists of this run are not there; only the last few runs keep theirs.")
         raise DomainError("run_has_no_lists", detail, status=HTTPStatus.CONFLICT)
+    if found := evenness.beyond(run):
+        raise DomainError("run_is_uneven", " ".join(map(str, found)), status=HTTPStatus.CONFLICT)
     TrainingRun.objects.filter(is_active=True).update(is_active=False)
     run.is_active, run.activated_at, run.activated_by = True, now, actor
     run.save(update_fields=["is_active", "activated_at", "activated_by"])

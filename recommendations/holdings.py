@@ -5,7 +5,14 @@ from __future__ import annotations
 from django.utils.translation import gettext_lazy as _
 
 from privacy import registry
-from recommendations.models import CustomerListing, Product, ProductListing, Scenario, TrainingRun
+from recommendations.models import (
+    CustomerListing,
+    FairnessRules,
+    Product,
+    ProductListing,
+    Scenario,
+    TrainingRun,
+)
 
 
 def declare() -> None:
@@ -16,6 +23,7 @@ def declare() -> None:
     """
     registry.delete(CustomerListing, "customer__subject")
     registry.nobody(Product, reason=_("The catalogue."))
+    registry.nobody(FairnessRules, reason=_("The shop's rules of what may serve."))
     registry.nobody(Scenario, reason=_("The shop's rules of what is shown where."))
     registry.nobody(
         ProductListing, TrainingRun, reason=_("Figures of many customers, made anew nightly.")

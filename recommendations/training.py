@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from recommendations import activation, interactions
+from recommendations import activation, evenness, fairness, interactions
 from recommendations.engines.base import NOTHING, Items
 from recommendations.engines.item_based import ItemBased
 from recommendations.engines.popular import ALL_TIME_DAYS, Popular
@@ -45,6 +45,7 @@ class Judgement:
     """What the last window says of the best engine, as stored on a run.
 
     `near` is item-based filtering as tuned: it says which products are bought together.
+    `ours` is what the engine showed to whom on the split `test`.
     """
 
     engine: Engine
@@ -53,6 +54,8 @@ class Judgement:
     metrics: dict[str, Any]
     baseline_metrics: dict[str, Any]
     comparison: dict[str, Any]
+    test: Split | None = None
+    ours: comparing.Result | None = None
 
 
 def train(work: Work) -> dict[str, Any]:
@@ -60,7 +63,8 @@ def train(work: Work) -> dict[str, Any]:
 
     Steps, each committed with the job's cursor: judge and store the run; write the lists in
     batches; switch. A killed training goes on with the same run, or starts anew if the
-    orders changed meanwhile; the active run serves until the switch.
+    orders changed meanwhile; the active run serves until the switch, and on if the fairness
+    rules speak against the new one.
     """
     started = time.process_time()
     as_of = datetime.fromisoformat(work.payload["as_of"])
@@ -68,10 +72,11 @@ def train(work: Work) -> dict[str, Any]:
     reading = interactions.read(as_of)
     if work.cursor.get("data") != reading.fingerprint:
         judgement = judge(reading, work.renew, TrainingRun.objects.active())
+        told = _by_group(reading, judgement, now=work.now)
         with work.step() as cursor:
             TrainingRun.objects.filter(pk=cursor.get("run", 0)).delete()
             cursor.clear()
-            cursor["run"] = _store(reading, judgement, as_of=as_of, now=work.now).pk
+            cursor["run"] = _store(reading, judgement, told, as_of=as_of, now=work.now).pk
             cursor["data"] = reading.fingerprint
     run = TrainingRun.objects.get(pk=work.cursor["run"])
     beats = run.verdict == TrainingRun.Verdict.BEATS_POPULAR
@@ -86,12 +91,18 @@ def train(work: Work) -> dict[str, Any]:
         run.cpu_seconds += time.process_time() - started
         run.peak_rss_mb = max(run.peak_rss_mb, _peak_rss_mb())
         run.save(update_fields=["finished_at", "cpu_seconds", "peak_rss_mb"])
-        if beats:
+        held_back = list(map(str, evenness.beyond(run)))
+        if beats and not held_back:
             activation.activate(run, now=work.now)
-        else:
+        elif not beats:
             activation.let_popularity_serve(now=work.now)
         prune()
-    return {"run": run.pk, "verdict": run.verdict, "is_active": beats}
+    return {
+        "run": run.pk,
+        "verdict": run.verdict,
+        "is_active": run.is_active,
+        "held_back": held_back,
+    }
 
 
 def judge(
@@ -140,6 +151,8 @@ def judge(
             **beside,
             **_described_split(task.test),
         },
+        test=task.test,
+        ours=ours,
     )
 
 
@@ -206,8 +219,19 @@ def _described_split(test: Split) -> dict[str, Any]:
     }
 
 
+def _by_group(reading: Reading, judgement: Judgement, *, now: datetime) -> dict[str, Any]:
+    if judgement.test is None or judgement.ours is None:
+        return {}
+    return fairness.of_lists(reading, judgement.test, judgement.ours, now=now)
+
+
 def _store(
-    reading: Reading, judgement: Judgement, *, as_of: datetime, now: datetime
+    reading: Reading,
+    judgement: Judgement,
+    by_group: dict[str, Any],
+    *,
+    as_of: datetime,
+    now: datetime,
 ) -> TrainingRun:
     data = reading.interactions
     return TrainingRun.objects.create(
@@ -217,6 +241,7 @@ def _store(
         metrics=judgement.metrics,
         baseline_metrics=judgement.baseline_metrics,
         comparison=judgement.comparison,
+        fairness=by_group,
         verdict=judgement.verdict,
         n_customers=data.n_people,
         n_guest_baskets=data.n_rows - data.n_people,

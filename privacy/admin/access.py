@@ -67,6 +67,8 @@ ACTIONS: Final[dict[str, StrOrPromise]] = {
     "scores.accept": gettext_lazy("Accepted scores"),
     "recommendations.activated": gettext_lazy("Let a run of recommendations serve"),
     "recommendations.stopped": gettext_lazy("Stopped a run of recommendations"),
+    "fairness_rules.changed": gettext_lazy("Changed the fairness rules"),
+    "recommendations.inspected": gettext_lazy("Looked at why something is recommended"),
     "second_factor.set": gettext_lazy("Set up a second factor"),
     "second_factor.removed": gettext_lazy("Removed a second factor"),
     "second_factor.codes_renewed": gettext_lazy("Renewed recovery codes"),

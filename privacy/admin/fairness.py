@@ -18,6 +18,7 @@ from privacy import fairness_audits
 from privacy.fairness.findings import ENOUGH, Finding, Verdict
 from privacy.fairness.groups import OTHERS
 from privacy.fairness_audits import Audit, Audited
+from privacy.purposes import purpose
 
 ATTRIBUTES = {
     "age_band": pgettext_lazy("of people", "Age"),
@@ -72,16 +73,18 @@ def fairness_page(request: HttpRequest) -> HttpResponse:
     asked = request.GET.get("by", "")
     attribute = asked if asked in ATTRIBUTES else "gender"
     now = timezone.now()
+    with purpose("fairness.audit", actor=f"staff:{request.user.pk}", now=now, reason=attribute):
+        audits = [
+            (audit, [_card(audit, one) for one in audit.run(attribute, now)])
+            for audit in fairness_audits.audits()
+        ]
     context = {
         **admin.site.each_context(request),
         "title": _("Fairness"),
         "attribute": attribute,
         "attributes": ATTRIBUTES.items(),
         "enough": ENOUGH,
-        "audits": [
-            (audit, [_card(audit, one) for one in audit.run(attribute, now)])
-            for audit in fairness_audits.audits()
-        ],
+        "audits": audits,
     }
     return render(request, "privacy/fairness.html", context)
 

@@ -1,3 +1,3 @@
-from recommendations.admin import products, runs, scenarios
+from recommendations.admin import fairness, products, runs, scenarios
 
-__all__ = ["products", "runs", "scenarios"]
+__all__ = ["fairness", "products", "runs", "scenarios"]

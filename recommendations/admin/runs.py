@@ -18,8 +18,9 @@ from django.views.decorators.http import require_POST
 from privacy.admin.viewing import ViewOnlyAdmin
 from privacy.problems import DomainError
 from profiles.models import Customer
-from recommendations import activation, asking, serving
-from recommendations.models import Product, TrainingRun
+from recommendations import activation, asking, evenness, serving
+from recommendations.admin import fairness
+from recommendations.models import FairnessRules, Product, TrainingRun
 
 METRICS = {
     "ndcg@10": gettext_lazy("Right products near the top (nDCG@10)"),
@@ -153,7 +154,7 @@ class TrainingRunAdmin(ViewOnlyAdmin[TrainingRun]):
 
 @permission_required("recommendations.view_trainingrun", raise_exception=True)
 def run_page(request: HttpRequest, pk: int) -> HttpResponse:
-    run = get_object_or_404(TrainingRun, pk=pk)
+    run, rules = get_object_or_404(TrainingRun, pk=pk), FairnessRules.current()
     context = {
         **admin.site.each_context(request),
         "title": _("Training run"),
@@ -161,6 +162,9 @@ def run_page(request: HttpRequest, pk: int) -> HttpResponse:
         "judged": judged(run),
         "engines": compared(run),
         "beside_active": beside_active(run),
+        "held_back": evenness.beyond(run, rules),
+        "quality": fairness.quality(run, rules),
+        "exposure": fairness.exposure(run),
         "may_serve": not run.is_active and activation.may_serve(run),
     }
     return render(request, "recommendations/run.html", context)

@@ -56,7 +56,8 @@ class Task:
 class Result:
     """One engine's row: the engine as tuned, its metrics with intervals, and what it took.
 
-    `per_person` holds each metric of each person of the test, for paired differences;
+    `per_person` holds each metric of each person of the test, for paired differences, and
+    `ranked` the list each was given;
     `validation` is the mean nDCG by which parameters were chosen; `cpu_seconds` are of one fit and ranking, `tuning_cpu_seconds` of the trials.
     """
 
@@ -69,6 +70,7 @@ class Result:
     validation: float
     peak_rss_mb: float
     per_person: dict[str, Doubles] = field(repr=False)
+    ranked: Integers = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -241,6 +243,7 @@ def _judged(
         validation=found.score,
         peak_rss_mb=peak,
         per_person=columns,
+        ranked=ranked,
     )
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from profiles.features.vocabulary import age_band
 from recommendations.engines.base import Interactions, Items
 
 if TYPE_CHECKING:
@@ -112,6 +113,37 @@ def of_events(path: Path) -> Data:
         seconds, len(people), len(products),
     )  # fmt: skip
     return Data(data, tuple(people), items, rejected)
+
+
+def of_users(path: Path) -> dict[str, dict[str, str]]:
+    """Read a CSV of customers: for each column beside `customer`, the group of each of them.
+
+    Ages in whole years (a column `age`) become bands. Raises DataError for a file that lacks
+    a column, names a customer twice, or holds an age that is none.
+    """
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    except (ValueError, OSError) as error:
+        raise DataError(f"{path}: {error}") from error
+    if "customer" not in table.columns or len(table.columns) == 1:
+        raise DataError(f"{path}: the first line must name customer and a column of groups")
+    customers = table["customer"].str.strip()
+    if (twice := customers[customers.duplicated()]).size:
+        raise DataError(f"{path}: line {twice.index[0] + 2} names a customer a second time")
+    found = {}
+    for column in table.columns.drop("customer"):
+        cells = table[column].str.strip()
+        if column == "age":
+            cells = _bands_of(cells, path)
+        found[str(column)] = dict(zip(customers, cells, strict=True))
+    return found
+
+
+def _bands_of(ages: pd.Series[str], path: Path) -> pd.Series[str]:
+    wrong = ages[(ages != "") & ~ages.str.fullmatch(r"[0-9]{1,3}")]
+    if wrong.size:
+        raise DataError(f"{path}: line {wrong.index[0] + 2}: an age is a whole number of years")
+    return ages.map(lambda age: age_band(int(age)) if age else "")
 
 
 def _lines(path: Path) -> Iterator[tuple[str, list[str]]]:

@@ -17,7 +17,8 @@ class TrainingRun(models.Model):
     """A model card: what was trained on what, how good it is, whether it serves.
 
     `metrics` and `baseline_metrics` hold {"ndcg@10": {"value", "low", "high"}, ...} of the
-    last window; `comparison` holds the paired difference and how many were judged.
+    last window; `comparison` holds the paired difference and how many were judged. `fairness`
+    holds figures of groups: {"quality": {attribute: [...]}, "exposure": {...}}.
     """
 
     class Verdict(models.TextChoices):
@@ -31,6 +32,7 @@ class TrainingRun(models.Model):
     metrics = models.JSONField(_("metrics"), default=dict)
     baseline_metrics = models.JSONField(_("metrics of 28-day popularity"), default=dict)
     comparison = models.JSONField(_("comparison"), default=dict)
+    fairness = models.JSONField(_("fairness"), default=dict)
     n_customers = models.PositiveIntegerField(_("customers"))
     n_guest_baskets = models.PositiveIntegerField(_("guest baskets"), default=0)
     n_products = models.PositiveIntegerField(_("products"))

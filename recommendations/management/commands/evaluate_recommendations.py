@@ -10,8 +10,12 @@ from typing import TYPE_CHECKING, Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from recommendations.engines.base import Engine
     from recommendations.evaluation.comparing import Result, Task
+
+    ByGroup = dict[str, list[dict[str, Any]]]
 
 SHOWN = ("ndcg", "recall", "coverage")
 DAY = 86_400
@@ -42,6 +46,10 @@ class Command(BaseCommand):
             help="people who must stand behind a pair of items; serving asks for 3",
         )  # fmt: skip
         parser.add_argument("--memory-mb", type=int, default=1024, help="memory of a model")
+        parser.add_argument(
+            "--users", type=Path,
+            help="CSV with customer and columns of groups: is quality alike for each group?",
+        )  # fmt: skip
         parser.add_argument("--json", type=Path, help="also write the results to this file")
 
     def handle(self, *args: object, **options: Any) -> None:
@@ -51,7 +59,8 @@ class Command(BaseCommand):
 
         names = _engines(options["engines"])
         try:
-            task = self._task(options)
+            task, people = self._task(options)
+            groups = _groups(options["users"], [people[row] for row in task.test.warm])
             _refuse_empty(task)
         except (DataError, TooLittleDataError) as error:
             raise CommandError(str(error)) from error
@@ -70,11 +79,19 @@ class Command(BaseCommand):
             self.stderr.write(f"{row.name}: {row.n_trials} trials")
         self.stdout.write(_table(rows, task.cutoffs))
         self._differences(rows, task.cutoffs[-1])
+        by_group = [_by_group(row, groups, task.cutoffs[-1]) for row in rows]
+        if groups:
+            self.stdout.write(_group_table(rows, by_group, task.cutoffs[-1]))
         if options["json"] is not None:
-            facts = json.dumps([_fact(row) for row in rows], indent=2) + "\n"
+            told = [
+                _fact(row) | ({"groups": found} if groups else {})
+                for row, found in zip(rows, by_group, strict=True)
+            ]
+            facts = json.dumps(told, indent=2) + "\n"
             options["json"].write_text(facts, encoding="utf-8")
 
-    def _task(self, options: dict[str, Any]) -> Task:
+    def _task(self, options: dict[str, Any]) -> tuple[Task, Sequence[str]]:
+        """Return what is compared on, and the ids of the people by number."""
         from recommendations.evaluation import data, splits
         from recommendations.evaluation.comparing import Task
 
@@ -96,14 +113,14 @@ class Command(BaseCommand):
                 validation=splits.several_without_some(train.interactions),
                 test=splits.given(train.interactions, test.interactions),
                 items=train.items, has_times=False, has_order=False, **common,
-            )  # fmt: skip
+            ), train.people  # fmt: skip
         if options["sequences"] is not None:
             (read,) = data.of_lines(options["sequences"])
             return Task(
                 validation=(splits.last_out(read.interactions, n_back=1),),
                 test=splits.last_out(read.interactions),
                 items=read.items, has_times=False, has_order=True, **common,
-            )  # fmt: skip
+            ), read.people  # fmt: skip
         if options["split_at"] is None:
             raise CommandError("--events needs --split-at, the first day to be foreseen")
         found = data.of_events(options["events"])
@@ -116,7 +133,7 @@ class Command(BaseCommand):
             validation=(splits.at(found.interactions, at - days * DAY, days=days),),
             test=splits.at(found.interactions, at, days=days),
             items=found.items, has_times=True, has_order=True, **common,
-        )  # fmt: skip
+        ), found.people  # fmt: skip
 
     def _differences(self, rows: list[Result], cutoff: int) -> None:
         """Print by how much the best row is above the others, person by person."""
@@ -186,6 +203,10 @@ def _table(rows: list[Result], cutoffs: tuple[int, ...]) -> str:
                 f"{row.peak_rss_mb:.0f}", json.dumps(_shown(row.engine)),
             ]
         )  # fmt: skip
+    return _aligned(table)
+
+
+def _aligned(table: list[list[str]]) -> str:
     widths = [max(len(row[at]) for row in table) for at in range(len(table[0]))]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
@@ -216,3 +237,49 @@ def _fact(row: Result) -> dict[str, Any]:
         "n_trials": row.n_trials,
         "peak_rss_mb": row.peak_rss_mb,
     }
+
+
+def _groups(path: Path | None, people: Sequence[str]) -> dict[str, list[str]]:
+    """Return each judged person's group by column of the file; "" for whom it does not name."""
+    from recommendations.evaluation import data
+
+    if path is None:
+        return {}
+    told = data.of_users(path)
+    found = {column: [of.get(one, "") for one in people] for column, of in told.items()}
+    if not any(any(groups) for groups in found.values()):
+        raise CommandError(f"{path}: names none of the {len(people)} people who are judged")
+    return found
+
+
+def _by_group(row: Result, groups: dict[str, list[str]], cutoff: int) -> ByGroup:
+    from dataclasses import asdict
+
+    from recommendations.evaluation.groups import quality
+
+    values = row.per_person[f"ndcg@{cutoff}"]
+    return {
+        column: [asdict(one) for one in quality(values, names)] for column, names in groups.items()
+    }
+
+
+def _group_table(rows: list[Result], by_group: list[ByGroup], cutoff: int) -> str:
+    heads = ["engine", "by", "group", "people", f"ndcg@{cutoff}", "gap to the others", "ratio"]
+    table = [heads]
+    for row, found in zip(rows, by_group, strict=True):
+        for column, groups in found.items():
+            table += [
+                [
+                    row.name, column, one["group"] or "not known", str(one["n"]),
+                    _told(one["level"], ""), _told(one["gap"], "+"), _told(one["ratio"], ""),
+                ]
+                for one in groups
+            ]  # fmt: skip
+    return "\n" + _aligned(table)
+
+
+def _told(found: dict[str, float] | None, sign: str) -> str:
+    if found is None:
+        return "–"
+    value, low, high = (f"{found[key]:{sign}.4f}" for key in ("value", "low", "high"))
+    return f"{value} [{low}, {high}]"
