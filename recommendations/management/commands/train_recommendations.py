@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from jobs import console
 from profiles.as_of import moment
-from recommendations import asking
+from recommendations import asking, evenness
 from recommendations.models import TrainingRun
 
 
@@ -49,7 +49,9 @@ def _card(run: TrainingRun) -> list[str]:
         lines.append(f"{name:12} {_figure(ours)}   28-day popularity {_figure(popular)}")
     if run.metrics:
         lines.append(f"difference in nDCG@10 {_figure(run.comparison['ndcg@10'])}")
-    lines.append(f"{run.get_verdict_display()}; {'serving' if run.is_active else 'popular serves'}")
+    held_back = evenness.beyond(run)
+    serves = "serving" if run.is_active else "held back" if held_back else "popular serves"
+    lines += [f"{run.get_verdict_display()}; {serves}", *map(str, held_back)]
     lines.append(f"{run.cpu_seconds:.1f} CPU seconds, {run.peak_rss_mb:.0f} MB peak")
     return lines
 
