@@ -72,9 +72,12 @@ def sweep_carts() -> None:
 @job(asking.IMPORTS["orders"], title=_("Import of orders"), queue=Job.Queue.BATCH)
 def import_orders(work: Work) -> dict[str, Any]:
     upload = Upload.objects.get(pk=work.payload["upload"])
+    if upload.options.get("preview"):
+        from profiles.importing import previewing
+
+        return order_files.import_orders(upload, work, looking=previewing)
     summary = order_files.import_orders(upload, work)
-    if not upload.options.get("preview"):
-        uploads.discard(upload)
+    uploads.discard(upload)
     return summary
 
 
@@ -102,9 +105,12 @@ def import_events(work: Work) -> dict[str, Any]:
 def _import(work: Work, form: Callable[[Upload], people_files.Form[Any]]) -> dict[str, Any]:
     """Bring the rows in or, of a preview, say what would come of them and keep the file."""
     upload = Upload.objects.get(pk=work.payload["upload"])
+    if upload.options.get("preview"):
+        from profiles.importing import previewing
+
+        return people_files.run(form(upload), upload, work, looking=previewing)
     summary = people_files.run(form(upload), upload, work)
-    if not upload.options.get("preview"):
-        uploads.discard(upload)
+    uploads.discard(upload)
     return summary
 
 

@@ -27,7 +27,7 @@ from profiles.admin.upload_forms import (
     WrittenForm,
 )
 from profiles.files import encodings, rejects
-from profiles.importing import categories, tallies, undoing, uploads
+from profiles.importing import categories, kinds, preview_words, tallies, undoing, uploads
 from profiles.importing.receiving import SealedUpload
 from profiles.importing.uploads import Preview
 from profiles.models import Upload
@@ -129,10 +129,10 @@ def _fields(kind: str, found: Preview, posted: Any) -> list[tuple[str, bool, str
     return [
         (
             name,
-            name in uploads.MUST_HAVE[kind],
+            name in kinds.MUST_HAVE[kind],
             posted.get(f"map-{name}", found.mapping.get(name, "")),
         )
-        for name in uploads.NAMES[kind]
+        for name in kinds.NAMES[kind]
     ]
 
 
@@ -196,6 +196,9 @@ def upload_page(request: HttpRequest, pk: int) -> HttpResponse:
             if name in tallies.ALL_LABELS
         ],
         "reasons": sorted((upload.summary.get("reasons") or {}).items(), key=lambda one: -one[1]),
+        "columns": preview_words.columns(upload.summary) if is_preview else [],
+        "changed": preview_words.changed(upload.summary) if is_preview else [],
+        "rows": preview_words.rows(upload.summary) if is_preview else [],
         "buckets": [] if is_preview else _buckets(upload),
         "has_rejects": upload.n_rejected > 0 and rejects.path_of(upload).exists(),
     }

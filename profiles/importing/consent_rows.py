@@ -18,6 +18,7 @@ from privacy import consent
 from privacy.consent import Declaration
 from privacy.models import Consent, ConsentEntry, Subject, Suppression
 from privacy.problems import DomainError
+from profiles.importing.comparing import Compared
 from profiles.importing.customer_rows import RejectedError
 from profiles.models import Customer
 from profiles.models.customer import ADDRESS_TAGS
@@ -113,6 +114,33 @@ def insert(
     if not preview:
         consent.record_many(list(fresh.values()), now=now)
     return done
+
+
+def compared(rows: Sequence[ConsentRow]) -> Compared:
+    """The declarations beside what holds of the same customer, purpose and channel."""
+    customers = Customer.objects.filter(external_id__in={row.external_id for row in rows})
+    whose = {one.subject_id: one.external_id for one in customers}
+    known = Consent.objects.filter(subject__in=list(whose))
+    return Compared(
+        [
+            _cells(row.external_id, row.purpose, row.channel, row.state, row.happened_at)
+            for row in rows
+        ],
+        [
+            _cells(whose[one.subject_id], one.purpose, one.channel, one.state, one.since)
+            for one in known
+        ],
+    )
+
+
+def _cells(
+    external_id: str, purpose: str, channel: str, state: str, since: dt.datetime
+) -> dict[str, str]:
+    return {
+        "key": f"{external_id}|{purpose}|{channel}",
+        "state": state,
+        "happened_at": f"{since.astimezone(dt.UTC):%Y-%m-%d %H:%M:%S}",
+    }
 
 
 def _checked(

@@ -24,6 +24,7 @@ from privacy.fields import with_tags
 from privacy.sealed import keys
 from profiles.identity import identifiers, registering, telling
 from profiles.importing import row_changes
+from profiles.importing.comparing import Compared
 from profiles.models import Customer, Upload
 
 SEALED = ("full_name", "email", "phone", "birth_date")
@@ -188,6 +189,42 @@ def look(rows: Sequence[CustomerRow]) -> Inserted:
     done.n_added = len(wanted) - len(digests)
     done.n_changed = len(digests) - done.n_same
     return done
+
+
+def compared(rows: Sequence[CustomerRow]) -> Compared:
+    """The rows beside what is known of these customers, personal values masked."""
+    wanted = {row.external_id: row for row in rows}
+    there = Customer.objects.filter(external_id__in=wanted)
+    email, phone = Customer._meta.get_field("email"), Customer._meta.get_field("phone")
+    written = email.written_tags(row.email for row in rows if row.email)
+    written |= phone.written_tags(row.phone for row in rows if row.phone)
+
+    def known(customer: Customer) -> dict[str, str]:
+        row = wanted[customer.external_id]
+        if customer.imported_digest and bytes(customer.imported_digest) == _digest(row):
+            return _cells(row)
+        cells = {name: str(getattr(customer, name) or "") for name in (*SEALED, *PLAIN)}
+        for name, tag in (("email", customer.email_tag), ("phone", customer.phone_tag)):
+            if cells[name]:
+                cells[name] += f"{Compared.APART}{written.get(bytes(tag or b''), b'').hex()}"
+        return {"key": customer.external_id, **cells}
+
+    return Compared([_cells(row) for row in rows], [known(one) for one in there])
+
+
+def _cells(row: CustomerRow) -> dict[str, str]:
+    cells = {name: getattr(row, name) for name in PLAIN}
+    if row.full_name:
+        cells["full_name"] = masking.shown(row.full_name, "name")
+    if row.birth_date:
+        cells["birth_date"] = masking.shown(row.birth_date.isoformat(), "birth_date")
+    if row.email:
+        tag = Customer._meta.get_field("email").tags_of(row.email)[0].hex()
+        cells["email"] = f"{masking.shown(row.email, 'email')}{Compared.APART}{tag}"
+    if row.phone:
+        tag = Customer._meta.get_field("phone").tags_of(row.phone)[0].hex()
+        cells["phone"] = f"{masking.shown(row.phone, 'phone')}{Compared.APART}{tag}"
+    return {"key": row.external_id, **dict.fromkeys(SEALED, ""), **cells}
 
 
 @transaction.atomic

@@ -6,6 +6,8 @@ from typing import Final
 
 from django.db import connection
 
+from profiles import money
+from profiles.importing.comparing import MOST_ROWS, Change, Difference
 from profiles.importing.settling import MISFITS
 from profiles.models import StagedLine, Upload
 
@@ -25,6 +27,18 @@ LINES: Final = f"""
     LEFT JOIN profiles_order AS placed ON placed.number = staged.number
     LEFT JOIN profiles_orderline AS line
       ON line.order_id = placed.id AND line.line_key = staged.name
+"""  # noqa: S608 -- constants  # nosec B608
+# What is new, of orders that are not there and of those that are.
+ROWS: Final = f"""
+    SELECT line.line_number, staged.number, line.product, line.quantity, line.total_minor,
+           line.currency
+    FROM ({KEYED}) AS staged
+    JOIN profiles_stagedline AS line ON line.id = staged.id
+    LEFT JOIN profiles_order AS placed ON placed.number = staged.number
+    LEFT JOIN profiles_orderline AS known
+      ON known.order_id = placed.id AND known.line_key = staged.name
+    WHERE known.id IS NULL AND placed.id IS {{is_there}}
+    ORDER BY line.line_number LIMIT {MOST_ROWS}
 """  # noqa: S608 -- constants  # nosec B608
 REFUNDS: Final = """
     SELECT COUNT(*), SUM(CASE WHEN EXISTS (
@@ -70,3 +84,18 @@ def counts(upload: Upload, source_id: int) -> dict[str, int]:
         "known_elsewhere": n_elsewhere,
         "misfits": len(misfits) - n_elsewhere,
     }
+
+
+def rows(upload: Upload) -> list[tuple[int, Difference]]:
+    """The first lines of new orders, and the first that orders which are there would get."""
+    found = []
+    with connection.cursor() as cursor:
+        for is_new in (True, False):
+            sql = ROWS.format(is_there="NULL" if is_new else "NOT NULL")
+            cursor.execute(sql, {"upload": upload.pk})
+            for line, number, product, quantity, minor, currency in cursor.fetchall():
+                amount = f"{money.from_minor(minor, currency)} {currency}"
+                cells = {"order": number, "product": product, "quantity": quantity, "total": amount}
+                changes = [Change(name, "", str(cell)) for name, cell in cells.items()]
+                found.append((line, Difference(is_new, changes)))
+    return found

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -19,6 +19,7 @@ import msgspec
 from privacy.models import Source
 from profiles import asking
 from profiles.events import sealing, staging, wire
+from profiles.importing.comparing import Compared
 from profiles.importing.customer_rows import RejectedError
 from profiles.models import Upload, UploadChange
 from profiles.models.event import ORDER_EVENTS
@@ -117,16 +118,33 @@ def source(now: dt.datetime) -> Source:
     return found
 
 
+def compared(rows: Sequence[wire.Message]) -> Compared:
+    """The events beside those that earlier files brought; an event never changes."""
+    known = _known({row.message_id for row in rows})
+    cells = [
+        {
+            "key": row.message_id,
+            "event": row.name,
+            "happened_at": f"{row.happened_at.astimezone(dt.UTC):%Y-%m-%d %H:%M:%S}",
+        }
+        for row in rows
+    ]
+    return Compared(cells, list({one["key"]: one for one in cells if one["key"] in known}.values()))
+
+
+def _known(message_ids: Collection[str]) -> set[str]:
+    changes = UploadChange.objects.filter(
+        kind=UploadChange.Kind.EVENT, key__in=message_ids, undone_at__isnull=True
+    )
+    return set(changes.values_list("key", flat=True))
+
+
 def insert(
     rows: Sequence[wire.Message], *, upload: Upload, now: dt.datetime, preview: bool = False
 ) -> Inserted:
     """Stage the events for the merge and note them for `undoing`, or only count them."""
     wanted = {row.message_id: row for row in rows}
-    known = set(
-        UploadChange.objects.filter(
-            kind=UploadChange.Kind.EVENT, key__in=wanted, undone_at__isnull=True
-        ).values_list("key", flat=True)
-    )
+    known = _known(wanted)
     fresh = [row for key, row in wanted.items() if key not in known]
     done = Inserted(n_new=len(fresh), n_same=len(rows) - len(fresh))
     if preview or not fresh:

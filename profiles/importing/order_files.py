@@ -16,7 +16,7 @@ discount, rounded half to even at the line) of the buckets add up to those of th
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +27,17 @@ from privacy.models import Source
 from profiles import bulk, registry
 from profiles.files.reading import UnreadableFileError
 from profiles.files.rejects import path_of
-from profiles.importing import diffing, order_staging, refunds, row_changes, settling, uploads
+from profiles.importing import (
+    comparing,
+    diffing,
+    kinds,
+    order_staging,
+    refunds,
+    row_changes,
+    settling,
+    uploads,
+)
+from profiles.importing.comparing import Looking
 from profiles.importing.tallies import REJECTED, Tally
 from profiles.models import Customer, Order, OrderLine, Refund, StagedLine, Upload
 from profiles.orders.formats import OrderOptions
@@ -40,10 +50,11 @@ if TYPE_CHECKING:
 SOURCE = "Order files"
 
 
-def import_orders(upload: Upload, work: Work) -> dict[str, Any]:
+def import_orders(upload: Upload, work: Work, *, looking: Looking | None = None) -> dict[str, Any]:
     """Bring the orders of an upload in, going on where an earlier attempt stopped.
 
-    Returns the summary, which is kept on the upload too. Raises JobFailedError for a file
+    Returns the summary, which is kept on the upload too; of a preview, `looking` tells what the
+    columns hold. Raises JobFailedError for a file
     that cannot be read (nothing of it is kept) or that is damaged (what was read is kept).
     """
     is_preview = bool(upload.options.get("preview"))
@@ -57,7 +68,7 @@ def import_orders(upload: Upload, work: Work) -> dict[str, Any]:
         bulk.learn_sizes(StagedLine)
         settling.follow_merges(upload, work)
         if is_preview:
-            return _preview(upload, source_id, work)
+            return _preview(upload, options, source_id, work, looking)
         if not work.cursor.get("noted"):
             _note(upload, source_id, work)
         settling.settle(upload, source_id, work)
@@ -70,15 +81,22 @@ def import_orders(upload: Upload, work: Work) -> dict[str, Any]:
     return summary
 
 
-def _preview(upload: Upload, source_id: int, work: Work) -> dict[str, Any]:
+def _preview(
+    upload: Upload, options: OrderOptions, source_id: int, work: Work, looking: Looking | None
+) -> dict[str, Any]:
     """Say what the staged lines would change, and let go of them."""
     _number_refunds(upload, work)
     with work.step() as cursor:
         tally = Tally.from_json(cursor["tally"])
         tally.counts |= diffing.counts(upload, source_id)
+        diff: dict[str, Any] = {}
+        comparing.add(diff, diffing.rows(upload))
         StagedLine.objects.filter(upload=upload).delete()
-        cursor["tally"] = tally.to_json()
-    return _finish(upload, work)
+        cursor |= {"tally": tally.to_json(), "diff": diff}
+    told = {"diff": work.cursor["diff"]}
+    if looking is not None:
+        told["columns"] = looking.columns(upload, encoding=options.encoding, now=work.now)
+    return _finish(upload, work, told)
 
 
 def _note(upload: Upload, source_id: int, work: Work) -> None:
@@ -120,6 +138,8 @@ def _stage(upload: Upload, options: OrderOptions, work: Work) -> None:
     try:
         _check_unchanged(upload)
         order_staging.stage(upload, options, work)
+        tally = Tally.from_json(work.cursor["tally"])
+        kinds.refuse_empty(tally.counts["rows"] or int(bool(work.cursor["damage"])))
     except UnreadableFileError as error:
         StagedLine.objects.filter(upload=upload).delete()
         Upload.objects.filter(pk=upload.pk).update(finished_at=work.now)
@@ -137,7 +157,7 @@ def _check_unchanged(upload: Upload) -> None:
         )
 
 
-def _finish(upload: Upload, work: Work) -> dict[str, Any]:
+def _finish(upload: Upload, work: Work, told: Mapping[str, Any] | None = None) -> dict[str, Any]:
     tally = Tally.from_json(work.cursor["tally"])
     reasons = {
         name.removeprefix(f"{REJECTED}:"): n_lines
@@ -153,6 +173,7 @@ def _finish(upload: Upload, work: Work) -> dict[str, Any]:
         "reasons": reasons,
         "damage": work.cursor.get("damage"),
         "rejects": str(path_of(upload)) if tally.counts.get("rejected") else "",
+        **(told or {}),
     }
     with work.step():
         n_rejected = tally.counts.get("rejected", 0)

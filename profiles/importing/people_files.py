@@ -7,7 +7,7 @@ import goes on behind its last step and a repeated one changes nothing.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -23,7 +23,16 @@ from profiles.events.wire import Message
 from profiles.files import columns
 from profiles.files.reading import BadRow, DamagedFileError, Table, UnreadableFileError
 from profiles.files.rejects import RejectsFile, path_of
-from profiles.importing import consent_rows, customer_rows, event_rows, suppression_rows, uploads
+from profiles.importing import (
+    comparing,
+    consent_rows,
+    customer_rows,
+    event_rows,
+    kinds,
+    suppression_rows,
+    uploads,
+)
+from profiles.importing.comparing import Compared, Difference, Looking
 from profiles.importing.consent_rows import ConsentRow
 from profiles.importing.customer_rows import CustomerRow, RejectedError
 from profiles.models import Upload
@@ -45,13 +54,14 @@ class Form(Generic[R]):
 
     `insert` returns its counts and a code by place of the rows it refused. In the cells named
     by `free`, where people write what they like, personal data is masked. `more` gives cells
-    of the columns that hold no field.
+    of the columns that hold no field. `compared` sets rows beside what is there, for a preview.
     """
 
     names: columns.Names
     required: tuple[str, ...]
     parse: Callable[[Mapping[str, str], datetime], R]
     insert: Callable[[Sequence[R], datetime], tuple[Counts, dict[int, str]]]
+    compared: Callable[[Sequence[R]], Compared]
     free: tuple[str, ...] = ()
     more: Callable[[Sequence[str], Mapping[str, int]], Mapping[str, int]] = lambda _all, _found: {}
     rows_a_step: int = ROWS_A_STEP
@@ -81,6 +91,7 @@ def customers(upload: Upload) -> Form[CustomerRow]:
         ("external_id",),
         _parse_customer,
         lambda rows, now: _insert_customers(rows, now, upload),
+        customer_rows.compared,
         free=("country", "city", "occupation"),
     )
 
@@ -100,6 +111,7 @@ def consents(upload: Upload) -> Form[ConsentRow]:
         columns.CONSENT_REQUIRED,
         lambda values, _now: consent_rows.parse(values, zone=zone),
         insert,
+        consent_rows.compared,
         free=("source",),
     )
 
@@ -116,6 +128,7 @@ def suppressions(upload: Upload) -> Form[Entry]:
         ("address",),
         lambda values, _now: suppression_rows.parse(values),
         insert,
+        suppression_rows.compared,
     )
 
 
@@ -132,6 +145,7 @@ def events(upload: Upload) -> Form[Message]:
         columns.EVENT_REQUIRED,
         lambda values, now: event_rows.parse(values, zone=zone, now=now),
         insert,
+        event_rows.compared,
         more=event_rows.more,
     )
 
@@ -147,17 +161,21 @@ def refuse_before_suppressions() -> None:
         )
 
 
-def run(form: Form[R], upload: Upload, work: Work) -> dict[str, Any]:
+def run(
+    form: Form[R], upload: Upload, work: Work, *, looking: Looking | None = None
+) -> dict[str, Any]:
     """Bring in the rows of an upload and return their counts, going on where it stopped.
 
-    Raises JobFailedError for a file that cannot be read; of a damaged one all rows before
+    Of a preview, `looking` tells what columns hold and what rows would change. Raises JobFailedError for a file that cannot be read; of a damaged one all rows before
     the damage are kept.
     """
     options = upload.options
+    encoding = options.get("encoding") or "utf-8"
     damage: UnreadableFileError | None = None
     try:
-        encoding = options.get("encoding") or "utf-8"
         with uploads.opened(upload, encoding=encoding, now=work.now) as table:
+            if not options.get("columns"):
+                kinds.refuse_other(upload.kind, table.columns)
             places = columns.find(
                 table.columns,
                 form.names,
@@ -167,7 +185,8 @@ def run(form: Form[R], upload: Upload, work: Work) -> dict[str, Any]:
             if "line" not in work.cursor:
                 uploads.check_contents(upload, places, encoding=encoding, now=work.now)
             places |= form.more(table.columns, places)
-            _take_all(form, table, places, upload, work)
+            _take_all(form, table, places, upload, work, looking=looking)
+        kinds.refuse_empty(work.cursor.get("counts", {}).get("rows", 0))
     except UnreadableFileError as error:
         damage = error
     counts: Counts = work.cursor.get("counts", {})
@@ -175,12 +194,15 @@ def run(form: Form[R], upload: Upload, work: Work) -> dict[str, Any]:
         name.removeprefix(REASON): n for name, n in counts.items() if name.startswith(REASON)
     }
     counts = {name: n for name, n in counts.items() if not name.startswith(REASON)}
-    summary = {
+    summary: dict[str, Any] = {
         "counts": counts,
         "reasons": reasons,
         "rejects": str(path_of(upload)) if counts.get("rejected") else "",
         "damage": damage.code if damage else "",
     }
+    if looking is not None and damage is None:
+        told = looking.columns(upload, encoding=encoding, now=work.now)
+        summary |= {"diff": work.cursor.get("diff", {}), "columns": told}
     uploads.finish(upload, summary, n_rejected=counts.get("rejected", 0), now=work.now)
     if damage is not None:
         raise JobFailedError(damage.code, str(damage)) from damage
@@ -188,7 +210,13 @@ def run(form: Form[R], upload: Upload, work: Work) -> dict[str, Any]:
 
 
 def _take_all(
-    form: Form[R], table: Table, places: Mapping[str, int], upload: Upload, work: Work
+    form: Form[R],
+    table: Table,
+    places: Mapping[str, int],
+    upload: Upload,
+    work: Work,
+    *,
+    looking: Looking | None,
 ) -> None:
     rejects = RejectsFile(upload, table.columns, n_bytes=work.cursor.get("rejects", 0))
     rows = table.rows(after=work.cursor.get("line", 0))
@@ -202,7 +230,10 @@ def _take_all(
         if not chunk:
             break
         with work.step() as cursor:
-            counts = _take(form, chunk, places, rejects, work.now)
+            taken = _take(form, chunk, places, rejects, work.now)
+            if looking is not None:
+                comparing.add(cursor.setdefault("diff", {}), taken.differences(form, looking))
+            counts = taken.counts
             cursor["counts"] = dict(Counter(cursor.get("counts", {})) + counts)
             cursor["rejects"] = rejects.write()
             cursor["line"] = chunk[-1][0]
@@ -211,13 +242,31 @@ def _take_all(
         raise damage
 
 
+@dataclass(frozen=True)
+class Taken(Generic[R]):
+    """The rows of a step: how many of which, and those that could be read, by line."""
+
+    counts: Counter[str]
+    lines: Sequence[int]
+    parsed: Sequence[R]
+    refused: Collection[int]
+
+    def differences(
+        self, form: Form[R], looking: Looking
+    ) -> Iterator[tuple[int, Difference | None]]:
+        found = looking.differences(form.compared(self.parsed))
+        for at, (line, one) in enumerate(zip(self.lines, found, strict=True)):
+            if at not in self.refused:
+                yield line, one
+
+
 def _take(
     form: Form[R],
     chunk: Sequence[tuple[int, list[str] | BadRow]],
     places: Mapping[str, int],
     rejects: RejectsFile,
     now: datetime,
-) -> Counter[str]:
+) -> Taken[R]:
     good: list[tuple[int, list[str]]] = []
     parsed: list[R] = []
     bad: list[tuple[int, str, list[str]]] = []
@@ -239,7 +288,9 @@ def _take(
     for line, code, cells in sorted(bad):
         rejects.add(line, code, cells)
     told = Counter(f"{REASON}{code}" for _line, code, _cells in bad)
-    return Counter(counts) + told + Counter(rows=len(chunk), rejected=len(bad), masked=n_masked)
+    told += Counter(rows=len(chunk), rejected=len(bad), masked=n_masked)
+    lines = [line for line, _cells in good]
+    return Taken(Counter(counts) + told, lines, parsed, refused.keys())
 
 
 def _mask(values: dict[str, str], names: Sequence[str]) -> int:

@@ -1,16 +1,15 @@
 """Refunds without their invoice: taken from the latest earlier line that has quantity left.
 
-Which line that is depends on files alone: what events and the API tell of the same orders is
-brought in line afterwards (`told_refunds`), so that it makes no difference who came first.
+Which line that is depends on what was bought and on files alone (`orders.filed_refunds`): what
+events and the API tell of the same orders is brought in line afterwards (`told_refunds`), so
+that it makes no difference who came first.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from django.db import connection
 from django.db.models import Exists, OuterRef, Subquery, Sum
@@ -21,7 +20,8 @@ from profiles.bulk import moment
 from profiles.identity import registering
 from profiles.importing.tallies import REFUND_MATCHED, REFUND_UNMATCHED, Tally
 from profiles.models import Customer, Order, OrderLine, Refund, StagedLine, ToldRefund, Upload
-from profiles.orders import told_refunds
+from profiles.orders import filed_refunds, told_refunds
+from profiles.orders.filed_refunds import Candidate, Part, split
 
 if TYPE_CHECKING:
     from jobs.work import Work
@@ -71,49 +71,6 @@ TAKE_BACK = """
 """
 
 
-@dataclass
-class Candidate:
-    """A line bought before, with the quantity that is not given back of it yet."""
-
-    placed_at: datetime
-    line_id: int
-    order_id: int
-    left: int
-
-
-class Part(NamedTuple):
-    """What one line, or no line, takes of a refund; amounts in minor units, not negative."""
-
-    line_id: int | None
-    quantity: int
-    amount_minor: int
-
-
-def split(
-    quantity: int, amount_minor: int, candidates: Iterable[Candidate], *, refunded_at: datetime
-) -> Iterator[Part]:
-    """Share a refund out over lines from the latest to the earliest; takes from their `left`.
-
-    `candidates` come latest first; those later than the refund are passed over. What no line
-    can take is the last part, without one. The parts add up to quantity and amount exactly.
-    """
-    open_quantity, open_minor = quantity, amount_minor
-    for candidate in candidates:
-        if not open_quantity:
-            return
-        taken = max(min(candidate.left, open_quantity), 0)
-        if not taken or candidate.placed_at > refunded_at:
-            continue
-        # The share of what is still open, so that rounding never loses a penny.
-        minor = open_minor * taken // open_quantity
-        candidate.left -= taken
-        open_quantity -= taken
-        open_minor -= minor
-        yield Part(candidate.line_id, taken, minor)
-    if open_quantity:
-        yield Part(None, open_quantity, open_minor)
-
-
 def number(upload: Upload) -> None:
     """Tell equal refunds of the upload apart; `match` counts on it."""
     with connection.cursor() as cursor:
@@ -142,18 +99,45 @@ def _match_chunk(chunk: list[StagedLine], source_id: int, tally: Tally, *, now: 
     known = _known(chunk, source_id)
     candidates = _candidates(chunk)
     added: list[Refund] = []
-    for row in chunk:
-        parts = known.get(refund_key(row))
-        if parts is None:
+    for row in sorted(chunk, key=lambda row: (row.placed_at, refund_key(row))):
+        if refund_key(row) not in known:
             customer_id = customers.get(row.customer)
             lines = candidates[customer_id, row.product, row.currency]
             parts = list(split(row.quantity, -row.total_minor, lines, refunded_at=row.placed_at))
             added += [_refund(row, part, customer_id, source_id) for part in parts]
-        _count(tally, row, parts)
+            known[refund_key(row)] = parts
     Refund.objects.bulk_create(added, batch_size=500)
     tally.count("refunds_added", len(added))
     changes.mark({refund.customer_id for refund in added if refund.customer_id is not None})
     _take_back(added, candidates)
+    if overtaken := _overtaken(added):
+        filed_refunds.rematch(overtaken)
+        known = _known(chunk, source_id)
+    for row in chunk:
+        _count(tally, row, known[refund_key(row)])
+
+
+def _overtaken(added: list[Refund]) -> set[int]:
+    """The customers of whom a file told later refunds before: those come after the added ones."""
+    first: dict[tuple[int | None, str], tuple[datetime, str]] = {}
+    for refund in added:
+        group, at = (refund.customer_id, refund.product_id), (refund.refunded_at, refund.refund_key)
+        first[group] = min(first.get(group, at), at)
+    if not first:
+        return set()
+    mine = {refund.pk for refund in added}
+    earliest = min(at for at, _key in first.values())
+    later = Refund.objects.filter(
+        told__isnull=True,
+        customer__in={customer for customer, _product in first},
+        refunded_at__gte=earliest,
+    )
+    columns = ("pk", "customer", "product_id", "refunded_at", "refund_key")
+    return {
+        customer
+        for pk, customer, product, *at in later.values_list(*columns)
+        if pk not in mine and (customer, product) in first and first[customer, product] < tuple(at)
+    }
 
 
 def refund_key(row: StagedLine) -> str:
@@ -175,6 +159,7 @@ def _refund(row: StagedLine, part: Part, customer_id: int | None, source_id: int
 
 
 def _count(tally: Tally, row: StagedLine, parts: list[Part]) -> None:
+    parts = sorted(parts, key=lambda part: part.line_id is None)
     matched = sum(part.amount_minor for part in parts if part.line_id is not None)
     is_matched = any(part.line_id is not None for part in parts)
     rest = -row.total_minor - matched
@@ -185,7 +170,7 @@ def _count(tally: Tally, row: StagedLine, parts: list[Part]) -> None:
     tally.count("refunds_partly_matched", is_matched and parts[-1].line_id is None)
 
 
-def _known(chunk: list[StagedLine], source_id: int) -> dict[str, list[Part]]:
+def _known(chunk: list[StagedLine], source_id: int) -> defaultdict[str, list[Part]]:
     """Return the refunds that an earlier import stored already, by their key."""
     known = defaultdict(list)
     stored = Refund.objects.filter(

@@ -17,7 +17,7 @@ from profiles.files.rejects import RejectsFile
 from profiles.identity import identifiers, registering
 from profiles.importing.tallies import GUEST, NET, REJECTED, SET_ASIDE, Tally
 from profiles.models import Customer, Order, OrderLine, StagedLine, Upload
-from profiles.orders import ordering, told_refunds
+from profiles.orders import filed_refunds, ordering, told_refunds
 from profiles.orders.statements import OrderState, Strength
 
 if TYPE_CHECKING:
@@ -171,7 +171,7 @@ def settle(upload: Upload, source_id: int, work: Work) -> None:
     while n_done < n_total:
         has_doubled = n_done >= 2 * n_known
         if has_doubled:
-            bulk.learn_sizes(StagedLine, Customer, Order, OrderLine)
+            bulk.learn_sizes(Customer, Order, OrderLine)
             n_known = n_done
         with work.step() as cursor:
             n_done += _settle_range(upload, source_id, cursor, now=work.now, learn=has_doubled)
@@ -210,6 +210,7 @@ def _settle_range(
         cursor.execute(COUNT_NEW, facts)
         tally.count("orders_added", cursor.fetchone()[0])
         cursor.execute(ADD_ORDERS, facts)
+        n_touched = cursor.rowcount
         _complete(cursor, facts, customers)
         if learn:
             bulk.learn_sizes(Order)
@@ -217,7 +218,8 @@ def _settle_range(
         cursor.execute(ADD_LINES, facts)
         if learn:
             bulk.learn_sizes(OrderLine)
-        tally.count("lines_added", cursor.rowcount)
+        n_lines = cursor.rowcount
+        tally.count("lines_added", n_lines)
         cursor.execute(SUM_ORDERS, facts)
         changes.mark_found(cursor, BUYERS, facts)
         cursor.execute(TALLY, facts)
@@ -225,6 +227,8 @@ def _settle_range(
             tally.add(GUEST if is_guest else NET, currency, int(minor), n=int(n_lines))
         cursor.execute(TOLD_OF, facts)
         told_refunds.apply([number for (number,) in cursor.fetchall()])
+        if n_touched or n_lines:  # a refund may have come before its sale
+            filed_refunds.rematch(customers.values())
         cursor.execute(TAKEN, facts)
         n_taken: int = cursor.rowcount
     state["tally"] = tally.to_json()

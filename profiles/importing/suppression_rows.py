@@ -9,6 +9,7 @@ from privacy import suppression
 from privacy.crypto.blind_index import NotAnAddressError
 from privacy.models import Suppression
 from privacy.suppression import Entry
+from profiles.importing.comparing import Compared
 from profiles.importing.consent_rows import CHANNELS
 from profiles.importing.customer_rows import RejectedError
 from profiles.models import Upload, UploadChange
@@ -43,6 +44,19 @@ def parse(values: Mapping[str, str]) -> Entry:
     except ValueError:
         raise RejectedError("unknown_channel") from None
     return Entry(channel, tag, REASONS[reason])
+
+
+def compared(rows: Sequence[Entry]) -> Compared:
+    """The addresses beside those that are kept off; the reason that was first stays."""
+    fresh = set(suppression.unknown(rows))
+    return Compared(
+        [_cells(row) for row in rows], [_cells(row) for row in set(rows) if row not in fresh]
+    )
+
+
+def _cells(row: Entry) -> dict[str, str]:
+    key = f"{row.channel}:{row.tag.hex()}"
+    return {"key": key, "channel": row.channel, "reason": row.reason}
 
 
 def insert(

@@ -39,7 +39,7 @@ from profiles.models import (
     Upload,
     UploadChange,
 )
-from profiles.orders import told_refunds
+from profiles.orders import filed_refunds, told_refunds
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -146,7 +146,8 @@ def _refunds(rows: Changes, _now: datetime) -> set[int]:
         .values("line")
         .annotate(n=Sum("quantity"), minor=Sum("amount_minor"))
     )
-    changes.mark(set(refunds.exclude(customer=None).values_list("customer", flat=True)))
+    customers = set(refunds.exclude(customer=None).values_list("customer", flat=True))
+    changes.mark(customers)
     by_line = {row["line"]: (row["n"], row["minor"]) for row in taken}
     lines = list(OrderLine.objects.filter(pk__in=by_line))
     for line in lines:
@@ -158,6 +159,7 @@ def _refunds(rows: Changes, _now: datetime) -> set[int]:
     _sum_orders(Q(pk__in=[line.order_id for line in lines]))
     orders = Order.objects.filter(pk__in=[line.order_id for line in lines])
     told_refunds.apply(orders.values_list("number", flat=True))
+    filed_refunds.rematch(customers)
     return {row.pk for row in rows}
 
 

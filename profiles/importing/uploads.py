@@ -28,6 +28,7 @@ from profiles.files.encodings import DEFAULT
 from profiles.files.reading import (
     BadRow,
     DamagedFileError,
+    Row,
     Table,
     UnreadableFileError,
     refuse_twice,
@@ -36,12 +37,13 @@ from profiles.files.reading import (
 from profiles.files.rejects import shape
 from profiles.files.tables import open_table
 from profiles.files.tables import table as table_in
+from profiles.importing import kinds
+from profiles.importing.kinds import MUST_HAVE, NAMES
 from profiles.models import Upload
 from profiles.orders.formats import (
     CSV,
     ONLINE_RETAIL,
     ONLINE_RETAIL_COLUMNS,
-    REQUIRED,
     OrderOptions,
 )
 
@@ -52,20 +54,6 @@ if TYPE_CHECKING:
 KEPT_FOR: Final = timedelta(hours=22)
 MAX_BYTES: Final = 1 << 30
 PREVIEW_ROWS: Final = 5
-NAMES: Final = {
-    Upload.Kind.ORDERS.value: columns.ORDER_NAMES,
-    Upload.Kind.CUSTOMERS.value: columns.CUSTOMER_NAMES,
-    Upload.Kind.CONSENTS.value: columns.CONSENT_NAMES,
-    Upload.Kind.SUPPRESSIONS.value: columns.SUPPRESSION_NAMES,
-    Upload.Kind.EVENTS.value: columns.EVENT_NAMES,
-}
-MUST_HAVE: Final[Mapping[str, Sequence[str]]] = {
-    Upload.Kind.ORDERS.value: REQUIRED,
-    Upload.Kind.CUSTOMERS.value: ("external_id",),
-    Upload.Kind.CONSENTS.value: columns.CONSENT_REQUIRED,
-    Upload.Kind.SUPPRESSIONS.value: ("address",),
-    Upload.Kind.EVENTS.value: columns.EVENT_REQUIRED,
-}
 
 
 @dataclass(frozen=True)
@@ -127,21 +115,23 @@ def preview(
     try:
         found = table_in(file, n_bytes=n_bytes, encoding=encoding)
         known = file_format or _format_of(kind, found.columns)
+        if not file_format:
+            kinds.refuse_other(kind, found.columns)
         table = as_preset(found, kind, known)
         if known == ONLINE_RETAIL:
             table.require(ONLINE_RETAIL_COLUMNS.values())
     except UnreadableFileError as error:
         return Preview(format=file_format or CSV, problems=[Problem(error.code, error.detail)])
-    problems, rows = [], []
+    problems: list[Problem] = []
+    some: list[Row] = []
     try:
-        good = (row for _line, row in table.rows() if not isinstance(row, BadRow))
-        rows = list(islice(good, contents.LOOKED_AT))
-    except DamagedFileError as error:
-        problems.append(Problem(error.code, error.detail))
+        some.extend(row for _line, row in islice(table.rows(), contents.LOOKED_AT))
+        kinds.refuse_empty(len(some))
     except UnreadableFileError as error:
         problems.append(Problem(error.code, error.detail))
     finally:
         table.release()
+    rows = [row for row in some if not isinstance(row, BadRow)]
     if known != CSV:
         mapping = (
             ONLINE_RETAIL_COLUMNS if known == ONLINE_RETAIL else {at: at for at in table.columns}
@@ -355,8 +345,10 @@ def discard(upload: Upload) -> None:
 def discard_old(now: datetime) -> int:
     """Delete the copies that are nearly a day old, imported or not, and return how many.
 
-    So go the files that were held for a look at their columns and never brought in.
+    So go the files that were held for a look at their columns and never brought in, and what
+    previews told row by row.
     """
+    _forget_rows(now)
     old = Upload.objects.filter(created_at__lt=now - KEPT_FOR, path__startswith=str(folder()))
     uploads = list(old)
     for upload in uploads:
@@ -371,6 +363,13 @@ def discard_old(now: datetime) -> int:
     for path in left:
         path.unlink(missing_ok=True)
     return len(uploads) + len(left)
+
+
+def _forget_rows(now: datetime) -> None:
+    told = Upload.objects.filter(finished_at__lt=now - KEPT_FOR, summary__has_key="diff")
+    for upload in told:
+        del upload.summary["diff"]
+    Upload.objects.bulk_update(told, ["summary"])
 
 
 def held_by(path: Path) -> UUID | None:

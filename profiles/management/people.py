@@ -14,7 +14,7 @@ from profiles import asking
 from profiles.files import presets
 from profiles.files.columns import Names
 from profiles.files.reading import UnreadableFileError
-from profiles.importing import people_files, uploads
+from profiles.importing import people_files, preview_words, uploads
 from profiles.management.mapping import add_map, columns
 from profiles.models import Upload
 
@@ -30,7 +30,7 @@ class ImportCommand(BaseCommand):
         add_map(parser, self.names)
         if known := presets.names(self.kind):
             parser.add_argument("--format", choices=known, default="", help="of a program's export")
-        help_text = "only count what the rows would do"
+        help_text = "only tell what the rows would do, row by row"
         parser.add_argument("--preview", action="store_true", help=help_text)
         parser.add_argument("--encoding", default="utf-8", help="for example gb18030 or cp1252")
 
@@ -59,6 +59,8 @@ class ImportCommand(BaseCommand):
             self.stdout.write(_("Rejected rows: %(path)s") % {"path": summary["rejects"]})
             for code, n in sorted(summary["reasons"].items(), key=lambda found: (-found[1], found)):
                 self.stdout.write(f"{n:>9,}  {code}")
+        for line in preview_words.text(summary):
+            self.stdout.write(line)
         if summary and not upload.options.get("preview"):
             told = _("To take this import back: manage.py undo_import %(uuid)s")
             self.stdout.write(told % {"uuid": upload.uuid})

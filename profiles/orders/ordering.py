@@ -15,7 +15,7 @@ from profiles.bulk import again_if_overtaken
 from profiles.identity import registering
 from profiles.models import Order, OrderLine, Refund, ToldRefund
 from profiles.money import spread
-from profiles.orders import told_refunds
+from profiles.orders import filed_refunds, told_refunds
 from profiles.orders.statements import Draft, LineState, OrderState, RefundState
 
 if TYPE_CHECKING:
@@ -72,6 +72,7 @@ def upsert(
     )
     changed = _save_lines([draft for draft in drafts.values() if draft.lines is not None])
     told_refunds.apply(numbers, changed=changed)
+    filed_refunds.rematch(_buyers(drafts))
     after = Order.objects.select_related("customer").in_bulk(numbers, field_name="number")
     return [after[number] for number in numbers]
 
@@ -104,6 +105,7 @@ def complete(
             if source_id is not None and not draft.has_lines():
                 draft.order.source_id = source_id
     _save(drafts, known)
+    filed_refunds.rematch(_buyers(drafts))
 
 
 def _lock(numbers: Iterable[str]) -> QuerySet[Order]:
@@ -128,8 +130,13 @@ def _save(drafts: Mapping[str, Draft], known: Mapping[str, Order]) -> None:
     whose = OrderLine.objects.filter(pk=OuterRef("line")).values("order__customer")
     of_known = Refund.objects.filter(line__order__in=[order.pk for order in known.values()])
     of_known.update(customer=Subquery(whose))
+    changes.mark(_buyers(drafts))
+
+
+def _buyers(drafts: Mapping[str, Draft]) -> set[int]:
+    """Whose the orders are and whose they were."""
     buyers = {pk for draft in drafts.values() for pk in (draft.former, draft.order.customer_id)}
-    changes.mark(pk for pk in buyers if pk is not None)
+    return {pk for pk in buyers if pk is not None}
 
 
 def _save_lines(drafts: Sequence[Draft]) -> list[int]:

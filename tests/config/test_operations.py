@@ -46,6 +46,16 @@ def manage(tmp_path: Path) -> Manage:
     return run
 
 
+def test_a_command_tells_its_error_by_its_text_alone(manage: Manage) -> None:
+    ended = manage("import_customers", "nothing.csv")
+    with_trace = manage("import_customers", "nothing.csv", "--traceback")
+
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr.startswith(f"The file {ROOT / 'nothing.csv'} cannot be opened")
+    assert len(ended.stderr.splitlines()) == 1
+    assert "CommandError" in with_trace.stderr
+
+
 def pulse(queue: str, *, seconds_ago: float) -> None:
     Pulse.objects.create(queue=queue, beat_at=timezone.now() - timedelta(seconds=seconds_ago))
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from profiles.importing.refunds import Candidate, Part, split
+from profiles.orders.filed_refunds import Candidate, Part, split
 from tests.make import NOW
 
 

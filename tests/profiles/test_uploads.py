@@ -50,7 +50,7 @@ def test_a_preview_knows_the_online_retailers_file() -> None:
 def test_a_preview_guesses_english_and_chinese_columns() -> None:
     english = look(b"Order ID;Customer-ID;SKU;Qty;Unit price;Order date\n1;2;3;4;5;2026-01-01\n")
     chinese = look(
-        "订单号,会员编号,商品编号,商品名称,数量,单价,下单时间\n".encode("gb18030"),
+        "订单号,会员编号,商品编号,商品名称,数量,单价,下单时间\n1,2,3,4,5,6,7\n".encode("gb18030"),
         encoding="gb18030",
     )
 

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from jobs import console
 from privacy.problems import DomainError
 from profiles import asking
-from profiles.importing import tallies, uploads
+from profiles.importing import preview_words, tallies, uploads
 from profiles.management.mapping import add_map, columns
 from profiles.models import Upload
 from profiles.orders.formats import CSV, FIELDS, FORMATS, OrderOptions
@@ -28,7 +28,7 @@ class Command(BaseCommand):
         parser.add_argument("--categories", default="", help="CSV file: product, category")
         parser.add_argument("--encoding", default="utf-8", help="for example gb18030 or cp1252")
         parser.add_argument("--date-format", default="", help="of strptime, unless ISO 8601")
-        help_text = "only count what the lines would do"
+        help_text = "only tell what the lines would do, row by row"
         parser.add_argument("--preview", action="store_true", help=help_text)
         parser.add_argument("--decimal-comma", action="store_true", help="1,50 is one and a half")
 
@@ -70,6 +70,8 @@ class Command(BaseCommand):
         if path := upload.summary["rejects"]:
             self.stdout.write(_("Rejected rows: %(path)s") % {"path": path})
         if is_preview:
+            for line in preview_words.text(upload.summary):
+                self.stdout.write(line)
             return
         told = _("To take this import back: manage.py undo_import %(uuid)s")
         self.stdout.write(told % {"uuid": upload.uuid})
