@@ -32,6 +32,10 @@ def recurring(queues: Iterable[str]) -> dict[str, dict[str, Any]]:
         "refresh-segments": at(crontab(minute=40), "profiles.tasks.refresh_segments_hourly"),
         "build-profiles": at(crontab(hour=2, minute=0), "profiles.tasks.build_nightly"),
         "train-scores": at(crontab(hour=2, minute=15), "profiles.tasks.train_scores_nightly"),
+        "fetch-feeds": every(300, "recommendations.tasks.fetch_due_feeds"),
+        "forget-old-prices": at(
+            crontab(hour=3, minute=50), "recommendations.tasks.forget_old_nightly"
+        ),
         "train-recommendations": at(
             crontab(hour=2, minute=30), "recommendations.tasks.train_nightly"
         ),

@@ -2,8 +2,8 @@
 
 A name is resolved once, every address it has is looked at, and the connection goes to that very
 address, while TLS and Host keep the name: resolving again could give another answer. Redirects
-are not followed, proxies of the environment not asked, and of the reply only the status and
-`Retry-After` are kept.
+are not followed, proxies of the environment not asked, and of the reply to a post only the status
+and `Retry-After` are kept.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from queue import Empty, SimpleQueue
@@ -83,7 +84,7 @@ class OutboundError(Exception):
     """The request got no answer; `code` says why, and nothing else is known of the other side.
 
     `invalid_url`, `unresolved`, `refused_address`, `not_connected`, `tls_failed`, `timeout`,
-    `connection_lost`, `not_http`.
+    `connection_lost`, `not_http`, `too_large`.
     """
 
     def __init__(self, code: str) -> None:
@@ -169,6 +170,16 @@ class Answer:
     seconds: float
 
 
+@dataclass(frozen=True)
+class Got:
+    """How a fetch was answered: its status, and what to ask with the next time."""
+
+    status: int
+    etag: str
+    last_modified: str
+    n_bytes: int
+
+
 def parse(url: str) -> Target:
     """Take a web address apart.
 
@@ -195,21 +206,64 @@ def post(url: str, body: bytes, headers: Mapping[str, str], *, guard: Guard) -> 
     Raises OutboundError if none came whole (up to 64 KiB of it) within `guard.seconds`, from the
     look-up of the name on.
     """
+    with _asked("POST", url, body, headers, guard) as (reply, clock):
+        n_left = LONGEST_REPLY
+        while n_left > 0 and (piece := reply.read1(min(n_left, 8_192))):
+            n_left -= len(piece)
+        return Answer(reply.status, reply.headers.get("Retry-After", ""), clock.gone())
+
+
+def get(
+    url: str,
+    headers: Mapping[str, str],
+    take: Callable[[bytes], None],
+    *,
+    guard: Guard,
+    max_bytes: int,
+) -> Got:
+    """Fetch `url` and hand its body to `take`, piece by piece; of another status than 200 none.
+
+    Raises OutboundError if it is longer than `max_bytes`, ends early, or does not come whole
+    within `guard.seconds`.
+    """
+    with _asked("GET", url, b"", headers, guard) as (reply, _clock):
+        n_bytes = 0
+        if reply.status == http.HTTPStatus.OK:
+            if (reply.length or 0) > max_bytes:
+                raise OutboundError("too_large")
+            while piece := reply.read1(65_536):
+                n_bytes += len(piece)
+                if n_bytes > max_bytes:
+                    raise OutboundError("too_large")
+                take(piece)
+            if reply.length:  # less came than was told
+                raise OutboundError("connection_lost")
+        told = reply.headers
+        return Got(reply.status, told.get("ETag", ""), told.get("Last-Modified", ""), n_bytes)
+
+
+@contextmanager
+def _asked(
+    method: str, url: str, body: bytes, headers: Mapping[str, str], guard: Guard
+) -> Iterator[tuple[http.client.HTTPResponse, Stopwatch]]:
+    """Send a request and hand over its answer, whose body is not read yet."""
     clock = Stopwatch(guard.seconds)
     target = parse(url)
     addresses = _look_up(target, guard, clock)
     try:
         with _connect(target, addresses, guard, clock) as line:
             line.settimeout(clock.left())
-            line.sendall(_request(target, body, headers))
-            status, retry_after = _read(line, clock)
+            line.sendall(_request(method, target, body, headers))
+            incoming = _Incoming(line, clock)
+            reply = http.client.HTTPResponse(incoming, method=method)  # type: ignore[arg-type]
+            reply.begin()
+            yield reply, clock
     except TimeoutError:
         raise OutboundError("timeout") from None
     except http.client.HTTPException:
         raise OutboundError("not_http") from None
     except OSError:
         raise OutboundError("connection_lost") from None
-    return Answer(status, retry_after, clock.gone())
 
 
 class Stopwatch:
@@ -292,7 +346,7 @@ def _wrapped(line: socket.socket, target: Target, guard: Guard, clock: Stopwatch
     return guard.tls.wrap_socket(line, server_hostname=target.host)
 
 
-def _request(target: Target, body: bytes, headers: Mapping[str, str]) -> bytes:
+def _request(method: str, target: Target, body: bytes, headers: Mapping[str, str]) -> bytes:
     lines = {
         "Host": target.authority,
         "Content-Length": str(len(body)),
@@ -303,7 +357,7 @@ def _request(target: Target, body: bytes, headers: Mapping[str, str]) -> bytes:
         if re.search(r"[\r\n\x00]", name + value):
             raise ValueError(f"the header {name!r} has a line break")
     head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
-    return f"POST {target.path} HTTP/1.1\r\n{head}\r\n".encode("ascii") + body
+    return f"{method} {target.path} HTTP/1.1\r\n{head}\r\n".encode("ascii") + body
 
 
 class _Incoming(io.RawIOBase):
@@ -323,16 +377,6 @@ class _Incoming(io.RawIOBase):
 
     def makefile(self, _mode: str) -> io.BufferedReader:
         return io.BufferedReader(self)
-
-
-def _read(line: socket.socket, clock: Stopwatch) -> tuple[int, str]:
-    """Read the reply, at most 64 KiB of its body, and return status and Retry-After."""
-    reply = http.client.HTTPResponse(_Incoming(line, clock), method="POST")  # type: ignore[arg-type]
-    reply.begin()
-    n_left = LONGEST_REPLY
-    while n_left > 0 and (piece := reply.read1(min(n_left, 8_192))):
-        n_left -= len(piece)
-    return reply.status, reply.headers.get("Retry-After", "")
 
 
 def _is_address(host: str) -> bool:

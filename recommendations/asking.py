@@ -11,8 +11,12 @@ if TYPE_CHECKING:
 
     from jobs.models import Job
     from jobs.queue import Way
+    from recommendations.models import Feed, FeedImport
 
 TRAIN = "recommendations.train"
+IMPORT_FEED = "recommendations.import_feed"
+FETCH_FEED = "recommendations.fetch_feed"
+END_MISSING = "recommendations.end_missing"
 
 
 def ask_for_training(
@@ -20,3 +24,20 @@ def ask_for_training(
 ) -> Job:
     """Ask for a training on the orders before a moment or now, unless one is under way."""
     return way(TRAIN, {"as_of": (as_of or now).isoformat()}, now=now, unique_key=TRAIN)
+
+
+def ask_for_feed(brought: FeedImport, now: datetime, *, way: Way = queue.enqueue) -> Job:
+    """Ask that the rows of a feed's file be brought in."""
+    key = f"{IMPORT_FEED}:{brought.pk}"
+    return way(IMPORT_FEED, {"import": brought.pk}, now=now, unique_key=key)
+
+
+def ask_for_end(brought: FeedImport, now: datetime, *, way: Way = queue.enqueue) -> Job:
+    """Ask that what a feed no longer holds go off sale."""
+    key = f"{END_MISSING}:{brought.pk}"
+    return way(END_MISSING, {"import": brought.pk}, now=now, unique_key=key)
+
+
+def ask_for_fetch(feed: Feed, now: datetime, *, way: Way = queue.enqueue) -> Job:
+    """Ask that a feed be fetched from its address, unless that is under way."""
+    return way(FETCH_FEED, {"feed": feed.pk}, now=now, unique_key=f"{FETCH_FEED}:{feed.pk}")

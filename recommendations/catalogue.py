@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from django.db.models import Count, Max
 
 from profiles.models import OrderLine
+from recommendations.catalogue_writing import merge
 from recommendations.models import Product
 from recommendations.titles import cleaned
 
@@ -16,13 +17,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from datetime import datetime
 
-BATCH = 1_000
-
 
 @dataclass(frozen=True)
 class ProductFacts:
     """A product as the shop tells it; money in minor units of the shop's currency.
 
+    `price_minor` is what is paid now, `list_price_minor` the price it is reduced from.
     `translations` holds title and description by language, e.g. {"zh-hans": {"title": "…"}}.
     """
 
@@ -35,17 +35,23 @@ class ProductFacts:
     specs: dict[str, Any] = field(default_factory=dict)
     price_minor: int | None = None
     cost_minor: int | None = None
+    list_price_minor: int | None = None
     stock: int | None = None
+    availability: str = ""
+    gtin: str = ""
+    mpn: str = ""
+    condition: str = ""
     family: str = ""
     accessory_for: list[str] = field(default_factory=list)
+    fits_products: list[str] = field(default_factory=list)
     image_url: str = ""
+    images: list[str] = field(default_factory=list)
     link: str = ""
     is_active: bool = True
     is_consumable: bool = False
 
 
 TOLD = tuple(one.name for one in fields(ProductFacts) if one.name != "product_id")
-SEEN = ("title", "category", "price_minor")
 
 
 class Upserted(NamedTuple):
@@ -59,16 +65,15 @@ def upsert(products: Iterable[ProductFacts], *, now: datetime) -> Upserted:
     From then on these products no longer follow the order lines. Titles are cleaned.
     """
     told = {facts.product_id: facts for facts in products}
-    rows = [
-        Product(
-            **{name: getattr(facts, name) for name in ("product_id", *TOLD) if name != "title"},
-            title=cleaned(facts.title),
-            from_orders=False,
-            created_at=now,
-        )
-        for _, facts in sorted(told.items())
-    ]
-    return _write(rows, (*TOLD, "from_orders"))
+    done = merge(
+        {
+            id_: {name: getattr(facts, name) for name in TOLD}
+            | {"title": cleaned(facts.title), "from_orders": False}
+            for id_, facts in told.items()
+        },
+        now=now,
+    )
+    return Upserted(done.n_created, done.n_changed)
 
 
 def refresh(now: datetime) -> Upserted:
@@ -78,20 +83,12 @@ def refresh(now: datetime) -> Upserted:
     latest price above 0. Products that the shop told of itself are left alone.
     """
     told = set(Product.objects.filter(from_orders=False).values_list("product_id", flat=True))
-    rows = [product for product in _seen(now) if product.product_id not in told]
-    there = {
-        product.product_id: tuple(getattr(product, name) for name in SEEN)
-        for product in Product.objects.filter(from_orders=True).only("product_id", *SEEN)
-    }
-    changed = [
-        row
-        for row in rows
-        if there.get(row.product_id) != tuple(getattr(row, name) for name in SEEN)
-    ]
-    return _write(changed, SEEN)
+    seen = {id_: facts for id_, facts in _seen() if id_ not in told}
+    done = merge(seen, now=now)
+    return Upserted(done.n_created, done.n_changed)
 
 
-def _seen(now: datetime) -> Iterator[Product]:
+def _seen() -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the products of the order lines, in the order of their ids."""
     groups = (
         OrderLine.objects.exclude(product_id="")
@@ -108,32 +105,18 @@ def _seen(now: datetime) -> Iterator[Product]:
         if price > 0:
             prices[product] = max(prices.get(product, (last, price)), (last, price))
     for product in sorted(titles):
-        yield Product(
-            product_id=product,
-            title=_most_common(titles[product]) or product,
-            category=_most_common(categories[product]),
-            price_minor=prices[product][1] if product in prices else None,
-            from_orders=True,
-            created_at=now,
-        )
+        facts = {
+            "title": _most_common(titles[product]) or product,
+            "category": _most_common(categories[product]),
+            "price_minor": prices[product][1] if product in prices else None,
+            "from_orders": True,
+        }
+        yield product, facts
 
 
 def _most_common(counts: dict[str, int]) -> str:
     """Return the text of most lines, "" only if there is no other; ties by code point."""
     return min(counts, key=lambda text: (not text, -counts[text], text))
-
-
-def _write(rows: list[Product], columns: Iterable[str]) -> Upserted:
-    ids = [row.product_id for row in rows]
-    n_updated = Product.objects.filter(product_id__in=ids).count() if ids else 0
-    Product.objects.bulk_create(
-        rows,
-        batch_size=BATCH,
-        update_conflicts=True,
-        unique_fields=["product_id"],
-        update_fields=list(columns),
-    )
-    return Upserted(len(rows) - n_updated, n_updated)
 
 
 def products_of(brand: str) -> Iterable[str]:

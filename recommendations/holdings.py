@@ -8,7 +8,12 @@ from privacy import registry
 from recommendations.models import (
     CustomerListing,
     FairnessRules,
+    Feed,
+    FeedImport,
+    FeedItem,
+    Offer,
     Product,
+    ProductChange,
     ProductListing,
     Scenario,
     TrainingRun,
@@ -22,7 +27,8 @@ def declare() -> None:
     made anew without the person by the next nightly training.
     """
     registry.delete(CustomerListing, "customer__subject")
-    registry.nobody(Product, reason=_("The catalogue."))
+    registry.nobody(Product, Offer, ProductChange, reason=_("The catalogue."))
+    registry.nobody(Feed, FeedImport, FeedItem, reason=_("Where the catalogue comes from."))
     registry.nobody(FairnessRules, reason=_("The shop's rules of what may serve."))
     registry.nobody(Scenario, reason=_("The shop's rules of what is shown where."))
     registry.nobody(

@@ -44,7 +44,8 @@ class DamagedFileError(UnreadableFileError):
 class BadRow:
     """A row that cannot be read.
 
-    `nul_byte`, `line_too_long`, `field_too_long`, `field_count`, `json_invalid`, `member_unknown`.
+    `nul_byte`, `line_too_long`, `field_too_long`, `field_count`, `json_invalid`, `member_unknown`,
+    `undecodable`.
     A quote that is never closed makes one row of many lines: `n_lines` says how many.
     """
 
@@ -173,7 +174,8 @@ class _TooMuchError(Exception):
 class Text:
     """The lines of a text file in `stream`, gzipped or not (told by its first bytes).
 
-    Encodings whose line end is not a single byte (UTF-16) are refused.
+    Encodings whose line end is not a single byte (UTF-16) are refused. A line of another encoding
+    ends the reading, unless such lines are to be rejected each by itself.
     """
 
     def __init__(
@@ -183,8 +185,10 @@ class Text:
         n_bytes: int,
         encoding: str = "utf-8",
         max_unpacked: int = MAX_UNPACKED_BYTES,
+        rejects_undecodable: bool = False,
     ) -> None:
         self._raw = stream
+        self._rejects_undecodable = rejects_undecodable
         self.n_bytes = n_bytes
         self.n_lines = 0
         self.encoding = _line_encoding(encoding)
@@ -222,8 +226,19 @@ class Text:
             try:
                 text = line.decode(self.encoding)
             except UnicodeDecodeError:
+                if self._rejects_undecodable:
+                    raise BadRowError(self.n_lines, BadRow("undecodable")) from None
                 raise self._wrong_encoding() from None
             yield text
+
+    def pieces(self) -> Iterator[bytes]:
+        """Yield the bytes, unpacked, for a form that is not one of lines."""
+        while piece := self._piece():
+            yield piece
+
+    def _piece(self) -> bytes:
+        with self._told_of_damage():
+            return self._bytes.read1(BUFFER_BYTES)
 
     def _readline(self, size: int) -> bytes:
         with self._told_of_damage():

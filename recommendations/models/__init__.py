@@ -1,13 +1,20 @@
-from recommendations.models.catalogue import Product
+from recommendations.models.catalogue import Availability, Offer, Product, ProductChange
 from recommendations.models.fairness_rules import FairnessRules
+from recommendations.models.feed import Feed, FeedImport, FeedItem
 from recommendations.models.listing import CustomerListing, ProductListing
 from recommendations.models.run import TrainingRun
 from recommendations.models.scenario import Scenario
 
 __all__ = [
+    "Availability",
     "CustomerListing",
     "FairnessRules",
+    "Feed",
+    "FeedImport",
+    "FeedItem",
+    "Offer",
     "Product",
+    "ProductChange",
     "ProductListing",
     "Scenario",
     "TrainingRun",
