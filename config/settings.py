@@ -142,6 +142,7 @@ JOBS_TIME_LIMIT_SECONDS = {
     "default": 120,
     "batch": env.number("JOBS_BATCH_SECONDS", 3000),
 }
+RECOMMENDATIONS_MEMORY_MB = env.number("RECOMMENDATIONS_MEMORY_MB", 1024)
 SENDING_LEASE_SECONDS = 60  # a worker silent for so long is dead, its messages are free
 
 # People -----------------------------------------------------------------------------------

@@ -9,13 +9,23 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from django.conf import settings
 
+from jobs.work import ObstacleError
 from recommendations import activation, evenness, fairness, interactions
 from recommendations.engines.base import NOTHING, Items
 from recommendations.engines.item_based import ItemBased
+from recommendations.engines.memory import BUDGET_BYTES, Size, TooLargeError
 from recommendations.engines.popular import ALL_TIME_DAYS, Popular
 from recommendations.evaluation import comparing, splits
-from recommendations.evaluation.contenders import NAMES, dated, engine_of, spec_of
+from recommendations.evaluation.contenders import (
+    NAMES,
+    budgeted,
+    dated,
+    engine_of,
+    regression_for,
+    spec_of,
+)
 from recommendations.explaining import Reason
 from recommendations.models import CustomerListing, ProductListing, TrainingRun
 
@@ -33,8 +43,7 @@ N_POPULAR = 200
 N_REASONS = 2
 BATCH = 500
 RUNS_KEPT = 3
-# Compared at every training; the blend mixes those before it.
-ENGINES = ("popular_28", "item_based", "local_ridge", "content", "blend")
+NEEDED = frozenset({"popular_28", "item_based"})
 TRIALS = 6
 MIN_PEOPLE = 3
 NDCG, RECALL = "ndcg@10", "recall@20"
@@ -71,7 +80,7 @@ def train(work: Work) -> dict[str, Any]:
     work.progress(0, 0, "reading orders")
     reading = interactions.read(as_of)
     if work.cursor.get("data") != reading.fingerprint:
-        judgement = judge(reading, work.renew, TrainingRun.objects.active())
+        judgement = _judged(reading, work)
         told = _by_group(reading, judgement, now=work.now)
         with work.step() as cursor:
             TrainingRun.objects.filter(pk=cursor.get("run", 0)).delete()
@@ -105,8 +114,19 @@ def train(work: Work) -> dict[str, Any]:
     }
 
 
+def _judged(reading: Reading, work: Work) -> Judgement:
+    memory_bytes = settings.RECOMMENDATIONS_MEMORY_MB * 2**20
+    try:
+        return judge(reading, work.renew, TrainingRun.objects.active(), memory_bytes)
+    except TooLargeError as error:
+        raise ObstacleError(f"{error} (RECOMMENDATIONS_MEMORY_MB)") from error
+
+
 def judge(
-    reading: Reading, tick: Callable[[], None], active: TrainingRun | None = None
+    reading: Reading,
+    tick: Callable[[], None],
+    active: TrainingRun | None = None,
+    memory_bytes: int = BUDGET_BYTES,
 ) -> Judgement:
     """Tune on the window before the last one, then compare with popularity on the last.
 
@@ -116,16 +136,12 @@ def judge(
     settings of the active run are shown to be better there, they are kept.
     """
     try:
-        task = task_of(reading)
+        task = task_of(reading, memory_bytes)
     except splits.TooLittleDataError as error:
         start = ItemBased(as_of=reading.end)
         verdict = TrainingRun.Verdict.TOO_LITTLE_DATA
         return Judgement(start, start, verdict, {}, {}, {"reason": str(error)})
-    rows = {
-        row.name: row
-        for row in comparing.compare(task, ENGINES, tick)
-        if isinstance(row, comparing.Result)
-    }
+    rows = _compared(task, engines_for(reading, memory_bytes), tick)
     base = rows["popular_28"]
     best = max(rows.values(), key=lambda row: row.validation)
     ours, beside = not_worse(task, best, active, tick)
@@ -140,6 +156,7 @@ def judge(
         comparison={
             NDCG: difference._asdict(),
             RECALL: comparing.difference(ours, base, RECALL)._asdict(),
+            "item_based": comparing.difference(ours, rows["item_based"], NDCG)._asdict(),
             "n_trials": sum(row.n_trials for row in rows.values()),
             "engines": {
                 name: {
@@ -156,7 +173,26 @@ def judge(
     )
 
 
-def task_of(reading: Reading) -> comparing.Task:
+def _compared(
+    task: comparing.Task, names: tuple[str, ...], tick: Callable[[], None]
+) -> dict[str, comparing.Result]:
+    """Compare what fits the memory; without popularity and item-based there is no judgement."""
+    rows = {}
+    for row in comparing.compare(task, names, tick):
+        if isinstance(row, comparing.Result):
+            rows[row.name] = row
+        elif row.name in NEEDED:
+            raise TooLargeError(row.reason)
+    return rows
+
+
+def engines_for(reading: Reading, memory_bytes: int) -> tuple[str, ...]:
+    """Return what a training compares; the blend mixes those before it."""
+    regression = regression_for(Size.of(reading.interactions), memory_bytes)
+    return ("popular_28", "item_based", regression, "content", "blend")
+
+
+def task_of(reading: Reading, memory_bytes: int = BUDGET_BYTES) -> comparing.Task:
     """What a training is judged on; raises TooLittleDataError if the orders span too little."""
     validation, test = splits.last_windows(reading.interactions, end=reading.end)
     return comparing.Task(
@@ -167,6 +203,7 @@ def task_of(reading: Reading) -> comparing.Task:
         has_order=True,
         budget=TRIALS,
         min_people=MIN_PEOPLE,
+        memory_bytes=memory_bytes,
     )
 
 
@@ -256,8 +293,9 @@ def _store(
 def _write_lists(run: TrainingRun, reading: Reading, work: Work) -> None:
     """Write every customer's and every product's list; goes on after the last batch kept."""
     data, items = reading.interactions, reading.items
-    model = engine_of(run.parameters).fit(data, items, work.renew)
-    near = engine_of(run.parameters["near"]).fit(data, items, work.renew)
+    memory_bytes = settings.RECOMMENDATIONS_MEMORY_MB * 2**20
+    model = budgeted(engine_of(run.parameters), memory_bytes).fit(data, items, work.renew)
+    near = budgeted(engine_of(run.parameters["near"]), memory_bytes).fit(data, items, work.renew)
     n_people, n_items = len(reading.customers), len(reading.items.ids)
     total = n_people + n_items
     for start in range(work.cursor.get("customers", 0), n_people, BATCH):

@@ -7,6 +7,7 @@ ties by id, whichever database the events came from.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
@@ -16,6 +17,8 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from recommendations.engines.memory import Need, Size
+
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float32]
 Flags = NDArray[np.bool_]
@@ -24,6 +27,7 @@ NOTHING = -1
 EVENTS_OF_ONE = 500
 DAY = 86_400
 BLOCK_BYTES = 64 * 2**20
+LAST_NUMBER = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -179,6 +183,9 @@ class Engine(Protocol):
     @property
     def name(self) -> str: ...
 
+    def need(self, size: Size) -> Need:
+        """Return the memory that fitting takes beside the interactions themselves."""
+
     def fit(
         self, interactions: Interactions, items: Items, tick: Callable[[], None] = ...
     ) -> Model:
@@ -195,18 +202,51 @@ def top_k(scores: Floats, k: int) -> Ranked:
     The score's bits and the item's number make one integer key, so the order is total and
     no sort can break a tie in its own way.
     """
-    n_rows, n_items = scores.shape
-    k = min(k, n_items)
+    n_items = scores.shape[1]
+    keys = packed(scores, np.arange(n_items))
+    return unpacked(greatest(keys, min(k, n_items)))
+
+
+def top_of_sparse(matrix: sp.csr_array, k: int) -> Ranked:
+    """Return what `top_k` returns of the dense matrix; the work is that of its entries alone."""
+    keys = packed(matrix.data, matrix.indices)
+    best = np.zeros((matrix.shape[0], min(k, matrix.shape[1])), dtype=np.int64)
+    fill_greatest(best, keys, matrix.indptr)
+    return unpacked(-np.sort(-best, axis=1))
+
+
+def fill_greatest(best: Integers, keys: Integers, indptr: NDArray[np.integer]) -> None:
+    """Put into each row of `best`, in place, the greatest of what it has and of its new keys."""
+    k = best.shape[1]
     if not k:
-        return Ranked(np.zeros((n_rows, 0), np.int64), np.zeros((n_rows, 0), np.float32))
+        return
+    for row, (start, end) in enumerate(pairwise(indptr.tolist())):
+        if start < end:
+            both = np.concatenate((best[row], keys[start:end]))
+            best[row] = np.partition(both, len(both) - k)[-k:]
+
+
+def greatest(keys: Integers, k: int) -> Integers:
+    """Return the k greatest keys of each row, greatest first."""
+    if not k:
+        return keys[:, :0]
+    best = np.partition(keys, keys.shape[1] - k, axis=1)[:, keys.shape[1] - k :]
+    return np.sort(best, axis=1)[:, ::-1]
+
+
+def packed(scores: Floats, numbers: NDArray[np.integer]) -> Integers:
+    """Return keys in the order of scores, of equal ones lower item numbers first; 0: none."""
     positive = np.maximum(np.nan_to_num(scores, nan=0.0), np.float32(0)) + np.float32(0)
     keys = positive.view(np.int32).astype(np.int64) << 32
-    keys |= np.arange(n_items - 1, -1, -1, dtype=np.int64)
-    best = np.partition(keys, n_items - k, axis=1)[:, n_items - k :]
-    best = np.sort(best, axis=1)[:, ::-1]
-    values = (best >> 32).astype(np.int32).view(np.float32)
-    ids = n_items - 1 - (best & 0xFFFFFFFF)
-    return Ranked(np.where(values > 0, ids, NOTHING), values)
+    return np.where(keys, keys | (LAST_NUMBER - numbers), 0)
+
+
+def unpacked(keys: Integers) -> Ranked:
+    """Return the numbers and scores of keys; a key of 0 is NOTHING."""
+    ids = keys & LAST_NUMBER
+    np.subtract(LAST_NUMBER, ids, out=ids)
+    ids[keys == 0] = NOTHING
+    return Ranked(ids, (keys >> 32).astype(np.int32).view(np.float32))
 
 
 def blocks(n: int, *, width: int, n_bytes: int) -> Iterator[slice]:

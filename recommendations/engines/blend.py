@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from recommendations.engines import memory
 from recommendations.engines.base import (
-    BLOCK_BYTES,
     NOTHING,
     Contribution,
     Engine,
@@ -21,6 +21,7 @@ from recommendations.engines.base import (
     Model,
     no_tick,
 )
+from recommendations.engines.memory import Budgeted, Need, Size
 from recommendations.engines.ranking import ScoringModel
 
 if TYPE_CHECKING:
@@ -30,11 +31,10 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Blend:
+class Blend(Budgeted):
     """`parts` are engines and their weights; one of weight 0 is not even fitted."""
 
     parts: tuple[tuple[Engine, float], ...]
-    block_bytes: int = BLOCK_BYTES
 
     @property
     def name(self) -> str:
@@ -46,13 +46,23 @@ class Blend:
         items: Items,
         tick: Callable[[], None] = no_tick,
     ) -> BlendModel:
+        memory.require(self, interactions)
         fitted = tuple(
             (engine.fit(interactions, items, tick), weight)
             for engine, weight in self.parts
             if weight
         )
         owned = interactions.of_people().matrix()[: interactions.n_people]
-        return BlendModel(owned, items, self.block_bytes, fitted)
+        return BlendModel(owned, items, self.block, fitted)
+
+    def need(self, size: Size) -> Need:
+        """The parts are fitted one after the other, and all are kept."""
+        peak, kept = 0, memory.matrices(size).kept
+        for engine, weight in self.parts:
+            if weight:
+                of_part = engine.need(size)
+                peak, kept = max(peak, kept + of_part.peak), kept + of_part.kept
+        return Need(peak, kept)
 
 
 @dataclass(frozen=True)

@@ -16,16 +16,14 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from recommendations.engines import cooccurrence
+from recommendations.engines import cooccurrence, memory
 from recommendations.engines.base import (
-    BLOCK_BYTES,
     Interactions,
     Items,
-    blocks,
     no_tick,
-    stack,
-    top_k,
 )
+from recommendations.engines.memory import Budgeted, Need, Size
+from recommendations.engines.nearest import Product, nearest
 from recommendations.engines.ranking import LinearModel
 
 if TYPE_CHECKING:
@@ -34,16 +32,16 @@ if TYPE_CHECKING:
 WORD = re.compile(r"[^\W_]+")
 CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+")
 SHORTEST, LONGEST = 3, 5
+TERMS_OF_A_TEXT = 400  # a title and a paragraph
 
 
 @dataclass(frozen=True)
-class Content:
+class Content(Budgeted):
     """An item's neighbours are the `n_neighbours` whose texts have the greatest cosine."""
 
     as_of: int
     n_neighbours: int = 100
     half_life_days: float = 0
-    block_bytes: int = BLOCK_BYTES
 
     @property
     def name(self) -> str:
@@ -55,21 +53,21 @@ class Content:
         items: Items,
         tick: Callable[[], None] = no_tick,
     ) -> LinearModel:
+        memory.require(self, interactions)
         taken = cooccurrence.taken(
             interactions, half_life_days=self.half_life_days, as_of=self.as_of
         )
         tick()
         n_items = interactions.n_items
         vectors = vectors_of(items.texts or ("",) * n_items)
-        columns = vectors.T.tocsr()
-        parts = []
-        for part in blocks(n_items, width=n_items, n_bytes=self.block_bytes):
-            cosine = (vectors[part] @ columns).toarray().astype(np.float32, copy=False)
-            cosine[np.arange(len(cosine)), np.arange(part.start, part.stop)] = 0
-            parts.append(top_k(cosine, self.n_neighbours))
-            tick()
-        weights = cooccurrence.sparse(stack(parts, min(self.n_neighbours, n_items)), n_items)
-        return LinearModel(taken.owned, items, self.block_bytes, taken.history, weights)
+        near = nearest(Product.plain(vectors), self.n_neighbours, self.block, tick)
+        weights = cooccurrence.sparse(near, n_items)
+        return LinearModel(taken.owned, items, self.block, taken.history, weights)
+
+    def need(self, size: Size) -> Need:
+        data, near = memory.matrices(size), memory.neighbours(size.n_items, self.n_neighbours)
+        terms = 4 * memory.BYTES_OF_PAIR * TERMS_OF_A_TEXT * size.n_items
+        return Need(data.peak + terms + near.peak + 4 * self.block, data.kept + near.kept)
 
 
 def vectors_of(texts: tuple[str, ...]) -> sp.csr_array:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
-from recommendations.engines.base import NOTHING, Interactions, Ranked
+from recommendations.engines.base import NOTHING, Floats, Interactions, Ranked
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,20 @@ def by_degree(matrix: sp.csr_array, power: float) -> sp.csr_array:
     lengths = np.diff(matrix.indptr)
     degree = np.maximum(lengths, 1).astype(np.float32)
     data = matrix.data / np.repeat(degree**power, lengths)
+    return sp.csr_array(
+        (data.astype(np.float32), matrix.indices, matrix.indptr), shape=matrix.shape
+    )
+
+
+def scaled(
+    matrix: sp.csr_array, *, source: Floats | None = None, target: Floats | None = None
+) -> sp.csr_array:
+    """Return the matrix with each row times its `source`, each column times its `target`."""
+    data = matrix.data
+    if source is not None:
+        data = data * np.repeat(source, np.diff(matrix.indptr))
+    if target is not None:
+        data = data * target[matrix.indices]
     return sp.csr_array(
         (data.astype(np.float32), matrix.indices, matrix.indptr), shape=matrix.shape
     )

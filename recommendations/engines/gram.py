@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from recommendations.engines import cooccurrence
+from recommendations.engines.base import blocks
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
@@ -24,6 +25,16 @@ def gram(taken: Taken, degree_power: float) -> sp.csr_array:
     """Return items x items, symmetric, from all rows."""
     rows = cooccurrence.by_degree(taken.weighted, degree_power)
     found: sp.csr_array = (rows.T @ rows).tocsr()
+    return found
+
+
+def dense(taken: Taken, degree_power: float, block_bytes: int) -> Floats:
+    """Return the same in Fortran order, made in blocks: the sparse product would be larger."""
+    rows = cooccurrence.by_degree(taken.weighted, degree_power)
+    columns, n_items = rows.T.tocsr(), rows.shape[1]
+    found = np.empty((n_items, n_items), dtype=np.float32, order="F")
+    for part in blocks(n_items, width=n_items, n_bytes=block_bytes):
+        found[:, part] = (columns[part] @ rows).toarray().T
     return found
 
 

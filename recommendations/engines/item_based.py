@@ -7,20 +7,14 @@ with long histories count less); F. Aiolli, RecSys 2013 (asymmetric cosine).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from recommendations.engines import cooccurrence
-from recommendations.engines.base import (
-    BLOCK_BYTES,
-    Interactions,
-    Items,
-    blocks,
-    no_tick,
-    stack,
-    top_k,
-)
+from recommendations.engines import cooccurrence, memory
+from recommendations.engines.base import Interactions, Items, no_tick
+from recommendations.engines.memory import Budgeted, Need, Size
+from recommendations.engines.nearest import Product, nearest
 from recommendations.engines.ranking import LinearModel
 
 if TYPE_CHECKING:
@@ -28,12 +22,14 @@ if TYPE_CHECKING:
 
     import scipy.sparse as sp
 
-    from recommendations.engines.base import Floats
     from recommendations.engines.cooccurrence import Taken
 
 
+COSINE: Final = 0.5
+
+
 @dataclass(frozen=True)
-class ItemBased:
+class ItemBased(Budgeted):
     """Neighbours by degree-weighted cosine.
 
     Each row is divided by (its number of items) ** `degree_power`; the weight from item i to
@@ -50,7 +46,6 @@ class ItemBased:
     target_power: float = 0.5
     half_life_days: float = 0
     min_people: int = 3
-    block_bytes: int = BLOCK_BYTES
 
     @property
     def name(self) -> str:
@@ -62,32 +57,36 @@ class ItemBased:
         items: Items,
         tick: Callable[[], None] = no_tick,
     ) -> LinearModel:
+        memory.require(self, interactions)
         taken = cooccurrence.taken(
             interactions, half_life_days=self.half_life_days, as_of=self.as_of
         )
         return LinearModel(
             owned=taken.owned,
             items=items,
-            block_bytes=self.block_bytes,
+            block_bytes=self.block,
             history=taken.history,
             weights=self._neighbours(taken, tick),
         )
 
     def _neighbours(self, taken: Taken, tick: Callable[[], None]) -> sp.csr_array:
         """Return items x items with the strongest `n_neighbours` weights of each row."""
-        people = taken.people
         rows = cooccurrence.by_degree(taken.weighted, self.degree_power)
-        columns, who = rows.T.tocsr(), people.T.tocsr()
         own = np.asarray(rows.multiply(rows).sum(axis=0), dtype=np.float32)
         own[own == 0] = 1
-        n_items = rows.shape[1]
-        parts = []
-        for part in blocks(n_items, width=n_items, n_bytes=self.block_bytes):
-            gram: Floats = (columns[part] @ rows).toarray().astype(np.float32, copy=False)
-            gram[(who[part] @ people).toarray() < self.min_people] = 0
-            gram[np.arange(len(gram)), np.arange(part.start, part.stop)] = 0
-            gram /= own[part, np.newaxis] ** (1 - self.target_power)
-            gram /= own**self.target_power
-            parts.append(top_k(gram, self.n_neighbours))
-            tick()
-        return cooccurrence.sparse(stack(parts, min(self.n_neighbours, n_items)), n_items)
+        left = cooccurrence.scaled(rows.T.tocsr(), source=own ** (self.target_power - 1))
+        if self.target_power == COSINE:
+            product = Product.plain(left, taken.people, self.min_people)
+        else:
+            right = cooccurrence.scaled(rows, target=own**-self.target_power)
+            product = Product(left, right, taken.people, self.min_people)
+        return cooccurrence.sparse(
+            nearest(product, self.n_neighbours, self.block, tick), rows.shape[1]
+        )
+
+    def need(self, size: Size) -> Need:
+        data, near = memory.matrices(size), memory.neighbours(size.n_items, self.n_neighbours)
+        # Both factors of the product, and of what few rows have once more.
+        factors = 4 * memory.BYTES_OF_PAIR * size.n_events
+        peak = data.peak + factors + near.peak + 4 * self.block
+        return Need(peak, data.kept + near.kept)

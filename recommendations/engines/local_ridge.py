@@ -14,17 +14,10 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.linalg import lapack
 
-from recommendations.engines import cooccurrence, gram
-from recommendations.engines.base import (
-    BLOCK_BYTES,
-    NOTHING,
-    Interactions,
-    Items,
-    Ranked,
-    blocks,
-    no_tick,
-    top_k,
-)
+from recommendations.engines import cooccurrence, gram, memory
+from recommendations.engines.base import NOTHING, Interactions, Items, Ranked, no_tick
+from recommendations.engines.memory import Budgeted, Need, Size
+from recommendations.engines.nearest import Product, nearest
 from recommendations.engines.ranking import LinearModel
 
 if TYPE_CHECKING:
@@ -33,12 +26,17 @@ if TYPE_CHECKING:
     from recommendations.engines.base import Floats, Integers
     from recommendations.engines.cooccurrence import Taken
 
+    Between = Callable[[Integers, Integers], Floats]
+
 
 DENSE_BYTES = 256 * 2**20
+BYTES_OF_A_WEIGHT = 4
+BYTES_OF_SOLVED = 52  # row, column and value: one by one, end to end, and sorted
+TARGETS_OF_A_TICK = 500
 
 
 @dataclass(frozen=True)
-class LocalRidge:
+class LocalRidge(Budgeted):
     """`n_neighbours` items by cosine, then a ridge regression with lambda = `ridge` on them."""
 
     as_of: int
@@ -47,7 +45,6 @@ class LocalRidge:
     degree_power: float = 0.5
     half_life_days: float = 0
     min_people: int = 3
-    block_bytes: int = BLOCK_BYTES
     dense_bytes: int = DENSE_BYTES
 
     @property
@@ -60,58 +57,74 @@ class LocalRidge:
         items: Items,
         tick: Callable[[], None] = no_tick,
     ) -> LinearModel:
+        memory.require(self, interactions)
         taken = cooccurrence.taken(
             interactions, half_life_days=self.half_life_days, as_of=self.as_of
         )
         tick()
-        matrix = gram.gram(taken, self.degree_power)
-        # A block of a small catalogue's matrix is read ten times faster where it is dense.
-        dense = interactions.n_items**2 * 4 <= self.dense_bytes
-        table: sp.csr_array | Floats = matrix.toarray() if dense else matrix
         n_items = interactions.n_items
-        own = gram.diagonal(matrix)
-        scale = np.sqrt(np.where(own > 0, own, 1))
+        near = self._nearest(taken, tick)
         columns, rows, values = [], [], []
-        for part in blocks(n_items, width=n_items, n_bytes=self.block_bytes):
-            targets = np.arange(n_items)[part]
-            near = self._nearest(matrix, scale, taken, targets)
-            tick()
-            for target, found in zip(targets, near.ids, strict=True):
-                sources = found[found != NOTHING]
-                if len(sources):
-                    rows.append(sources)
-                    columns.append(np.full(len(sources), target))
-                    values.append(self._regress(table, sources, target))
-            tick()
+        between = self._between(taken, Size.of(interactions))
+        for target, found in enumerate(near.ids):
+            sources = found[found != NOTHING]
+            if len(sources):
+                rows.append(sources)
+                columns.append(np.full(len(sources), target))
+                values.append(self._regress(between(sources, np.append(sources, target))))
+            if target % TARGETS_OF_A_TICK == 0:
+                tick()
         return LinearModel(
-            taken.owned, items, self.block_bytes, taken.history,
+            taken.owned, items, self.block, taken.history,
             _matrix(rows, columns, values, n_items),
         )  # fmt: skip
 
-    def _nearest(
-        self, matrix: sp.csr_array, scale: Floats, taken: Taken, targets: Integers
-    ) -> Ranked:
-        """Rank, for each target, the items of the greatest cosine."""
-        block = matrix[targets].toarray()
-        gram.mask_rare(block, taken, self.min_people, targets)
-        block /= scale[targets, np.newaxis]
-        block /= scale
-        block[np.arange(len(targets)), targets] = 0
-        return top_k(block, self.n_neighbours)
+    def need(self, size: Size) -> Need:
+        """The whole product of items is kept only where it fits beside this."""
+        data, near = memory.matrices(size), memory.neighbours(size.n_items, self.n_neighbours)
+        factors = 6 * memory.BYTES_OF_PAIR * size.n_events
+        solved = BYTES_OF_SOLVED * size.n_items * min(self.n_neighbours, size.n_items)
+        fitting = data.kept + factors + near.peak + solved + 4 * self.block
+        return Need(max(data.peak, fitting), data.kept + near.kept)
 
-    def _regress(self, table: sp.csr_array | Floats, sources: Integers, target: int) -> Floats:
-        """Return the weights of the sources in the regression of the target on them."""
-        near = np.append(sources, target)
-        if isinstance(table, np.ndarray):
-            inner = table[np.ix_(sources, near)].astype(np.float64)
-        else:
-            inner = table[sources][:, near].toarray().astype(np.float64)
+    def _nearest(self, taken: Taken, tick: Callable[[], None]) -> Ranked:
+        """Rank, for each target, the items of the greatest cosine."""
+        rows = cooccurrence.by_degree(taken.weighted, self.degree_power)
+        own = np.asarray(rows.multiply(rows).sum(axis=0), dtype=np.float32)
+        unit = cooccurrence.scaled(
+            rows.T.tocsr(), source=np.where(own > 0, own, np.float32(1)) ** np.float32(-0.5)
+        )
+        product = Product.plain(unit, taken.people, self.min_people)
+        return nearest(product, self.n_neighbours, self.block, tick)
+
+    def _between(self, taken: Taken, size: Size) -> Between:
+        """Return what reads the product between items: from all of it made once, if that fits."""
+        square = size.n_items**2 * BYTES_OF_A_WEIGHT
+        room = self.budget_bytes - self.need(size).peak
+        if square <= min(self.dense_bytes, room):
+            table = gram.dense(taken, self.degree_power, self.block)
+            return lambda sources, near: table[np.ix_(sources, near)]
+        if 2 * memory.BYTES_OF_PAIR * size.n_entries(size.n_items) <= room:
+            matrix = gram.gram(taken, self.degree_power)
+            return lambda sources, near: matrix[sources][:, near].toarray()
+        columns = cooccurrence.by_degree(taken.weighted, self.degree_power).T.tocsr()
+
+        def between(sources: Integers, near: Integers) -> Floats:
+            both = columns[near]
+            found: Floats = (both[: len(sources)] @ both.T).toarray()
+            return found
+
+        return between
+
+    def _regress(self, product: Floats) -> Floats:
+        """Return the weights of the sources in the regression of the last column on them."""
+        inner = product.astype(np.float64)
         square = inner[:, :-1]
-        at = np.arange(len(sources))
+        at = np.arange(len(inner))
         square[at, at] += self.ridge
         _, solved, failed = lapack.dposv(square, inner[:, -1])
         if failed:
-            raise ArithmeticError(f"the matrix of {len(sources)} items is not positive definite")
+            raise ArithmeticError(f"the matrix of {len(inner)} items is not positive definite")
         weights: Floats = solved.astype(np.float32)
         return weights
 

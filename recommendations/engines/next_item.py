@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import scipy.sparse as sp
 
-from recommendations.engines.base import BLOCK_BYTES, Interactions, Items, no_tick
+from recommendations.engines import memory
+from recommendations.engines.base import Interactions, Items, no_tick
+from recommendations.engines.memory import Budgeted, Need, Size
 from recommendations.engines.ranking import LinearModel
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class NextItem:
+class NextItem(Budgeted):
     """The weight of a before b is the sum over people of n ** -`degree_power` x `decay` ** (gap - 1).
 
     `n` is a person's number of items and `gap` the number of sessions from a to b, at most
@@ -41,7 +43,6 @@ class NextItem:
     target_power: float = 0.3
     recency: float = 0.8
     min_people: int = 3
-    block_bytes: int = BLOCK_BYTES
 
     @property
     def name(self) -> str:
@@ -53,6 +54,7 @@ class NextItem:
         items: Items,
         tick: Callable[[], None] = no_tick,
     ) -> LinearModel:
+        memory.require(self, interactions)
         owned = interactions.of_people().matrix()[: interactions.n_people]
         pairs = interactions.last_of_each_pair().latest().of_people()
         whose, session = _sessions(pairs)
@@ -62,7 +64,13 @@ class NextItem:
         values = np.float32(self.recency) ** after.astype(np.float32)
         history = sp.csr_array((values, (pairs.users, pairs.items)), shape=owned.shape)
         history.sort_indices()
-        return LinearModel(owned, items, self.block_bytes, history, weights)
+        return LinearModel(owned, items, self.block, history, weights)
+
+    def need(self, size: Size) -> Need:
+        """Of a row's pairs, those within reach; sums of sparse matrices hold three at a time."""
+        data = memory.matrices(size)
+        weights = memory.BYTES_OF_PAIR * size.n_entries(size.n_items)
+        return Need(data.peak + 3 * weights, data.kept + weights)
 
     def _weights(
         self,

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from recommendations.engines import memory
 from recommendations.engines.base import (
-    BLOCK_BYTES,
     DAY,
     Contribution,
     Interactions,
@@ -19,6 +19,7 @@ from recommendations.engines.base import (
     stack,
     top_k,
 )
+from recommendations.engines.memory import Budgeted, Need, Size
 from recommendations.engines.ranking import ScoringModel
 
 if TYPE_CHECKING:
@@ -31,12 +32,11 @@ ALL_TIME_DAYS = 36_500
 
 
 @dataclass(frozen=True)
-class Popular:
+class Popular(Budgeted):
     """Counts the people and baskets of the `window_days` before `as_of`, each once an item."""
 
     as_of: int
     window_days: int = 28
-    block_bytes: int = BLOCK_BYTES
 
     @property
     def name(self) -> str:
@@ -48,12 +48,17 @@ class Popular:
         items: Items,
         tick: Callable[[], None] = no_tick,
     ) -> PopularModel:
+        memory.require(self, interactions)
         tick()
         recent = interactions.between(self.as_of - self.window_days * DAY, self.as_of)
         counts = np.asarray(recent.matrix().sum(axis=0), dtype=np.float32)
         hide_unsold(counts[np.newaxis, :], items)
         owned = interactions.of_people().matrix()
-        return PopularModel(owned, items, self.block_bytes, counts)
+        return PopularModel(owned, items, self.block, counts)
+
+    def need(self, size: Size) -> Need:
+        data = memory.matrices(size)
+        return Need(data.peak, data.kept)
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from recommendations.engines.base import (
     hide_unsold,
     stack,
     top_k,
+    top_of_sparse,
 )
 
 if TYPE_CHECKING:
@@ -86,6 +87,29 @@ class LinearModel(ScoringModel):
 
     def scores(self, users: Integers) -> Floats:
         return _dense(self.history[users] @ self.weights)
+
+    def recommend(self, users: Integers, n: int) -> Ranked:
+        """With sparse weights only what is near to the history is ranked, not the catalogue."""
+        if isinstance(self.weights, np.ndarray):
+            return super().recommend(users, n)
+        parts, width = [], len(self.items.ids)
+        for part in blocks(len(users), width=width, n_bytes=self.block_bytes):
+            found = (self.history[users[part]] @ self.weights).tocsr()
+            self._hide(found, users[part])
+            parts.append(top_of_sparse(found, n))
+        return stack(parts, n)
+
+    def _hide(self, found: sp.csr_array, users: Integers) -> None:
+        """Set to 0, in place, what each row has already or what cannot be bought."""
+        found.data[~self.items.on_sale[found.indices]] = 0
+        owned = self.owned[users]
+        is_owned = np.zeros(found.shape[1], dtype=np.bool_)
+        for row in range(found.shape[0]):
+            mine = owned.indices[owned.indptr[row] : owned.indptr[row + 1]]
+            there = slice(found.indptr[row], found.indptr[row + 1])
+            is_owned[mine] = ~self.items.repeatable[mine]
+            found.data[there][is_owned[found.indices[there]]] = 0
+            is_owned[mine] = False
 
     def closeness(self, items: Integers) -> Floats:
         return _dense(self.weights[items])

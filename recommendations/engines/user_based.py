@@ -12,17 +12,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import scipy.sparse as sp
 
-from recommendations.engines import cooccurrence
+from recommendations.engines import cooccurrence, memory
 from recommendations.engines.base import (
-    BLOCK_BYTES,
     Contribution,
     Interactions,
     Items,
-    blocks,
     no_tick,
-    stack,
-    top_k,
 )
+from recommendations.engines.memory import Budgeted, Need, Size
+from recommendations.engines.nearest import Product, nearest
 from recommendations.engines.ranking import ScoringModel, contributions, row_of
 
 if TYPE_CHECKING:
@@ -32,7 +30,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class UserBased:
+class UserBased(Budgeted):
     """An item's score is the sum of the likeness of the nearest `n_neighbours` who took it.
 
     Likeness is the cosine of two histories whose items are divided by (how many took them)
@@ -45,7 +43,6 @@ class UserBased:
     rarity_power: float = 0.3
     half_life_days: float = 0
     min_people: int = 3
-    block_bytes: int = BLOCK_BYTES
 
     @property
     def name(self) -> str:
@@ -57,6 +54,7 @@ class UserBased:
         items: Items,
         tick: Callable[[], None] = no_tick,
     ) -> UserBasedModel:
+        memory.require(self, interactions)
         taken = cooccurrence.taken(
             interactions, half_life_days=self.half_life_days, as_of=self.as_of
         )
@@ -67,7 +65,7 @@ class UserBased:
         return UserBasedModel(
             owned=taken.owned,
             items=items,
-            block_bytes=self.block_bytes,
+            block_bytes=self.block,
             profiles=unit.astype(np.float32),
             people=taken.people,
             neighbours=self._neighbours(unit.astype(np.float32), tick),
@@ -76,15 +74,14 @@ class UserBased:
 
     def _neighbours(self, unit: sp.csr_array, tick: Callable[[], None]) -> sp.csr_array:
         """Return people x people with each one's nearest others."""
-        n_people = unit.shape[0]
-        columns = unit.T.tocsr()
-        parts = []
-        for part in blocks(n_people, width=n_people, n_bytes=self.block_bytes):
-            likeness: Floats = (unit[part] @ columns).toarray()
-            likeness[np.arange(len(likeness)), np.arange(part.start, part.stop)] = 0
-            parts.append(top_k(likeness, self.n_neighbours))
-            tick()
-        return cooccurrence.sparse(stack(parts, min(self.n_neighbours, n_people)), n_people)
+        near = nearest(Product.plain(unit), self.n_neighbours, self.block, tick)
+        return cooccurrence.sparse(near, unit.shape[0])
+
+    def need(self, size: Size) -> Need:
+        data, near = memory.matrices(size), memory.neighbours(size.n_people, self.n_neighbours)
+        profiles = 6 * memory.BYTES_OF_PAIR * size.n_events
+        peak = data.peak + profiles + near.peak + 4 * self.block
+        return Need(peak, data.kept + profiles + near.kept)
 
 
 @dataclass(frozen=True)

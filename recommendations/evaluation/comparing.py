@@ -15,10 +15,17 @@ import numpy as np
 from recommendations.engines.base import BLOCK_BYTES, no_tick
 from recommendations.engines.blend import Blend, BlendModel
 from recommendations.engines.content import vectors_of
-from recommendations.engines.ease import Ease, TooLargeError
+from recommendations.engines.memory import BUDGET_BYTES, TooLargeError, require
 from recommendations.evaluation import metrics
 from recommendations.evaluation.climbing import Climb, Place
-from recommendations.evaluation.contenders import BLEND, CONTENDERS, HALF_LIFE, WEIGHTS, dated
+from recommendations.evaluation.contenders import (
+    BLEND,
+    CONTENDERS,
+    HALF_LIFE,
+    WEIGHTS,
+    budgeted,
+    dated,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -49,7 +56,7 @@ class Task:
     cutoffs: tuple[int, ...] = (10, 20)
     budget: int = 24
     min_people: int = 1
-    memory_bytes: int = 2**30
+    memory_bytes: int = BUDGET_BYTES
 
 
 @dataclass(frozen=True)
@@ -97,19 +104,21 @@ def compare(
     tuned: list[_Tuned] = []
     for name in names:
         began = time.process_time()
-        if name == BLEND:
-            found = _blended(task, tuned, tick)
-        elif reason := _unfit(CONTENDERS[name], task):
+        if name != BLEND and (reason := _unfit(CONTENDERS[name], task)):
             yield Skipped(name, reason)
             continue
-        else:
-            try:
-                found = _tuned(task, CONTENDERS[name], tick)
-            except TooLargeError as error:
-                yield Skipped(name, str(error))
-                continue
+        try:
+            found = (
+                _blended(task, tuned, tick)
+                if name == BLEND
+                else _tuned(task, CONTENDERS[name], tick)
+            )
+            row = _judged(task, name, found, time.process_time() - began, tick)
+        except TooLargeError as error:
+            yield Skipped(name, str(error))
+            continue
         tuned.append(found)
-        yield _judged(task, name, found, time.process_time() - began, tick)
+        yield row
 
 
 def difference(ours: Result, other: Result, metric: str) -> Estimate:
@@ -151,9 +160,7 @@ def _tuned(task: Task, contender: Contender, tick: Callable[[], None]) -> _Tuned
 
 
 def _within(start: Engine, task: Task) -> Engine:
-    changed: Any = start
-    if isinstance(start, Ease):
-        changed = replace(changed, budget_bytes=task.memory_bytes)
+    changed: Any = budgeted(start, task.memory_bytes)
     if hasattr(start, "min_people"):
         changed = replace(changed, min_people=task.min_people)
     if hasattr(start, HALF_LIFE.name):
@@ -169,6 +176,9 @@ def _blended(task: Task, tuned: list[_Tuned], tick: Callable[[], None]) -> _Tune
     if not tuned:
         raise ValueError("a blend needs other engines to mix: name some before it")
     engines = [one.engine for one in tuned]
+    for split in task.validation:
+        whole = Blend(tuple((one, 1.0) for one in engines), budget_bytes=task.memory_bytes)
+        require(whole, split.train)
     fitted = [
         _Fitted.on(_fewer(split, JUDGES_OF_BLENDS), engines, task, tick)
         for split in task.validation
@@ -182,7 +192,7 @@ def _blended(task: Task, tuned: list[_Tuned], tick: Callable[[], None]) -> _Tune
     start = tuple(float(at == best_alone) for at in range(len(engines)))
     climb = Climb(score, task.budget, patience=2)
     best = climb.run(start, [Place(at, WEIGHTS) for at in range(len(engines))])
-    blend = Blend(tuple(zip(engines, best, strict=True)))
+    blend = Blend(tuple(zip(engines, best, strict=True)), budget_bytes=task.memory_bytes)
     return _Tuned(blend, climb.tried.get(best, 0.0), climb.n_trials)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from recommendations.engines.blend import Blend
 from recommendations.engines.content import Content
-from recommendations.engines.ease import Ease
+from recommendations.engines.ease import MOST_ITEMS, Ease
 from recommendations.engines.item_based import ItemBased
 from recommendations.engines.local_ridge import LocalRidge
 from recommendations.engines.next_item import NextItem
@@ -17,6 +17,7 @@ from recommendations.evaluation.climbing import Axis
 
 if TYPE_CHECKING:
     from recommendations.engines.base import Engine
+    from recommendations.engines.memory import Size
 
 NEIGHBOURS: Final = Axis("n_neighbours", (20, 50, 100, 200, 400))
 DEGREE: Final = Axis("degree_power", (0.0, 0.15, 0.25, 0.35, 0.5, 0.7))
@@ -97,6 +98,22 @@ def engine_of(spec: dict[str, Any]) -> Engine:
     kind: Any = type(CONTENDERS[name].start)
     known = {one.name for one in fields(kind)}
     return kind(**{key: value for key, value in spec.items() if key in known})  # type: ignore[no-any-return]
+
+
+def regression_for(size: Size, memory_bytes: int) -> str:
+    """Return the regression that a catalogue of this size takes."""
+    ease = Ease(as_of=0, budget_bytes=memory_bytes)
+    fits = size.n_items <= MOST_ITEMS and ease.need(size).peak <= memory_bytes
+    return ease.name if fits else "local_ridge"
+
+
+def budgeted(engine: Engine, memory_bytes: int) -> Engine:
+    """Return the engine, and what it blends, as it keeps to a budget."""
+    changed: Any = engine
+    if isinstance(engine, Blend):
+        parts = tuple((budgeted(part, memory_bytes), weight) for part, weight in engine.parts)
+        changed = replace(engine, parts=parts)
+    return replace(changed, budget_bytes=memory_bytes)  # type: ignore[no-any-return]
 
 
 def dated(engine: Engine, at: int) -> Engine:

@@ -357,4 +357,4 @@ def test_an_engine_that_does_not_fit_is_left_out_with_the_reason() -> None:
     (skipped,) = comparing.compare(task, ("ease",))
 
     assert isinstance(skipped, comparing.Skipped)
-    assert "9 items take" in skipped.reason
+    assert "for 9 products" in skipped.reason

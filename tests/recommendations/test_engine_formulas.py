@@ -10,9 +10,10 @@ import pytest
 from recommendations.engines.base import DAY, NOTHING, Interactions, Items
 from recommendations.engines.blend import Blend
 from recommendations.engines.content import Content, terms_of
-from recommendations.engines.ease import Ease, TooLargeError
+from recommendations.engines.ease import Ease
 from recommendations.engines.item_based import ItemBased
 from recommendations.engines.local_ridge import LocalRidge
+from recommendations.engines.memory import Size
 from recommendations.engines.next_item import NextItem
 from recommendations.engines.popular import Popular
 from recommendations.engines.user_based import UserBased
@@ -78,24 +79,23 @@ def test_local_ridge_with_every_item_as_a_neighbour_is_ease() -> None:
     np.testing.assert_allclose(local, whole.closeness(np.arange(N_ITEMS)), rtol=1e-3, atol=1e-5)
 
 
-def test_a_large_catalogue_is_read_sparse_to_the_same_weights() -> None:
+def test_the_product_is_read_the_same_dense_or_sparse_or_made_anew_each_time() -> None:
     events = random_events(2)
     engine = LocalRidge(as_of=AS_OF, n_neighbours=5)
+    least = engine.need(Size.of(events)).peak
 
-    dense, sparse = (
-        replace(engine, dense_bytes=size).fit(events, items()).closeness(np.arange(N_ITEMS))
-        for size in (2**20, 0)
+    dense, sparse, anew = (
+        one.fit(events, items()).closeness(np.arange(N_ITEMS))
+        for one in (
+            engine,
+            replace(engine, dense_bytes=0),
+            replace(engine, dense_bytes=0, budget_bytes=least),
+        )
     )
 
     assert dense.any()
-    np.testing.assert_array_equal(dense, sparse)
-
-
-def test_a_catalogue_beyond_the_budget_is_refused_with_what_fits() -> None:
-    events = random_events(3)
-
-    with pytest.raises(TooLargeError, match="fits 11: raise it, or use local_ridge"):
-        Ease(as_of=AS_OF, budget_bytes=4 * 11**2).fit(events, items())
+    np.testing.assert_allclose(dense, sparse, rtol=1e-5)
+    np.testing.assert_allclose(dense, anew, rtol=1e-5)
 
 
 @pytest.mark.parametrize("engine", [Ease(as_of=AS_OF, ridge=1), LocalRidge(as_of=AS_OF, ridge=1)])

@@ -48,7 +48,10 @@ def _card(run: TrainingRun) -> list[str]:
         ours, popular = run.metrics[name], run.baseline_metrics[name]
         lines.append(f"{name:12} {_figure(ours)}   28-day popularity {_figure(popular)}")
     if run.metrics:
-        lines.append(f"difference in nDCG@10 {_figure(run.comparison['ndcg@10'])}")
+        lines.append(
+            f"difference in nDCG@10 from 28-day popularity {_figure(run.comparison['ndcg@10'])}"
+        )
+        lines.append(f"  from item-based    {_figure(run.comparison['item_based'])}")
     held_back = evenness.beyond(run)
     serves = "serving" if run.is_active else "held back" if held_back else "popular serves"
     lines += [f"{run.get_verdict_display()}; {serves}", *map(str, held_back)]
