@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from campaigns import asking, limits, targeting, writing
+from campaigns import asking, limits, occasions, targeting, writing
 from campaigns.models import Campaign, Delivery, Note, SendingRules
 from jobs import queue
 from privacy import roles
@@ -77,7 +77,7 @@ def send_back(campaign: Campaign, *, staff: Staff, text: str, now: datetime) -> 
     if not text.strip():
         raise DomainError("required", _("Say what to change."), pointer="/text")
     with transaction.atomic():
-        change(campaign, [Status.REVIEW], **_UNAPPROVED)
+        change(campaign, [Status.REVIEW], **UNAPPROVED)
         note(campaign, Note.Kind.SENT_BACK, staff=staff, now=now, text=text)
 
 
@@ -134,7 +134,10 @@ def _check_ready(campaign: Campaign, now: datetime) -> None:
 
 def faults(campaign: Campaign, *, now: datetime) -> list[Fault]:
     """Return everything that keeps the campaign from being approved, in the staff's language."""
-    found = [*targeting.faults(campaign), *writing.faults(campaign, now=now)]
+    found = [
+        *targeting.faults(campaign),
+        *writing.faults(campaign, now=now, facts=occasions.sample(campaign)),
+    ]
     if limits.budgeted(campaign) == 0:
         found.append(
             Fault(
@@ -148,7 +151,7 @@ def faults(campaign: Campaign, *, now: datetime) -> list[Fault]:
 
 def withdraw(campaign: Campaign) -> None:
     """Make a campaign that is in review, approved or scheduled a draft again."""
-    change(campaign, WATCHED, **_UNAPPROVED)
+    change(campaign, WATCHED, **UNAPPROVED)
 
 
 def void_if_edited(campaign: Campaign, *, now: datetime) -> bool:
@@ -252,7 +255,7 @@ def audience_hash(campaign: Campaign) -> str:
     return _digest(facts if campaign.budget_minor is None else [*facts, campaign.budget_minor])
 
 
-_UNAPPROVED: dict[str, Any] = {
+UNAPPROVED: dict[str, Any] = {
     "status": Status.DRAFT,
     "approved_by": None,
     "approved_at": None,

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from jobs.queue import Way
 
 PLAN, SEND, COUNT = "campaigns.plan", "campaigns.send", "campaigns.attribute"
+ENTER = "campaigns.enter"
 
 
 def ask_for_plan(
@@ -36,6 +37,11 @@ def ask_for_count(now: datetime, *, campaign: int | None = None, way: Way = queu
     """Ask that the orders of a campaign, or of all whose counts can change, be counted anew."""
     payload = {} if campaign is None else {"campaign": campaign}
     return way(COUNT, payload, now=now, unique_key=_key(COUNT, campaign))
+
+
+def ask_for_entries(now: datetime, way: Way = queue.enqueue) -> Job:
+    """Ask that whoever set an automation off since the last time gets its messages planned."""
+    return way(ENTER, {}, now=now, unique_key=ENTER)
 
 
 def moving(campaign: int) -> JobQuerySet:

@@ -86,7 +86,11 @@ def window(campaign: Campaign) -> Window | None:
 
 def unsettled(now: datetime) -> list[Campaign]:
     """Return the campaigns whose counts can still change: window open, or refunds coming in."""
-    planned = Campaign.objects.filter(planned_at__isnull=False, planned_at__lte=now).order_by("pk")
+    planned = (
+        Campaign.objects.plans()
+        .filter(planned_at__isnull=False, planned_at__lte=now)
+        .order_by("pk")
+    )
     return [
         campaign
         for campaign in planned

@@ -50,7 +50,9 @@ def of_arms(attribute: str, as_of: datetime) -> list[Audited]:
 
 
 def _newest() -> list[Campaign]:
-    return list(Campaign.objects.filter(planned_at__isnull=False).order_by("-planned_at")[:NEWEST])
+    return list(
+        Campaign.objects.plans().filter(planned_at__isnull=False).order_by("-planned_at")[:NEWEST]
+    )
 
 
 def declare() -> None:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
-from campaigns import gate, writing
+from campaigns import coupons, gate, occasions, writing
 from campaigns.channels.base import Message
 from campaigns.models import Link
 from campaigns.rendering import links
@@ -63,6 +63,9 @@ class Composer:
         served = serving.for_customer(customer.pk if customer else None, n=N_PICKS, language=locale)
         return [self._pick(item, locale) for item in served.items]
 
+    def sample_occasion(self) -> Mapping[str, object]:
+        return occasions.sample(self._campaign)
+
     def compose(self, deliveries: Sequence[Delivery]) -> tuple[list[Message], dict[int, str]]:
         """Return the messages, and by delivery the reason where none could be made.
 
@@ -72,7 +75,9 @@ class Composer:
         people = self._people(deliveries)
         gone = {row.customer_id for row in deliveries} - people.keys() - people.damaged
         barred = gate.barred(self._campaign, gone) if gone else {}
-        picks = self._picks_of(deliveries)
+        occasions_of = occasions.of(self._campaign, deliveries, self._now)
+        picks = self._picks_of([row for row in deliveries if not _brings_picks(occasions_of, row)])
+        codes = self._coupons(deliveries)
         rendered: dict[int, tuple[str, Rendered]] = {}
         failed: dict[int, str] = {}
         for delivery in deliveries:
@@ -80,7 +85,15 @@ class Composer:
             if known is None:
                 failed[delivery.pk] = barred.get(delivery.customer_id, "damaged")
                 continue
-            reader = Reader(known.get("full_name") or "", picks.get(delivery.customer_id, ()))
+            occasion = occasions_of.get(delivery.pk, occasions.Occasion())
+            if occasion.barred:
+                failed[delivery.pk] = occasion.barred
+                continue
+            own = picks.get(delivery.customer_id, ())
+            if occasion.picks is not None:
+                own = [self._pick(item, delivery.locale) for item in occasion.picks]
+            name, code = known.get("full_name") or "", codes.get(delivery.pk, "")
+            reader = Reader(name, own, code, occasion.facts)
             try:
                 address = mailable(known.get("email") or "")
                 rendered[delivery.pk] = address, self._rendered(delivery, reader)
@@ -146,9 +159,15 @@ class Composer:
             found |= self.picks(customers, locale)
         return found
 
+    def _coupons(self, deliveries: Sequence[Delivery]) -> dict[int, str]:
+        wanted = [
+            row.pk for row in deliveries if self._contents[_variant(row), row.locale].has_coupon
+        ]
+        return coupons.of(wanted) if wanted else {}
+
     def _link_numbers(self, messages: Iterable[Rendered]) -> dict[str, int]:
         """Return a stored number for each web address in the messages."""
-        own = f"{settings.PUBLIC_URL}/u/"
+        own = (f"{settings.PUBLIC_URL}/u/", f"{settings.PUBLIC_URL}/r/")
         urls = {
             url
             for message in messages
@@ -206,6 +225,10 @@ def unsubscribe_url(token: str) -> str:
 def _base36(number: int) -> str:
     high, low = divmod(number, 36)
     return (_base36(high) if high else "") + DIGITS[low]
+
+
+def _brings_picks(found: Mapping[int, occasions.Occasion], delivery: Delivery) -> bool:
+    return delivery.pk in found and found[delivery.pk].picks is not None
 
 
 def _variant(delivery: Delivery) -> int:

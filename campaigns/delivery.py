@@ -112,13 +112,7 @@ def _move_cursor(campaign: Campaign, low: int, high: int) -> None:
 
 def _cut(campaign: Campaign) -> planning.Cut:
     variants = {variant.key: variant for variant in campaign.variants.all()}
-    language = Shop.current().language
-    available = writing.languages(campaign)
-    default = locales.choose("", available, shop_language=language)
-    spoken = Customer.objects.order_by().values_list("locale", flat=True).distinct()
-    chosen = {
-        locale: locales.choose(locale, available, shop_language=language) for locale in spoken
-    }
+    chosen, default = writing.spoken(campaign)
     planned_at = campaign.planned_at
     if planned_at is None:
         raise ValueError("the plan has not begun")
@@ -128,7 +122,7 @@ def _cut(campaign: Campaign) -> planning.Cut:
         holdout_ppm=campaign.holdout_ppm,
         variants={key: variant.pk for key, variant in variants.items()},
         weights={key: variant.weight for key, variant in variants.items()},
-        locales={locale: found for locale, found in chosen.items() if found != default},
+        locales=chosen,
         default_locale=default,
         planned_at=planned_at,
         due_at=max(planned_at, campaign.starts_at or planned_at),
@@ -188,7 +182,7 @@ def finish(now: datetime) -> int:
     Those whose first part is out wait for somebody to let them go on.
     """
     still_open = Delivery.objects.open().filter(campaign=OuterRef("pk"))
-    over = Campaign.objects.filter(~Exists(still_open), status=Status.SENDING)
+    over = Campaign.objects.plans().filter(~Exists(still_open), status=Status.SENDING)
     n_over = over.update(status=Status.FINISHED, finished_at=now)
     first = Delivery.objects.filter(campaign=OuterRef("pk")).in_first_part()
     # What is tried again later does not keep the others waiting for a decision.
@@ -429,7 +423,9 @@ def _sample(
     composer: Composer, variant: Variant, locale: str, customer: Customer | None
 ) -> Rendered:
     name = str(customer.full_name or "") if customer else ""
-    reader = Reader(name, composer.sample_picks(customer, locale))
+    reader = Reader(
+        name, composer.sample_picks(customer, locale), "SAMPLE-CODE", composer.sample_occasion()
+    )
     try:
         return composer.render(
             variant.pk, locale, reader, unsubscribe_url=unsubscribe_url(NO_TOKEN)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext_lazy as _
 
-from campaigns import limits
+from campaigns import limits, triggers
 from campaigns.models import SendingRules
 from privacy import purposes
 from privacy.models import Consent
@@ -35,6 +35,11 @@ REASONS = {
     "budget_spent": _("The campaign's budget does not pay for another message."),
     "quiet_hours": _("It was quiet hours where the person is; the message waits for their end."),
     "damaged": _("The person's data, or its key, is damaged; restore it from the backup."),
+    "cart_recovered": _("The customer came back to the cart."),
+    "bought": _("The customer has bought since."),
+    "order_cancelled": _("The order was cancelled or given back."),
+    "no_accessory": _("No accessory in stock is known to fit what was bought."),
+    "automation_off": _("The automation was switched off."),
     "cancelled": _("The campaign was cancelled."),
     "bounce_hard": _("The message came back: there is nobody at the address."),
     "bounce_soft": _("The message came back for now: the mailbox is full, or the server away."),
@@ -58,16 +63,20 @@ def look(campaign: Campaign, rows: Sequence[Delivery], now: datetime) -> Look:
     """Read every rule anew for deliveries of one campaign; as many queries for many as for one."""
     customers = [row.customer_id for row in rows]
     shut = barred(campaign, customers)
+    if not campaign.is_marketing:
+        return Look({row.pk: shut[row.customer_id] for row in rows if row.customer_id in shut}, {})
     rules = SendingRules.current()
     capped = limits.capped(rules, campaign, customers, now)
     shut = dict.fromkeys(capped, "frequency_cap") | shut
     waits = limits.quiet(rules, customers, now)
+    stopped = triggers.ended(campaign, rows)
+    stopped |= {row.pk: shut[row.customer_id] for row in rows if row.customer_id in shut}
     return Look(
-        barred={row.pk: shut[row.customer_id] for row in rows if row.customer_id in shut},
+        barred=stopped,
         waits={
             row.pk: waits[row.customer_id]
             for row in rows
-            if row.customer_id in waits and row.customer_id not in shut
+            if row.customer_id in waits and row.pk not in stopped
         },
     )
 

@@ -20,7 +20,11 @@ N_LATEST = 10
 
 def move(survivor: int, absorbed: int) -> dict[str, list[int]]:
     """Move a merged customer's places in campaigns; who had one of their own keeps that one."""
-    return {Delivery._meta.label: joining.move(Delivery, survivor, absorbed, once="campaign")}
+    return {
+        Delivery._meta.label: joining.move(
+            Delivery, survivor, absorbed, once="campaign", beside="occurrence"
+        )
+    }
 
 
 def of_customer(customer: Customer, now: datetime) -> dict[str, Any]:

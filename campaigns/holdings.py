@@ -13,17 +13,23 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from campaigns.models import (
+    Automation,
+    Brand,
     Campaign,
     Conversion,
+    Coupon,
     Delivery,
     Feedback,
     Hit,
     Link,
     Mailbox,
     Note,
+    Picture,
     Provider,
     SendingRules,
+    Step,
     Template,
+    TemplateVersion,
     Variant,
 )
 from privacy import registry
@@ -39,8 +45,10 @@ def declare() -> None:
     registry.delete(Hit, f"delivery__{PERSON}")
     registry.delete(Feedback, f"delivery__{PERSON}")
     registry.delete(Conversion, f"delivery__{PERSON}", f"order__{PERSON}")
+    registry.delete(Coupon, f"delivery__{PERSON}")
     registry.nobody(
-        Campaign, Variant, Template, Link, reason=gettext_lazy("What is said to everybody.")
+        *(Campaign, Variant, Template, TemplateVersion, Link, Automation, Step, Brand, Picture),
+        reason=gettext_lazy("What is said to everybody."),
     )
     registry.nobody(Provider, Mailbox, reason=gettext_lazy("How mail servers do."))
     registry.nobody(

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, time, timedelta
-from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from django.db.models import Count, Q
 
 from campaigns.experiments import money
-from campaigns.models import Delivery, SendingRules
+from campaigns.models import Campaign, Delivery, SendingRules
 from privacy.models import Shop
 from profiles.models import Customer
 from profiles.money import exponent
-
-if TYPE_CHECKING:
-    from campaigns.models import Campaign
 
 # What has gone out, or may have.
 GONE = (Delivery.State.SENDING, Delivery.State.SENT, Delivery.State.UNKNOWN)
@@ -33,6 +29,7 @@ def capped(
         Delivery.objects.filter(customer__in=list(customers), state__in=GONE)
         .filter(Q(intended_at__gt=since) | Q(sent_at__gt=since))
         .exclude(campaign=campaign)
+        .exclude(campaign__kind=Campaign.Kind.TRANSACTIONAL)
         .order_by()
         .values("customer")
         .annotate(n=Count("pk"))

@@ -168,7 +168,7 @@ def _arms(
     sizes, hits, sums = _sizes(campaign), _hits(campaign, now), _money(campaign, now)
     in_order: Iterable[tuple[int | None, str]] = [*keys.items(), (None, HOLDOUT)]
     return [
-        _arm(key, sizes.get(pk, {}), hits.get(pk, {}), sums.get(pk, NOTHING_BOUGHT))
+        arm(key, sizes.get(pk, {}), hits.get(pk, {}), sums.get(pk, NOTHING_BOUGHT))
         for pk, key in in_order
         if pk is not None or pk in sizes
     ]
@@ -206,9 +206,10 @@ def _money(campaign: Campaign, now: datetime) -> dict[int | None, tuple[float, .
         return {variant: tuple(sums) for variant, *sums in cursor.fetchall()}
 
 
-def _arm(
+def arm(
     key: str, sizes: Mapping[str, int], hits: Mapping[str, int], sums: tuple[float, ...]
 ) -> tuple[ArmSums, ArmReport]:
+    """Return one arm's sums and what a report says of it; `sums` as `_money` reads them."""
     n, n_clicked = sizes.get("n", 0), hits.get("n_clicked", 0)
     n_orders, n_buyers, *totals = sums
     net, margin = Moments(n, *totals[:3]), Moments(n, *totals[3:])

@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 _INSERT = """
 INSERT INTO {table} (campaign_id, customer_id, variant_id, bucket, locale, state, due_at,
-                     token, n_attempts, reason)
-WITH audience (id, locale, bucket) AS MATERIALIZED ({audience})
+                     token, n_attempts, reason, occurrence, entered_at)
+WITH audience ({columns}) AS MATERIALIZED ({audience})
 SELECT %s, id, {variant}, bucket, {locale},
-       CASE WHEN bucket < %s THEN 'holdout' ELSE 'planned' END, %s,
-       CASE WHEN bucket < %s THEN NULL ELSE {token} END, 0, ''
+       CASE WHEN bucket < %s THEN 'holdout' ELSE 'planned' END, {due_at},
+       CASE WHEN bucket < %s THEN NULL ELSE {token} END, 0, '', {occasion}
 FROM audience WHERE true
-ON CONFLICT (campaign_id, customer_id) DO NOTHING
+ON CONFLICT (campaign_id, customer_id, occurrence) DO NOTHING
 """
 
 # 43 characters that nobody can guess; gen_random_uuid() draws 122 random bits.
@@ -44,6 +44,8 @@ SELECT mod(mod(('x' || substr(hex, 1, 8))::bit(32)::bigint, 1000000) * 967296
            + ('x' || substr(hex, 9, 8))::bit(32)::bigint, 1000000)
 FROM (SELECT encode(sha256(%(expressions)s), 'hex') AS hex) AS digest
 )"""
+
+COLUMNS = "id, locale, bucket"
 
 
 class Bucket(Func):
@@ -84,12 +86,12 @@ class Cut:
     locales: Mapping[str, str]
     default_locale: str
     planned_at: datetime
-    due_at: datetime
+    due_at: datetime | None
 
 
-def bucket(salt: str) -> Expression:
+def bucket(salt: str, unit: str = "external_id") -> Expression:
     """Return the bucket of each customer, whose unit is the shop's own customer id."""
-    return Bucket(Value(salt, output_field=TextField()), Cast("external_id", TextField()))
+    return Bucket(Value(salt, output_field=TextField()), Cast(unit, TextField()))
 
 
 def prepare() -> None:
@@ -106,26 +108,44 @@ def insert(audience: QuerySet[Customer], cut: Cut) -> int:
 
     Customers that have one already keep it.
     """
-    prepare()
     rows = audience.order_by().annotate(bucket=bucket(cut.salt)).values("pk", "locale", "bucket")
+    return _insert(rows, cut, columns=COLUMNS, due_at="%s", occasion="'', NULL")
+
+
+def insert_entrants(entrants: QuerySet[Any], cut: Cut) -> int:
+    """Give everybody who enters one delivery for each occurrence; returns how many were added.
+
+    `entrants` has the columns `customer`, `language`, `unit`, `occurrence`, `entry` and `due`.
+    """
+    rows = entrants.order_by().annotate(bucket=bucket(cut.salt, "unit"))
+    rows = rows.values("customer", "language", "bucket", "due", "occurrence", "entry")
+    columns = f"{COLUMNS}, due, occurrence, entry"
+    return _insert(rows, cut, columns=columns, due_at="due", occasion="occurrence, entry")
+
+
+def _insert(rows: Any, cut: Cut, *, columns: str, due_at: str, occasion: str) -> int:
+    prepare()
     audience_sql, audience_params = rows.query.sql_with_params()
     variant_sql, variant_params = _variant(cut)
     locale_sql, locale_params = _locale(cut)
     sql = _INSERT.format(
         audience=audience_sql,
+        columns=columns,
+        due_at=due_at,
+        occasion=occasion,
         table=connection.ops.quote_name(Delivery._meta.db_table),
         variant=variant_sql,
         locale=locale_sql,
         token=_POSTGRES_RANDOM if connection.vendor == "postgresql" else "candor_token()",
     )
-    due_at = connection.ops.adapt_datetimefield_value(cut.due_at)
+    moment = connection.ops.adapt_datetimefield_value(cut.due_at)
     params = [
         *audience_params,
         cut.campaign,
         *variant_params,
         *locale_params,
         cut.holdout_ppm,
-        due_at,
+        *([moment] if cut.due_at else []),
         cut.holdout_ppm,
     ]
     with connection.cursor() as cursor:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from campaigns.models import Conversion, Delivery, Feedback, Hit
+from campaigns.models import Conversion, Coupon, Delivery, Feedback, Hit
 from privacy import registry
 
 Row = Mapping[str, Any]
@@ -18,6 +18,7 @@ def declare() -> None:
     registry.export_section("message_reactions", _reactions)
     registry.export_section("message_orders", _orders)
     registry.export_section("message_feedback", _feedback)
+    registry.export_section("message_coupons", _coupons)
 
 
 def _messages(subject: UUID, _now: datetime) -> Iterator[Row]:
@@ -44,3 +45,8 @@ def _feedback(subject: UUID, _now: datetime) -> Iterator[Row]:
     """What mail servers and providers told of the person's messages."""
     rows = Feedback.objects.filter(delivery__customer__subject__uuid=subject).order_by("at", "pk")
     yield from rows.values("delivery__campaign__name", "kind", "code", "source", "at")
+
+
+def _coupons(subject: UUID, _now: datetime) -> Iterator[Row]:
+    rows = Coupon.objects.filter(delivery__customer__subject__uuid=subject).order_by("pk")
+    yield from rows.values("delivery__campaign__name", "code", "redeemed_at", "order_number")

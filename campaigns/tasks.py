@@ -10,7 +10,16 @@ from celery import shared_task
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from campaigns import approvals, asking, attribution, delivery, mailbox, scheduling, throttling
+from campaigns import (
+    approvals,
+    asking,
+    attribution,
+    automations,
+    delivery,
+    mailbox,
+    scheduling,
+    throttling,
+)
 from campaigns.models import Campaign
 from jobs.models import Job
 from jobs.registry import job
@@ -94,6 +103,25 @@ def read_mailbox(work: Work) -> dict[str, Any]:
 def wake_mailbox() -> None:
     """Ask that the bounce mailbox be read, if there is one."""
     mailbox.ask(timezone.now())
+
+
+@job(asking.ENTER, title=_("Entries of automations"), queue=Job.Queue.SEND, is_routine=True)
+def enter(work: Work) -> dict[str, Any]:
+    """Let in whoever set an automation off, one step an automation."""
+    n_added = 0
+    for automation in automations.running():
+        if automation.pk > work.cursor.get("automation", 0):
+            with work.step() as cursor:
+                n_added += automations.enter(automation, work.now)
+                cursor["automation"] = automation.pk
+    return {"n_deliveries": n_added}
+
+
+@shared_task
+def enter_due() -> None:
+    """Ask for the entries of automations, if one is on."""
+    if automations.running():
+        asking.ask_for_entries(timezone.now())
 
 
 @shared_task

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 
 from campaigns import feedback
-from campaigns.models import Delivery, Hit, Link
+from campaigns.models import Automation, Campaign, Delivery, Hit, Link
 from privacy import consent, preferences, suppression
 from privacy.models import Consent, ConsentEntry, Source, Suppression
 from profiles.events import staging, wire
+from profiles.models import Cart
 from profiles.models.event import Kind
+from profiles.orders import carts
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -80,6 +82,28 @@ def clicked(token: str, visit: Visit, now: datetime) -> str:
         raise UnknownLinkError
     _hit(delivery, Hit.Kind.CLICK, visit, now, link=link)
     return link.url
+
+
+def back_to_cart(token: str, visit: Visit, now: datetime) -> str:
+    """Record a click and return the shop's page that brings the cart back, with a new token.
+
+    Raises UnknownLinkError for a token of no message about a cart, or a cart that is gone.
+    """
+    delivery = _find(token)
+    if delivery is None or delivery.campaign.kind != Campaign.Kind.AUTOMATION:
+        raise UnknownLinkError
+    page = Automation.objects.filter(steps__campaign=delivery.campaign_id).values_list(
+        "restore_url"
+    )
+    found = page.filter(kind=Automation.Kind.CART).first()
+    cart = Cart.objects.filter(pk=int(delivery.occurrence or 0), customer=delivery.customer).first()
+    if found is None or cart is None:
+        raise UnknownLinkError
+    _hit(delivery, Hit.Kind.CLICK, visit, now)
+    if visit.method == "HEAD":
+        return str(found[0]).replace("{token}", "")
+    cart_token, _until = carts.issue_token(cart, now=now)
+    return str(found[0]).replace("{token}", cart_token)
 
 
 def language_of(token: str) -> str:

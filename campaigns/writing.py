@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -10,13 +12,14 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from campaigns.models import Template, Variant
-from campaigns.rendering import starters
+from campaigns.models import Brand, Picture, Template, Variant
+from campaigns.rendering import blocks, locales, markup, starters
 from campaigns.rendering.content import Content, Frame, Pick, Reader, Source, compiled
 from campaigns.rendering.faults import TemplateError
 from privacy.models import Shop
 from privacy.problems import Fault
 from profiles import figures
+from profiles.models import Customer
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 
 SAMPLE = Reader(
     full_name="Ann Example",
+    coupon="SAMPLE-CODE",
     picks=[Pick("p1", "Example", "Example", "1.00", "", "https://example.com/", "Example")],
 )
 EXPLANATIONS = {
@@ -36,6 +40,13 @@ EXPLANATIONS = {
     "too_deep": gettext_lazy("Blocks are nested too deeply."),
     "too_long": gettext_lazy("The template is longer than %(about)s characters."),
     "wrong_value": gettext_lazy("A filter got a value it cannot take: %(about)s."),
+    "forbidden_markup": gettext_lazy("A message must not have this in it: %(about)s."),
+    "wrong_mjml": gettext_lazy("This is not valid MJML: %(about)s."),
+    "unknown_block": gettext_lazy("There is no block “%(about)s”."),
+    "wrong_block": gettext_lazy("The block's “%(about)s” is no text, or too long a one."),
+    "empty_block": gettext_lazy("The block needs its “%(about)s”."),
+    "wrong_link": gettext_lazy("The block's “%(about)s” is no web address."),
+    "too_many_blocks": gettext_lazy("A message has %(about)s blocks at most."),
     "syntax": gettext_lazy("This is not valid Liquid: %(about)s."),
 }
 
@@ -72,12 +83,30 @@ def languages(campaign: Campaign) -> list[str]:
     return sorted(set.intersection(*of_each)) if of_each else []
 
 
-def faults(campaign: Campaign, *, now: datetime) -> list[Fault]:
-    """Return everything that keeps the campaign from being sent, in the staff's language."""
+def spoken(campaign: Campaign) -> tuple[dict[str, str], str]:
+    """Return the message's language by the customers', and the one for all who are left out."""
+    language, available = Shop.current().language, languages(campaign)
+    default = locales.choose("", available, shop_language=language)
+    heard = Customer.objects.order_by().values_list("locale", flat=True).distinct()
+    chosen = {one: locales.choose(one, available, shop_language=language) for one in heard}
+    return {one: found for one, found in chosen.items() if found != default}, default
+
+
+def faults(
+    campaign: Campaign, *, now: datetime, facts: Mapping[str, object] | None = None
+) -> list[Fault]:
+    """Return everything that keeps the campaign from being sent, in the staff's language.
+
+    `facts` are made-up ones of the campaign's occasion, if it has one.
+    """
     variants = list(campaign.variants.order_by("key").prefetch_related("templates"))
     if not variants:
         return [Fault("no_variant", _("Add at least one variant."), "/variants")]
-    found = [fault for variant in variants for fault in _variant_faults(campaign, variant, now)]
+    found = [
+        fault
+        for variant in variants
+        for fault in _variant_faults(campaign, variant, now, facts or {})
+    ]
     everywhere = {row.locale for variant in variants for row in variant.templates.all()}
     for variant in variants:
         missing = everywhere - {row.locale for row in variant.templates.all()}
@@ -99,15 +128,17 @@ def faults(campaign: Campaign, *, now: datetime) -> list[Fault]:
     return found
 
 
-def _variant_faults(campaign: Campaign, variant: Variant, now: datetime) -> list[Fault]:
+def _variant_faults(
+    campaign: Campaign, variant: Variant, now: datetime, facts: Mapping[str, object]
+) -> list[Fault]:
     found = []
     for row in variant.templates.all():
         pointer = f"/variants/{variant.key}/templates/{row.locale}"
         try:
-            check(source_of(row), frame(campaign, row.locale, now=now))
+            check(source_of(row), frame(campaign, row.locale, now=now), facts)
         except TemplateError as error:
             found.append(Fault(error.code, explain(error), f"{pointer}/{error.field}"))
-        if "unsubscribe_url" not in row.body_html:
+        if campaign.is_marketing and "unsubscribe_url" not in row.body_html:
             found.append(
                 Fault(
                     "no_unsubscribe_link",
@@ -118,10 +149,10 @@ def _variant_faults(campaign: Campaign, variant: Variant, now: datetime) -> list
     return found
 
 
-def check(source: Source, shared: Frame) -> None:
+def check(source: Source, shared: Frame, facts: Mapping[str, object] | None = None) -> None:
     """Render `source` for a reader with and one without a name and picks; raises TemplateError."""
-    content = compiled(source)
-    for reader in (SAMPLE, Reader()):
+    content, occasion = compiled(source), facts or {}
+    for reader in (replace(SAMPLE, occasion=occasion), Reader(occasion=occasion)):
         content.render(shared, reader, unsubscribe_url="https://example.com/")
 
 
@@ -135,15 +166,38 @@ def explain(error: TemplateError) -> str:
 
 def start_from(variant: Variant, name: str) -> list[Template]:
     """Give `variant` the starter's message in each of the starter's languages."""
+    look = brand()
     return Template.objects.bulk_create(
         Template(
             variant=variant,
             locale=starter.locale,
             subject=starter.subject,
-            body_html=starter.body_html,
+            blocks=list(starter.blocks) or None,
+            body_html=html_of(starter.blocks, look, starter.locale)
+            if starter.blocks
+            else starter.body_html,
         )
         for starter in starters.load(name)
     )
+
+
+def html_of(message: Sequence[blocks.Block], look: blocks.Brand, locale: str) -> str:
+    """Return the HTML of a message's blocks; raises TemplateError."""
+    return markup.to_html(blocks.compiled(message, look, language=locale))
+
+
+def brand() -> blocks.Brand:
+    """Return how the shop's messages look."""
+    kept = Brand.current()
+    colours = ("accent", "on_accent", "ink", "soft", "page", "card")
+    return blocks.Brand(
+        logo_url=picture_url(kept.logo) if kept.logo else "",
+        **{name: getattr(kept, name) for name in colours},
+    )
+
+
+def picture_url(picture: Picture) -> str:
+    return f"{settings.PUBLIC_URL}/i/{picture.uuid}"
 
 
 @lru_cache(maxsize=4096)

@@ -15,6 +15,7 @@ def recurring(queues: Iterable[str]) -> dict[str, dict[str, Any]]:
     return {
         "sweep": every(5, "jobs.tasks.sweep_jobs", queue="critical"),
         "advance-campaigns": every(5, "campaigns.tasks.advance", queue="send"),
+        "enter-automations": every(60, "campaigns.tasks.enter_due", queue="send"),
         "send-due": every(3, "campaigns.tasks.send_due", queue="send"),
         "read-bounces": every(120, "campaigns.tasks.wake_mailbox"),
         "send-webhooks": every(2, "privacy.tasks.send_webhooks", queue="send"),

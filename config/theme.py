@@ -64,6 +64,7 @@ NAVIGATION = [
         "items": [
             _item(_("Campaigns"), "campaign", "campaigns.campaign")
             | {"active": _is_below("/campaign/", but_not="/outbox/")},
+            _item(_("Automations"), "autorenew", "campaigns.automation"),
             _item(_("Sending rules"), "rule", "campaigns.sendingrules"),
             _item(_("Channel health"), "monitor_heart", "campaigns.provider"),
             {

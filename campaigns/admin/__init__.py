@@ -1,3 +1,3 @@
-from campaigns.admin import campaigns, providers, rules
+from campaigns.admin import automations, campaigns, providers, rules
 
-__all__ = ["campaigns", "providers", "rules"]
+__all__ = ["automations", "campaigns", "providers", "rules"]

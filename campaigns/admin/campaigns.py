@@ -8,6 +8,7 @@ from django import forms
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
 from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
@@ -107,6 +108,12 @@ class CampaignAdmin(ThemedAdmin[Campaign]):
         (_("Start"), {"fields": ["starts_at", "latest_start", "first_percent"]}),
         (_("Cost"), {"fields": [("paid_once", "paid_per_message"), "at_most"]}),
     ]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Campaign]:
+        """The list holds the plans; an automation's step is opened from its automation."""
+        rows = super().get_queryset(request)
+        opened = request.resolver_match and request.resolver_match.kwargs.get("object_id")
+        return rows if opened else rows.filter(kind=Campaign.Kind.CAMPAIGN)
 
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
         """Count the deliveries of the page's campaigns, of no other, in one query."""

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_GET, require_POST
 from campaigns import asking, measurement, wording
 from campaigns.experiments.assignment import HOLDOUT
 from campaigns.experiments.findings import Code, Metric
-from campaigns.measurement import Point, Report
+from campaigns.measurement import ArmReport, Point, Report
 from campaigns.models import Campaign
 from inference.estimate import Estimate
 from profiles import figures
@@ -64,9 +64,9 @@ def report_page(request: HttpRequest, pk: int) -> HttpResponse:
         if found.earned.missing
         else "",
         "rates": _charts(found, found.rates, _arm_label),
-        "differences": _charts(found, found.differences, _difference_label),
+        "differences": difference_charts(found),
         "counting": asking.counting(pk),
-        "arms": [(_arm_name(arm.key), arm) for arm in found.arms],
+        "arms": arms_of(found),
     }
     return render(request, "campaigns/admin/report.html", context)
 
@@ -89,6 +89,14 @@ def counting_part(request: HttpRequest, pk: int) -> HttpResponse:
     if job is None:
         answer["HX-Refresh"] = "true"
     return answer
+
+
+def difference_charts(report: Report) -> list[Chart]:
+    return _charts(report, report.differences, _difference_label)
+
+
+def arms_of(report: Report) -> list[tuple[str, ArmReport]]:
+    return [(_arm_name(arm.key), arm) for arm in report.arms]
 
 
 def _charts(

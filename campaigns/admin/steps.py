@@ -185,7 +185,8 @@ def offered(
     return [
         (name, verb)
         for name, verb in VERBS.items()
-        if (only is None or name in only)
+        if campaign.kind == Campaign.Kind.CAMPAIGN
+        and (only is None or name in only)
         and campaign.status in verb.status
         and request.user.has_perm(verb.permission)
     ]

@@ -45,6 +45,19 @@ def click(request: HttpRequest, token: str) -> HttpResponse:
     )
 
 
+@never_cache
+@require_http_methods(["GET", "HEAD"])
+def cart(request: HttpRequest, token: str) -> HttpResponse:
+    """Lead back to the cart that the message is about."""
+    try:
+        target = tracking.back_to_cart(token, _visit(request), timezone.now())
+    except tracking.UnknownLinkError:
+        return _page(request, "broken", HTTPStatus.NOT_FOUND)
+    return HttpResponse(
+        status=HTTPStatus.FOUND, headers={"Location": target, "Referrer-Policy": "no-referrer"}
+    )
+
+
 @csrf_exempt  # RFC 8058: the mail program posts without having seen a page
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -1,15 +1,21 @@
 from campaigns.models.attribution import Conversion
+from campaigns.models.automation import Automation, Step
+from campaigns.models.brand import Brand, Picture
 from campaigns.models.campaign import Campaign, Note, Variant
+from campaigns.models.coupon import Coupon
 from campaigns.models.delivery import Delivery, DeliveryQuerySet
 from campaigns.models.feedback import Feedback, Mailbox
 from campaigns.models.provider import Provider
 from campaigns.models.rules import SendingRules
-from campaigns.models.template import Template
+from campaigns.models.template import Template, TemplateVersion
 from campaigns.models.tracking import Hit, Link
 
 __all__ = [
+    "Automation",
+    "Brand",
     "Campaign",
     "Conversion",
+    "Coupon",
     "Delivery",
     "DeliveryQuerySet",
     "Feedback",
@@ -17,8 +23,11 @@ __all__ = [
     "Link",
     "Mailbox",
     "Note",
+    "Picture",
     "Provider",
     "SendingRules",
+    "Step",
     "Template",
+    "TemplateVersion",
     "Variant",
 ]

@@ -7,6 +7,12 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 
+class CampaignQuerySet(models.QuerySet["Campaign"]):
+    def plans(self) -> CampaignQuerySet:
+        """Those that people make, schedule and report on; no automation, nothing transactional."""
+        return self.filter(kind=Campaign.Kind.CAMPAIGN)
+
+
 class Campaign(models.Model):
     """One message plan aimed at one segment, with its variants and its holdout."""
 
@@ -23,8 +29,18 @@ class Campaign(models.Model):
         CANCELLED = "cancelled", _("Cancelled")
         EXPIRED = "expired", _("Expired")
 
+    class Kind(models.TextChoices):
+        """A plan for a moment, a step that people come to one by one, or one message a call."""
+
+        CAMPAIGN = "campaign", _("Campaign")
+        AUTOMATION = "automation", _("Step of an automation")
+        TRANSACTIONAL = "transactional", _("Transactional message")
+
     uuid = models.UUIDField(default=uuid4, unique=True, editable=False)
     name = models.CharField(_("name"), max_length=100, unique=True)
+    kind = models.CharField(
+        max_length=13, choices=Kind.choices, default=Kind.CAMPAIGN, editable=False
+    )
     segment = models.ForeignKey(
         "profiles.Segment", models.PROTECT, related_name="+", verbose_name=_("segment")
     )
@@ -80,6 +96,8 @@ class Campaign(models.Model):
     planned_at = models.DateTimeField(_("planned at"), null=True, blank=True, editable=False)
     finished_at = models.DateTimeField(_("finished at"), null=True, blank=True, editable=False)
 
+    objects = CampaignQuerySet.as_manager()
+
     class Meta:
         verbose_name = _("campaign")
         verbose_name_plural = _("campaigns")
@@ -104,6 +122,10 @@ class Campaign(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_marketing(self) -> bool:
+        return self.kind != self.Kind.TRANSACTIONAL
 
     def counts(self) -> dict[str, int]:
         """Return how many deliveries are in each state, states without any left out."""

@@ -45,6 +45,11 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
             found.setdefault(campaign, {})[state] = n
         return found
 
+    def reasons(self) -> list[tuple[str, int]]:
+        """Return what kept messages back and how often, the most frequent first."""
+        counted = self.exclude(reason="").order_by().values_list("reason")
+        return list(counted.annotate(n=models.Count("pk")).order_by("-n", "reason"))
+
     def open(self) -> DeliveryQuerySet:
         """Messages that are still to go out or on their way."""
         return self.filter(
@@ -60,7 +65,8 @@ class Delivery(models.Model):
     """One customer's place in a campaign: a variant's message, or the holdout.
 
     A message goes planned -> claimed -> sending -> sent, failed or unknown, or is skipped
-    with the reason. `unknown` may have arrived, so it is never sent again. `intended_at` is when
+    with the reason. Whom an automation reaches for several carts or orders has a row for each,
+    told apart by `occurrence`; `entered_at` is when that came about. `unknown` may have arrived, so it is never sent again. `intended_at` is when
     the last try to send it was committed, before its first byte went out. The random
     `token` is what stands in the message's links.
     """
@@ -80,6 +86,8 @@ class Delivery(models.Model):
     variant = models.ForeignKey(
         "campaigns.Variant", models.PROTECT, null=True, blank=True, related_name="+"
     )
+    occurrence = models.CharField(max_length=64, blank=True, db_default="", default="")
+    entered_at = models.DateTimeField(_("entered at"), null=True, blank=True, editable=False)
     bucket = models.PositiveIntegerField(_("bucket"))
     locale = models.CharField(_("language"), max_length=12, blank=True)
     state = models.CharField(_("state"), max_length=8, choices=State.choices)
@@ -99,7 +107,7 @@ class Delivery(models.Model):
         verbose_name_plural = _("deliveries")
         constraints = [
             models.UniqueConstraint(
-                name="delivery_once_per_customer", fields=["campaign", "customer"]
+                name="delivery_once_per_occurrence", fields=["campaign", "customer", "occurrence"]
             ),
             models.CheckConstraint(
                 name="delivery_holdout_has_no_variant",

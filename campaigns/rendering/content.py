@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from campaigns.rendering import links
@@ -28,10 +28,15 @@ class Pick:
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """What a message may know of its reader; empty where unknown or not to be told."""
+    """What a message may know of its reader; empty where unknown or not to be told.
+
+    `occasion` are facts of what the message is about, such as a cart, by their first name.
+    """
 
     full_name: str = ""
     picks: Sequence[Pick] = ()
+    coupon: str = ""
+    occasion: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +100,10 @@ class Content:
     def recommends(self) -> bool:
         return any(path.startswith("recommendations") for path in self.uses)
 
+    @property
+    def has_coupon(self) -> bool:
+        return any(path.startswith("coupon") for path in self.uses)
+
     def render(self, frame: Frame, reader: Reader, *, unsubscribe_url: str) -> Rendered:
         """Return the message for `reader`, links as written; raises TemplateError."""
         facts = _facts(frame, reader, unsubscribe_url)
@@ -141,5 +150,7 @@ def _facts(frame: Frame, reader: Reader, unsubscribe_url: str) -> Mapping[str, o
             }
             for pick in reader.picks
         ],
+        "coupon": {"code": reader.coupon},
         "unsubscribe_url": unsubscribe_url,
+        **reader.occasion,
     }

@@ -29,8 +29,10 @@ def checklist(request: HttpRequest) -> list[Item]:
     """The steps for whoever looks, empty once they were put away."""
     if isinstance(request.user, Staff) and request.user.checklist_hidden_at:
         return []
-    campaign = Campaign.objects.filter(planned_at__isnull=False).order_by("planned_at").first()
-    draft = Campaign.objects.filter(status=Campaign.Status.DRAFT).order_by("-pk").first()
+    campaign = (
+        Campaign.objects.plans().filter(planned_at__isnull=False).order_by("planned_at").first()
+    )
+    draft = Campaign.objects.plans().filter(status=Campaign.Status.DRAFT).order_by("-pk").first()
     return [
         Item(
             _("Bring in orders and customers"),
@@ -52,7 +54,7 @@ def checklist(request: HttpRequest) -> list[Item]:
             reverse("admin:campaigns_campaign_texts", args=[draft.pk])
             if draft
             else reverse("admin:campaigns_campaign_add"),
-            Campaign.objects.exists(),
+            Campaign.objects.plans().exists(),
         ),
         Item(
             _("Read what a campaign earned, and why a product was shown"),

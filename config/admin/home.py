@@ -54,9 +54,11 @@ def home(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "title": shop.name or _("Home"),
         "alerts": list(_alerts(now)),
         "told": _told(now),
-        "running": Campaign.objects.filter(
+        "running": Campaign.objects.plans()
+        .filter(
             status__in=[Campaign.Status.PLANNING, Campaign.Status.SENDING, Campaign.Status.PAUSED]
-        ).order_by("-planned_at"),
+        )
+        .order_by("-planned_at"),
         "sales": home_sales(shop, now),
         "currency": shop.currency,
         "freshness": _freshness(),
@@ -92,7 +94,7 @@ def _alerts(now: datetime) -> Iterator[Alert]:
 
 def _told(now: datetime) -> list[Told]:
     language = get_language() or "en"
-    planned = Campaign.objects.filter(planned_at__isnull=False).exclude(status="cancelled")
+    planned = Campaign.objects.plans().filter(planned_at__isnull=False).exclude(status="cancelled")
     found = []
     for campaign in planned.order_by("-planned_at")[:N_REPORTS]:
         report = measurement.report(campaign, now)

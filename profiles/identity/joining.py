@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from django.db import transaction
-from django.db.models import Model
+from django.db.models import Exists, Model, OuterRef
 from django.utils.translation import gettext as _
 
 from privacy import audit, consent, erasure
@@ -117,15 +117,22 @@ def destroy_keys(now: datetime) -> int:
     return n_done
 
 
-def move(model: type[Model], survivor: int, absorbed: int, *, once: str = "") -> list[int]:
+def move(
+    model: type[Model], survivor: int, absorbed: int, *, once: str = "", beside: str = ""
+) -> list[int]:
     """Move a model's rows to the survivor and return their keys.
 
-    With `once` a row stays, and goes with the record, if the survivor has one of the same.
+    With `once` a row stays, and goes with the record, if the survivor has one of the same;
+    `beside` tells rows of the same apart.
     """
     rows = model._base_manager.filter(customer=absorbed)
     if once:
         there = model._base_manager.filter(customer=survivor)
-        rows = rows.exclude(**{f"{once}__in": there.values(once)})
+        if beside:
+            same = {once: OuterRef(once), beside: OuterRef(beside)}
+            rows = rows.filter(~Exists(there.filter(**same)))
+        else:
+            rows = rows.exclude(**{f"{once}__in": there.values(once)})
     pks = list(rows.order_by("pk").values_list("pk", flat=True))
     model._base_manager.filter(pk__in=pks).update(customer=survivor)
     return pks

@@ -1,31 +1,43 @@
-"""Messages to start from: `NAME.LOCALE.liquid`, a subject line, a blank line, the HTML."""
+"""Messages to start from, each in English and Chinese: blocks, or Liquid where blocks do not do.
+
+`NAME.json` holds blocks by language. `NAME.LOCALE.liquid` is a subject line, a blank line, HTML.
+"""
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from typing import Any
+
+# They speak of what a plain campaign knows nothing of: a cart, a purchase, an order.
+OF_AN_OCCASION = frozenset({"accessory", "cart_last_call", "cart_left", "order_confirmation"})
 
 
 @dataclass(frozen=True, slots=True)
 class Starter:
-    """A ready message in one language, as Liquid source."""
+    """A ready message in one language: `blocks`, or Liquid source."""
 
     name: str
     locale: str
     subject: str
-    body_html: str
+    body_html: str = ""
+    blocks: tuple[dict[str, Any], ...] = ()
 
 
 def names() -> list[str]:
-    """Return the names of all starters."""
-    return sorted({file.name.split(".")[0] for file in _files()})
+    """Return the names of the starters that any campaign can begin with."""
+    return sorted({file.name.split(".")[0] for file in _files()} - OF_AN_OCCASION)
 
 
 def load(name: str) -> list[Starter]:
     """Return the starter `name` in each of its languages; raises KeyError if there is none."""
     found = [
-        _parse(file.name, file.read_text("utf-8")) for file in _files() if _is(file.name, name)
+        starter
+        for file in _files()
+        if file.name.split(".", maxsplit=1)[0] == name
+        for starter in _read(file)
     ]
     if not found:
         raise KeyError(name)
@@ -33,14 +45,18 @@ def load(name: str) -> list[Starter]:
 
 
 def _files() -> list[Traversable]:
-    return [file for file in files(__name__).iterdir() if file.name.endswith(".liquid")]
+    return [file for file in files(__name__).iterdir() if file.name.endswith((".liquid", ".json"))]
 
 
-def _is(file_name: str, name: str) -> bool:
-    return file_name.split(".", maxsplit=1)[0] == name
-
-
-def _parse(file_name: str, source: str) -> Starter:
-    name, locale, _ = file_name.split(".")
+def _read(file: Traversable) -> list[Starter]:
+    source = file.read_text("utf-8")
+    if file.name.endswith(".json"):
+        return [
+            Starter(
+                file.name.removesuffix(".json"), locale, told["subject"], "", (*told["blocks"],)
+            )
+            for locale, told in json.loads(source).items()
+        ]
+    name, locale, _ = file.name.split(".")
     head, _, body = source.partition("\n\n")
-    return Starter(name, locale, head.removeprefix("Subject: "), body)
+    return [Starter(name, locale, head.removeprefix("Subject: "), body)]

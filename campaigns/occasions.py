@@ -1,0 +1,148 @@
+"""What a message is about beside its reader: the cart that was left, what was bought."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+
+from campaigns import triggers, writing
+from campaigns.models import Automation
+from profiles.models import CartLine, OrderLine
+from recommendations import placing
+from recommendations.explaining import Reason
+from recommendations.models import Product, Scenario
+
+if TYPE_CHECKING:
+    from campaigns.models import Campaign, Delivery
+    from recommendations.serving import Recommended
+
+N_LINES = 10
+N_ACCESSORIES = 4
+NO_ACCESSORY = "no_accessory"
+Kind = Automation.Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Occasion:
+    """What a template may say of one delivery's occasion.
+
+    `picks` stand in for the reader's own recommendations; `barred` is why there is no message.
+    """
+
+    facts: Mapping[str, object] = field(default_factory=dict)
+    picks: Sequence[Recommended] | None = None
+    barred: str = ""
+
+
+def of(campaign: Campaign, rows: Sequence[Delivery], now: datetime) -> dict[int, Occasion]:
+    """Return the occasion of each delivery; none for a plain campaign's."""
+    kind = triggers.kind_of(campaign)
+    if kind == Kind.CART:
+        return _carts(rows)
+    if kind == Kind.ACCESSORY:
+        return _purchases(rows, now)
+    return {}
+
+
+def sample(campaign: Campaign) -> Mapping[str, object]:
+    """Return made-up facts of the campaign's kind, to check and show its template with."""
+    return SAMPLES.get(triggers.kind_of(campaign), {})
+
+
+SAMPLES: dict[str, Mapping[str, object]] = {
+    Kind.CART: {
+        "cart": {
+            "url": "https://example.com/",
+            "total": "199.00",
+            "lines": [
+                {"title": "Example", "quantity": 1, "price": "199.00", "image_url": "", "link": ""}
+            ],
+        }
+    },
+    Kind.ACCESSORY: {"purchase": {"titles": ["Example"]}},
+}
+
+
+def restore_url(token: str) -> str:
+    return f"{settings.PUBLIC_URL}/r/{token}"
+
+
+def _carts(rows: Sequence[Delivery]) -> dict[int, Occasion]:
+    lines: dict[int, list[CartLine]] = {}
+    wanted = CartLine.objects.filter(cart__in=triggers.occurrences(rows)).select_related("cart")
+    for line in wanted.order_by("pk"):
+        lines.setdefault(line.cart_id, []).append(line)
+    ids = {line.product_id for some in lines.values() for line in some}
+    products = {one.product_id: one for one in Product.objects.filter(product_id__in=ids)}
+    return {
+        row.pk: Occasion({"cart": _cart(row, lines.get(int(row.occurrence or 0), []), products)})
+        for row in rows
+    }
+
+
+def _cart(
+    row: Delivery, lines: Sequence[CartLine], products: Mapping[str, Product]
+) -> dict[str, Any]:
+    def told(line: CartLine) -> dict[str, object]:
+        product = products.get(line.product_id)
+        title = product.title_in(row.locale) if product else line.title
+        return {
+            "title": title or line.product_id,
+            "quantity": line.quantity,
+            "price": writing.price(line.unit_price_minor, line.cart.currency, row.locale),
+            "image_url": product.image_url if product else "",
+            "link": product.link if product else "",
+        }
+
+    cart = lines[0].cart if lines else None
+    total = writing.price(cart.total_minor, cart.currency, row.locale) if cart else ""
+    return {
+        "url": restore_url(row.token or ""),
+        "total": total,
+        "lines": [told(line) for line in lines[:N_LINES]],
+    }
+
+
+def _purchases(rows: Sequence[Delivery], now: datetime) -> dict[int, Occasion]:
+    """What goes with the order, and is known to fit; nothing is sent where nothing does."""
+    bought: dict[int, list[OrderLine]] = {}
+    lines = OrderLine.objects.filter(order__in=triggers.occurrences(rows)).exclude(product_id="")
+    for line in lines.order_by("pk"):
+        bought.setdefault(line.order_id, []).append(line)
+    ids = {line.product_id for some in bought.values() for line in some}
+    products = {one.product_id: one for one in Product.objects.filter(product_id__in=ids)}
+    scenario = Scenario.objects.filter(kind=Scenario.Kind.ACCESSORIES, is_active=True).first()
+    scenario = scenario or Scenario(kind=Scenario.Kind.ACCESSORIES, fills_up=False, diversity=0)
+    found = {}
+    for row in rows:
+        own = list(
+            dict.fromkeys(one.product_id for one in bought.get(int(row.occurrence or 0), []))
+        )
+        fitting = _fitting(scenario, row, own, now)
+        titles = [products[id_].title_in(row.locale) for id_ in own if id_ in products]
+        found[row.pk] = Occasion(
+            {"purchase": {"titles": titles}}, fitting, "" if fitting else NO_ACCESSORY
+        )
+    return found
+
+
+def _fitting(
+    scenario: Scenario, row: Delivery, product_ids: Sequence[str], now: datetime
+) -> list[Recommended]:
+    asked = placing.Asked(
+        customer_pk=row.customer_id,
+        product_ids=tuple(product_ids),
+        n=N_ACCESSORIES,
+        language=row.locale or "en",
+    )
+    items = placing.place(scenario, asked, now=now).items
+    bought = set(product_ids)
+    return [
+        item
+        for item in items
+        if item.reason_code == Reason.FITS and bought.intersection(item.based_on)
+    ]
