@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.test import Client
@@ -18,6 +19,8 @@ from privacy.models import Consent, Staff
 from privacy.problems import DomainError
 from profiles.models import Cart, Customer
 from profiles.orders import carts
+from recommendations.explaining import Reason
+from recommendations.models import ProductListing, TrainingRun
 from tests import make
 from tests.campaigns.sending import Tray, body, withdraw
 from tests.make import NOW
@@ -140,11 +143,11 @@ def test_a_cart_that_was_won_back_is_not_written_of_any_more(how: str) -> None:
 def test_only_accessories_that_fit_are_shown_and_nothing_is_sent_without_one() -> None:
     accessory = running("accessory", delays={1: 60})
     ann, ben = agreed("ann", NOW - DAY), agreed("ben", NOW - DAY)
-    make.product("phone", "Phone X", category="Smartphones", family="phone-x")
+    make.product("phone", "Phone X", category="Phones", specs={"sockets": ["usb-c"]})
     make.product("book", "Book", category="Books")
-    make.product("case", "Case for X", category="Cases", accessory_for=["phone"])
-    make.product("other", "Case for Y", category="Cases", accessory_for=["tablet"])
-    popular("other", "case", "book")
+    make.product("cable", "Cable C", accessory_for=["Phones"], specs={"plugs": ["usb-c", "usb-a"]})
+    make.product("misfit", "Cable L", accessory_for=["Phones"], specs={"plugs": ["lightning"]})
+    popular("misfit", "cable", "book")
     make.order(ann, ("phone", "Smartphones", 1, 50_000), at=NOW + HOUR)
     make.order(ben, ("book", "Books", 1, 900), at=NOW + HOUR)
 
@@ -152,18 +155,18 @@ def test_only_accessories_that_fit_are_shown_and_nothing_is_sent_without_one() -
     tray = sent(NOW + 3 * HOUR)
 
     assert tray.recipients == ["ann@example.com"]
-    assert "Case for X" in body(tray.taken[0])
-    assert "Case for Y" not in body(tray.taken[0])
+    assert "Cable C" in body(tray.taken[0])
+    assert "Cable L" not in body(tray.taken[0])
     assert Delivery.objects.get(customer=ben).reason == "no_accessory"
 
 
 def popular(*product_ids: str) -> None:
-    from recommendations.models import ProductListing, TrainingRun
-
     run = TrainingRun.objects.create(
-        created_at=NOW, engine="popular", parameters={}, status="active"
-    )
-    items = [[id_, 1.0, "popular", []] for id_ in product_ids]
+        engine="blend", as_of=NOW, n_customers=1, n_products=1, n_interactions=1, cpu_seconds=1,
+        peak_rss_mb=1, is_active=True, verdict=TrainingRun.Verdict.BEATS_POPULAR, created_at=NOW,
+        finished_at=NOW, activated_at=NOW,
+    )  # fmt: skip
+    items = [[id_, 1.0, Reason.POPULAR_NOW, []] for id_ in product_ids]
     ProductListing.objects.create(run=run, product_id="", items=items)
 
 
@@ -249,7 +252,7 @@ def test_a_job_that_dies_between_two_automations_goes_on_and_adds_nobody_twice()
     agreed("ann", NOW + HOUR)
     job = Job.objects.create(
         kind="campaigns.enter", queue="send", state=Job.State.RUNNING, not_before=NOW,
-        created_at=NOW, claim_token="7d0f6f0c-0b52-4c1b-9a8e-5b0d6a3c1e11",
+        created_at=NOW, claim_token=uuid4(), lease_until=NOW + DAY, worker="w",
     )  # fmt: skip
 
     told = enter(Work(job, clock=lambda: NOW + 2 * HOUR))
