@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -95,7 +96,7 @@ def _sums(campaign: Campaign, shop: Shop, now: datetime) -> list[dict[str, Any]]
         orders=Coalesce(Subquery(n_orders), 0),
         arm=Q(variant__isnull=True),
     )
-    return list(
+    rows: Iterable[Any] = (
         people.order_by()
         .values("arm")
         .annotate(
@@ -107,6 +108,7 @@ def _sums(campaign: Campaign, shop: Shop, now: datetime) -> list[dict[str, Any]]
             cubes=Sum(F("net") * F("net") * F("net")),
         )
     )
+    return list(rows)
 
 
 def _reach(automation: Automation, now: datetime) -> dict[str, int]:

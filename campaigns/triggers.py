@@ -89,10 +89,11 @@ def _accessory(
 def _of_customers(
     rows: QuerySet[Any], audience: QuerySet[Customer], moment: str, delay: timedelta
 ) -> QuerySet[Any]:
-    return rows.filter(customer__in=audience.values("pk")).annotate(
+    found: QuerySet[Any] = rows.filter(customer__in=audience.values("pk")).annotate(
         language=F("customer__locale"), unit=F("customer__external_id"),
         occurrence=Cast("pk", CharField()), entry=F(moment), due=_due(moment, delay),
     )  # fmt: skip
+    return found
 
 
 ENTRIES: dict[Kind, Callable[..., QuerySet[Any]]] = {

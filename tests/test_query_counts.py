@@ -384,7 +384,12 @@ PAGES: dict[str, Callable[[int], None]] = {
     "profiles/persona/runs/": runs_of_personas,
 }
 # Of these there is one, whose list leads to its form.
-SINGLE = {"campaigns.sendingrules", "recommendations.fairnessrules", "privacy.shop"}
+SINGLE = {
+    "campaigns.automation",
+    "campaigns.sendingrules",
+    "recommendations.fairnessrules",
+    "privacy.shop",
+}
 
 
 def test_every_list_of_the_admin_is_counted() -> None:

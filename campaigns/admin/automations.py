@@ -49,7 +49,8 @@ class SetUpForm(forms.Form):
     """The delays in hours, the holdout in percent, and for carts the page of the shop."""
 
     def __init__(self, *args: Any, automation: Automation, **kwargs: Any) -> None:
-        super().__init__(*args, label_suffix="", **kwargs)
+        super().__init__(*args, **kwargs)
+        self.label_suffix = ""
         self.automation = automation
         for step in automations.steps(automation):
             self.fields[f"delay_{step.position}"] = forms.DecimalField(
