@@ -93,7 +93,7 @@ def by_class(now: datetime) -> list[Values]:
             counts[data_class] += n
             if holding.model not in tables[data_class]:
                 tables[data_class].append(holding.model)
-    sealed = [str(name) for name in UseRule.DataClass.values]
+    sealed = UseRule.DataClass.sealed()
     return [
         Values(
             data_class=name,

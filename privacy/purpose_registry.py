@@ -83,6 +83,10 @@ _SOFT = _(
     " at any time, free of charge. Not in China. Counsel must confirm."
 )
 _INTEREST = _("Legitimate interest with a right to object. Counsel must confirm.")
+_PROTECTED = _(
+    "Legitimate interest, to be weighed for this use alone, with a right to object. No group is"
+    " formed by age or gender until a use rule names the trait. Counsel must confirm."
+)
 _CONTRACT = _("Contract with the customer. Counsel must confirm.")
 _DUTY = _("Legal duty, art. 12-22 GDPR, art. 44-50 PIPL. Counsel must confirm.")
 _TILL_WITHDRAWN = _("Until it is withdrawn; the proof of it stays.")
@@ -148,6 +152,16 @@ REGISTRY = {
             is_profiling=True,
             is_automated=True,
             known=frozenset({Known.ATTRIBUTES, Known.BEHAVIOUR}),
+        ),
+        Purpose(
+            "profile.protected",
+            _("Groups formed by age or gender too"),
+            _PROTECTED,
+            _WITH_CUSTOMER,
+            data_classes=frozenset({"age", "gender"}),
+            is_profiling=True,
+            is_automated=True,
+            known=frozenset({Known.ATTRIBUTES}),
         ),
         Purpose(
             "profile.score",

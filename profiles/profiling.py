@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 
 from jobs.running import JobFailedError
 from privacy.models import Shop
-from profiles import changes, persona_identity, persona_products, segmentation
+from profiles import changes, persona_identity, persona_products, protected_traits, segmentation
 from profiles.clustering import choosing, fitting
 from profiles.clustering.choosing import Evidence
 from profiles.clustering.model import Model, inertia
@@ -36,6 +36,7 @@ from profiles.models import (
     Persona,
     Segment,
 )
+from profiles.protected_traits import Allowed
 from profiles.traits import featuring
 
 if TYPE_CHECKING:
@@ -53,7 +54,8 @@ HABITS = ("morning_share", "evening_share", "weekend_share", "discount_share", "
 class Clustering:
     """Every customer's cluster, 1 the most worth, and what speaks for their number.
 
-    `chosen` is None where there is one cluster: too few customers, or no number holds.
+    `chosen` is None where there is one cluster: too few customers, or no number holds;
+    `protected` are the protected traits that a use rule let take part.
     """
 
     labels: fitting.Labels
@@ -61,6 +63,7 @@ class Clustering:
     matrix: Floats
     evidence: tuple[Evidence, ...]
     chosen: Evidence | None
+    protected: tuple[Allowed, ...] = ()
 
     @property
     def n_clusters(self) -> int:
@@ -78,7 +81,8 @@ def build(work: Work, as_of: datetime, *, everybody: bool = False) -> dict[str, 
         raise JobFailedError("no_orders", _no_orders(as_of))
     if "run" not in work.cursor:
         people = load(as_of)
-        clustering = cluster(people, work)
+        protected = protected_traits.allowed(len(people), now=work.now)
+        clustering = cluster(people, work, protected=protected)
         with work.step() as cursor:
             run = save(people, clustering, as_of, now=work.now)
             cursor["run"] = run.pk
@@ -113,18 +117,22 @@ def load(as_of: datetime) -> pd.DataFrame:
     return frame.iloc[np.argsort(key.to_numpy(dtype=object), kind="stable")].reset_index(drop=True)
 
 
-def cluster(people: pd.DataFrame, work: Work | None = None) -> Clustering:
-    """Return the clusters of all customers; protected traits are no part of it."""
-    columns = _columns(people)
+def cluster(
+    people: pd.DataFrame, work: Work | None = None, *, protected: Sequence[Allowed] = ()
+) -> Clustering:
+    """Return the clusters of all customers; of protected traits only those named take part."""
+    columns = _columns(people, protected)
     found = scales(columns)
     matrix = applied(found, columns)
     if len(people) < choosing.ENOUGH or not found:
-        return Clustering(np.ones(len(people), dtype=np.intp), found, matrix, (), None)
+        labels = np.ones(len(people), dtype=np.intp)
+        return Clustering(labels, found, matrix, (), None, tuple(protected))
     evidence = tuple(_weighed(matrix, work))
     chosen = choosing.choose(evidence)
     labels = fitting.cluster(matrix, chosen.n_clusters if chosen else 1)
     worth = people["revenue_minor"].to_numpy(dtype=np.int64)
-    return Clustering(fitting.numbered(labels, worth), found, matrix, evidence, chosen)
+    numbered = fitting.numbered(labels, worth)
+    return Clustering(numbered, found, matrix, evidence, chosen, tuple(protected))
 
 
 def _weighed(matrix: Floats, work: Work | None) -> Iterator[Evidence]:
@@ -135,25 +143,46 @@ def _weighed(matrix: Floats, work: Work | None) -> Iterator[Evidence]:
         yield one
 
 
-def _columns(people: pd.DataFrame) -> list[Column]:
+def _columns(people: pd.DataFrame, protected: Sequence[Allowed]) -> list[Column]:
     shares = people["category_shares"].tolist()
     categories = said.main_categories(
         shares, people["revenue_minor"].tolist(), most=MAIN_CATEGORIES
     )
-    return named_columns(people, [*SKEWED, *HABITS, *(CATEGORY + name for name in categories)])
+    names = [*SKEWED, *HABITS, *(CATEGORY + name for name in categories)]
+    names += [name for one in protected for name in one.columns]
+    return named_columns(people, names, protected=protected)
 
 
-def named_columns(people: pd.DataFrame, names: Sequence[str]) -> list[Column]:
-    """Return the columns of these names, such as those of an earlier run."""
+def named_columns(
+    people: pd.DataFrame, names: Sequence[str], *, protected: Sequence[Allowed] = ()
+) -> list[Column]:
+    """Return the columns of these names, such as those of an earlier run.
+
+    Of a protected trait that may not take part now, nothing is known of anybody.
+    """
+    usable = {name for one in protected for name in one.columns}
     shares = people["category_shares"].tolist()
 
     def column(name: str) -> Column:
         if name.startswith(CATEGORY):
             category = name.removeprefix(CATEGORY)
             return Column(name, np.array([one.get(category, 0) for one in shares]))
+        if name in protected_traits.ALL:
+            known = _protected(people, name) if name in usable else np.full(len(people), np.nan)
+            return Column(name, known)
         return Column(name, people[name].to_numpy(), is_skewed=name in SKEWED)
 
     return [column(name) for name in names]
+
+
+def _protected(people: pd.DataFrame, name: str) -> Floats:
+    """A protected trait as numbers; whose gender is not known stands between the known ones."""
+    if name == "birth_year":
+        return pd.to_numeric(people[name]).to_numpy(dtype=np.float64)
+    gender = people["gender"]
+    is_one = (gender == name.partition(":")[2]).to_numpy(dtype=np.float64)
+    known = (gender != "").to_numpy()
+    return np.where(known, is_one, is_one[known].mean() if known.any() else 0.0)
 
 
 def save(
@@ -164,7 +193,7 @@ def save(
     Call it inside one transaction: personas and members change together.
     """
     chosen, labels = clustering.chosen, clustering.labels
-    columns = partial(named_columns, people)
+    columns = partial(named_columns, people, protected=clustering.protected)
     before = ClusteringRun.objects.filter(is_current=True).first()
     identity = persona_identity.identify(people["customer_id"].tolist(), labels, columns, before)
     drift = persona_identity.watch(columns, as_of)
@@ -180,6 +209,7 @@ def save(
         evidence={
             "columns": [one.name for one in clustering.scales],
             "weighed": [asdict(one) | {"holds": one.holds} for one in clustering.evidence],
+            "protected": [one.as_json() for one in clustering.protected],
         },
         inertia=inertia(clustering.matrix, labels) if clustering.scales else None,
         model=_model(clustering, identity.keys),

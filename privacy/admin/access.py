@@ -146,7 +146,8 @@ class DataClassFilter(admin.SimpleListFilter):
     parameter_name = "class"
 
     def lookups(self, _request: HttpRequest, _admin: Any) -> list[tuple[str, str]]:
-        return [(name, str(label)) for name, label in UseRule.DataClass.choices]
+        known = UseRule.DataClass.sealed()
+        return [(name, str(UseRule.DataClass(name).label)) for name in known]
 
     def queryset(self, _request: HttpRequest, queryset: QuerySet[AuditEntry]) -> Any:
         if not self.value():

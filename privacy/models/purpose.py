@@ -44,7 +44,7 @@ class PurposeRecord(models.Model):
 
 
 class UseRule(models.Model):
-    """Who may open which class of data for which purpose: until when, how many rows a day.
+    """Who may open or use which class of data for which purpose: until when, how many rows a day.
 
     `who` is a role, the prefix of an API key, or the first word of a service's actor, `*` for
     any of its kind; the more exact rule counts. A rule is ended, never deleted.
@@ -62,6 +62,13 @@ class UseRule(models.Model):
         BIRTH_DATE = "birth_date", _("Birth date")
         TEXT = "text", _("Free text")
         FILE = "file", _("Uploaded file")
+        AGE = "age", _("Age")
+        GENDER = "gender", _("Gender")
+
+        @classmethod
+        def sealed(cls) -> list[str]:
+            """Those of sealed values; the others stand in clear, and are protected traits."""
+            return [one.value for one in cls if one not in {cls.AGE, cls.GENDER}]
 
     kind = models.CharField(_("kind"), max_length=7, choices=Kind.choices)
     who = models.CharField(_("who"), max_length=40)

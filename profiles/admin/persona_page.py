@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils.translation import get_language
 
-from profiles import figures, persona_runs, personas
+from profiles import figures, persona_runs, personas, protected_traits
 from profiles.features.facts import Fact
 from profiles.models import Customer, Persona
 from profiles.persona_runs import Bar
@@ -34,6 +34,7 @@ def persona_page(request: HttpRequest, pk: int) -> HttpResponse:
         "trend": trend,
         "trend_values": [share for _at, _n, share in trend],
         "facts": [(personas.label_of(fact), fact) for fact in _strongest_first(persona)],
+        "protected": protected_traits.used_by(persona.run),
         "examples": _examples(request, persona),
     }
     return render(request, "profiles/persona.html", context)

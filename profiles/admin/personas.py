@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from privacy.admin.viewing import ViewOnlyAdmin
-from profiles import asking, persona_runs, personas, segmentation
+from profiles import asking, persona_runs, personas, protected_traits, segmentation
 from profiles.admin.persona_page import persona_page
 from profiles.admin.persona_runs import runs_page
 from profiles.models import Persona, Segment
@@ -48,6 +48,7 @@ class PersonaAdmin(ViewOnlyAdmin[Persona]):
             "title": _("Personas"),
             "run": run,
             "warning": persona_runs.warning(run),
+            "protected": protected_traits.used_by(run) if run else [],
             "cards": [(card, _bars(card)) for card in cards],
             "may_build": request.user.has_perm("profiles.add_segment"),
         }

@@ -18,7 +18,10 @@ NO_SPREAD = 1e-9
 
 @dataclass(frozen=True)
 class Column:
-    """One trait of all customers; `is_skewed` for money, counts and days, all non-negative."""
+    """One trait of all customers; `is_skewed` for money, counts and days, all non-negative.
+
+    A value that is not known (NaN) stands in the middle of the others.
+    """
 
     name: str
     values: NDArray[Any]
@@ -36,7 +39,8 @@ class Scale:
 
     def apply(self, values: NDArray[Any]) -> Floats:
         flat = _flattened(values, is_skewed=self.is_skewed)
-        return np.asarray(np.clip((flat - self.middle) / self.spread, -CLIP, CLIP))
+        scaled = np.clip((flat - self.middle) / self.spread, -CLIP, CLIP)
+        return np.nan_to_num(scaled, nan=0.0)
 
 
 def scales(columns: Sequence[Column]) -> tuple[Scale, ...]:
@@ -65,6 +69,9 @@ def applied(scales: Sequence[Scale], columns: Sequence[Column]) -> Floats:
 
 def _scale_of(column: Column) -> Scale | None:
     values = _flattened(column.values, is_skewed=column.is_skewed)
+    values = values[~np.isnan(values)]
+    if not len(values):
+        return None
     low, middle, high = np.percentile(values, [25, 50, 75])
     spread = float(high - low) / NORMAL_IQR
     if spread < NO_SPREAD:

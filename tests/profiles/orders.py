@@ -60,6 +60,8 @@ Taken = Counter[tuple[str, str, str]]
 def matches_by_hand(rows: Iterable[dict[str, str]], goods: set[str]) -> tuple[Taken, int]:
     """Match refunds the plain way; returns units by (refund, item, order), and those left over.
 
+    Refunds of one moment are taken by their number.
+
     `goods` are the items that are no fees and the like.
     """
     bought: dict[tuple[str, str], list[list[Any]]] = defaultdict(list)
@@ -77,7 +79,7 @@ def matches_by_hand(rows: Iterable[dict[str, str]], goods: set[str]) -> tuple[Ta
     rest = 0
     for lines in bought.values():
         lines.sort(reverse=True)
-    for when, invoice, who, item, units in sorted(refunds, key=lambda refund: refund[0]):
+    for when, invoice, who, item, units in sorted(refunds, key=lambda refund: refund[:2]):
         left = units
         for line in bought[who, item] if who else []:
             back = min(left, line[2]) if line[0] <= when else 0
