@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from campaigns import asking, limits, occasions, targeting, writing
+from campaigns import alerting, asking, limits, occasions, targeting, texting, writing
 from campaigns.models import Campaign, Delivery, Note, SendingRules
 from jobs import queue
 from privacy import roles
-from privacy.models import Staff
+from privacy.models import Channel, Staff
 from privacy.problems import DomainError, Fault
 from profiles.models import Segment
 
@@ -70,6 +70,7 @@ def ask_for_review(campaign: Campaign, *, staff: Staff, now: datetime) -> None:
             audience_hash=audience_hash(campaign),
         )
         note(campaign, Note.Kind.ASKED, staff=staff, now=now)
+        alerting.tell("review_asked", now, campaign=campaign.name)
 
 
 def send_back(campaign: Campaign, *, staff: Staff, text: str, now: datetime) -> None:
@@ -134,10 +135,7 @@ def _check_ready(campaign: Campaign, now: datetime) -> None:
 
 def faults(campaign: Campaign, *, now: datetime) -> list[Fault]:
     """Return everything that keeps the campaign from being approved, in the staff's language."""
-    found = [
-        *targeting.faults(campaign),
-        *writing.faults(campaign, now=now, facts=occasions.sample(campaign)),
-    ]
+    found = [*targeting.faults(campaign), *message_faults(campaign, now)]
     if limits.budgeted(campaign) == 0:
         found.append(
             Fault(
@@ -235,10 +233,21 @@ def _check_message(campaign: Campaign) -> None:
         )
 
 
+def message_faults(campaign: Campaign, now: datetime) -> list[Fault]:
+    """Return what keeps the campaign's message from being sent, whatever its channel."""
+    if campaign.channel == Channel.SMS:
+        return texting.faults(campaign, now=now)
+    return writing.faults(campaign, now=now, facts=occasions.sample(campaign))
+
+
 def message_hash(campaign: Campaign) -> str:
     """Return the SHA-256 of all that readers will see."""
     variants = campaign.variants.order_by("key")
     templates = ("locale", "subject", "body_html", "body_text")
+    if campaign.channel == Channel.SMS:
+        told = ("locale", "text", "template_id", "parameters")
+        rows = [(one.key, one.sms_texts.order_by("locale").values_list(*told)) for one in variants]
+        return _digest([[key, list(texts)] for key, texts in rows])
     return _digest(
         [
             [variant.key, list(variant.templates.order_by("locale").values_list(*templates))]

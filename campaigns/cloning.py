@@ -7,7 +7,7 @@ from datetime import datetime
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from campaigns.models import Campaign, Template, Variant
+from campaigns.models import Campaign, SmsText, Template, Variant
 from privacy.models import Staff
 
 COPIED = (
@@ -23,8 +23,8 @@ def clone(campaign: Campaign, *, staff: Staff, now: datetime) -> Campaign:
     made = Campaign.objects.create(
         name=_free_name(campaign.name), created_by=staff, created_at=now, **facts
     )
-    texts = []
-    for variant in campaign.variants.order_by("key").prefetch_related("templates"):
+    texts, short = [], []
+    for variant in campaign.variants.order_by("key").prefetch_related("templates", "sms_texts"):
         copy = Variant.objects.create(campaign=made, key=variant.key, weight=variant.weight)
         texts += [
             Template(
@@ -36,7 +36,18 @@ def clone(campaign: Campaign, *, staff: Staff, now: datetime) -> Campaign:
             )
             for text in variant.templates.all()
         ]
+        short += [
+            SmsText(
+                variant=copy,
+                locale=text.locale,
+                text=text.text,
+                template_id=text.template_id,
+                parameters=text.parameters,
+            )
+            for text in variant.sms_texts.all()
+        ]
     Template.objects.bulk_create(texts)
+    SmsText.objects.bulk_create(short)
     return made
 
 

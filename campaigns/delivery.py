@@ -21,7 +21,7 @@ from django.utils.translation import gettext as _
 
 from campaigns import approvals, gate, limits, planning, targeting, throttling, writing
 from campaigns.bounces.codes import is_hard
-from campaigns.channels import email
+from campaigns.channels import email, ways
 from campaigns.channels.base import Channel, Message, Outcome, Result
 from campaigns.composing import Composer, message_id, unsubscribe_url
 from campaigns.models import Campaign, Delivery, SendingRules, Variant
@@ -29,13 +29,17 @@ from campaigns.rendering import locales
 from campaigns.rendering.content import Reader, Rendered
 from campaigns.rendering.faults import TemplateError
 from campaigns.rendering.message import build, mailable
+from campaigns.texting import TextComposer
 from privacy import suppression
 from privacy.models import Shop, Staff, Suppression
 from privacy.problems import DomainError
 from profiles.models import Customer
+from profiles.models.customer import ADDRESS_TAGS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from django.db.models import QuerySet
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +49,8 @@ INTENT_BATCH = 20
 LEASE = timedelta(seconds=settings.SENDING_LEASE_SECONDS)
 MAX_ATTEMPTS = 5
 RETRY_AFTER = timedelta(minutes=5)
+# What gateways of text messages call a number that is none.
+NO_NUMBER = "no_number"
 NO_TOKEN = "0" * 43
 
 State = Delivery.State
@@ -150,20 +156,33 @@ def send_due(
         return now + timedelta(seconds=monotonic() - began)
 
     recover(now)
-    allowed = throttling.allowance(limit, now)
-    token = _claim(now, allowed, campaign)
+    sending = Campaign.objects.filter(status=Status.SENDING)
+    if campaign is not None:
+        sending = sending.filter(pk=campaign.pk)
+    n_taken = 0
+    for name in sorted(set(sending.order_by().values_list("channel", flat=True).distinct())):
+        way = channel or ways.way(name)
+        n_taken += _send_some(sending.filter(channel=name), name, way, limit - n_taken, now, clock)
+    finish(clock())
+    return n_taken
+
+
+def _send_some(
+    sending: QuerySet[Campaign], name: str, way: Channel, limit: int, now: datetime, clock: Clock
+) -> int:
+    """Send up to `limit` due messages of one channel; returns how many were taken."""
+    allowed = throttling.allowance(limit, now, channel=name)
+    token = _claim(now, allowed, sending)
     taken = list(
         Delivery.objects.held(token, State.CLAIMED)
         .select_related("campaign")
         .order_by("campaign_id", "due_at", "pk")
     )
-    way = channel or email.channel()
     n_tried = 0
     for _pk, group in groupby(taken, key=lambda row: row.campaign_id):
         rows = list(group)
         n_tried += _send_claimed(rows[0].campaign, rows, token, way, clock)
-    throttling.give_back(allowed - n_tried)
-    finish(clock())
+    throttling.give_back(allowed - n_tried, channel=name)
     return len(taken)
 
 
@@ -200,12 +219,9 @@ def finish(now: datetime) -> int:
 
 
 @transaction.atomic
-def _claim(now: datetime, limit: int, campaign: Campaign | None) -> UUID:
+def _claim(now: datetime, limit: int, sending: QuerySet[Campaign]) -> UUID:
     """Mark up to `limit` due rows as ours under a new token; no row is claimed twice."""
     token = uuid4()
-    sending = Campaign.objects.filter(status=Status.SENDING)
-    if campaign is not None:
-        sending = sending.filter(pk=campaign.pk)
     in_parts = sending.filter(first_percent__gt=0, continued_at__isnull=True)
     firsts = set(in_parts.values_list("pk", flat=True))
     due = Delivery.objects.due(now, sending.values_list("pk", flat=True))
@@ -237,7 +253,7 @@ def _send_claimed(
         return 0
     looked = gate.look(campaign, rows, now)
     free = [row for row in rows if looked.lets(row.pk)]
-    messages, failed = Composer(campaign, now=now).compose(free) if free else ([], {})
+    messages, failed = _composed(campaign, free, now) if free else ([], {})
     _skip(token, looked.barred | failed)
     _hold(token, looked.waits)
     by_pk = {row.pk: row for row in rows}
@@ -253,10 +269,18 @@ def _send_claimed(
         results = channel.send_batch(ready) if ready else []
         _record(results, {row.pk: row.n_attempts for row in mine}, token, clock())
         n_tried += len(ready)
-        if not throttling.report(results, clock()):
+        if not throttling.report(results, clock(), channel=campaign.channel):
             break
     _release(campaign, token)
     return n_tried
+
+
+def _composed(
+    campaign: Campaign, rows: Sequence[Delivery], now: datetime
+) -> tuple[list[Message], dict[int, str]]:
+    if campaign.channel == ways.SMS:
+        return TextComposer(campaign, now=now).compose(rows)
+    return Composer(campaign, now=now).compose(rows)
 
 
 def _skip(token: UUID, reasons: Mapping[int, str]) -> None:
@@ -318,7 +342,7 @@ def _record(
         # A row whose lease ran out meanwhile is `unknown`: now we know better.
         mine = Delivery.objects.held(token, State.SENDING, State.UNKNOWN).filter(pk__in=pks)
         mine.update(**_ending(outcome, code, n_tries, now))
-        if outcome is Outcome.REFUSED and is_hard(code):
+        if outcome is Outcome.REFUSED and (is_hard(code) or code.startswith(NO_NUMBER)):
             _suppress(pks, now)
 
 
@@ -326,8 +350,8 @@ def _suppress(pks: Sequence[int], now: datetime) -> None:
     """Never write again to addresses that do not exist."""
     rows = Delivery.objects.filter(pk__in=pks).select_related("customer", "campaign")
     for row in rows:
-        tag = row.customer.email_suppression_tag
-        if tag is not None:
+        name = ADDRESS_TAGS.get(row.campaign.channel, "")
+        if name and (tag := getattr(row.customer, name)) is not None:
             suppression.suppress_tag(
                 row.campaign.channel, bytes(tag), reason=Suppression.Reason.BOUNCED, now=now
             )
@@ -368,6 +392,8 @@ def preview(campaign: Campaign, variant: Variant, customer: Customer, now: datet
     if not available:
         raise DomainError("no_message", _("Write the message of a variant."), status=409)
     locale = locales.choose(customer.locale, available, shop_language=Shop.current().language)
+    if campaign.channel == ways.SMS:
+        return _text_sample(campaign, variant, locale, customer, now)
     return _sample(_composer(campaign, now), variant, locale, customer)
 
 
@@ -410,6 +436,16 @@ def send_test(
             status=502,
         )
     return rendered
+
+
+def _text_sample(
+    campaign: Campaign, variant: Variant, locale: str, customer: Customer, now: datetime
+) -> Rendered:
+    try:
+        composer = TextComposer(campaign, now=now)
+        return composer.render(variant.pk, locale, Reader(str(customer.full_name or "")))
+    except TemplateError as error:
+        raise _as_domain_error(error) from None
 
 
 def _composer(campaign: Campaign, now: datetime) -> Composer:

@@ -27,7 +27,7 @@ from privacy.models import Consent, ConsentEntry, Suppression
 from profiles.models.customer import ADDRESS_TAGS
 
 SOFT_STREAK = 5
-_MESSAGE_ID = re.compile(r"<?([0-9a-f]{32})\.([0-9]{1,18})@")
+_MESSAGE_ID = re.compile(r"<?([0-9a-f]{32})\.([0-9]{1,18})(?:@|$)")
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
 _FAILED = frozenset({Kind.HARD, Kind.SOFT, Kind.BLOCKED})
 _SUPPRESSED = {Kind.HARD: Suppression.Reason.BOUNCED, Kind.COMPLAINT: Suppression.Reason.COMPLAINED,

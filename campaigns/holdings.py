@@ -27,6 +27,7 @@ from campaigns.models import (
     Picture,
     Provider,
     SendingRules,
+    SmsText,
     Step,
     Template,
     TemplateVersion,
@@ -47,7 +48,8 @@ def declare() -> None:
     registry.delete(Conversion, f"delivery__{PERSON}", f"order__{PERSON}")
     registry.delete(Coupon, f"delivery__{PERSON}")
     registry.nobody(
-        *(Campaign, Variant, Template, TemplateVersion, Link, Automation, Step, Brand, Picture),
+        *(Campaign, Variant, Template, TemplateVersion, SmsText, Link, Automation, Step),
+        *(Brand, Picture),
         reason=gettext_lazy("What is said to everybody."),
     )
     registry.nobody(Provider, Mailbox, reason=gettext_lazy("How mail servers do."))

@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from campaigns import (
+    alerting,
     approvals,
     asking,
     attribution,
@@ -73,7 +74,9 @@ def _send_some(campaign: Campaign, work: Work) -> bool:
         return False
     held = campaign.deliveries.filter(state__in=["claimed", "sending"])
     due = campaign.deliveries.due(work.now, [campaign.pk])
-    if not held.exists() and not (throttling.limit(work.now) and due.exists()):
+    if not held.exists() and not (
+        throttling.limit(work.now, channel=campaign.channel) and due.exists()
+    ):
         return False
     sleep(1)
     return True
@@ -97,6 +100,12 @@ def attribute(work: Work) -> dict[str, Any]:
 def read_mailbox(work: Work) -> dict[str, Any]:
     """Read what came back since the last time."""
     return mailbox.read_new(work)
+
+
+@job(alerting.JOB, title=_("Alert to staff"), is_routine=True)
+def tell_staff(work: Work) -> dict[str, Any]:
+    """Say one alert to one robot."""
+    return alerting.send(work)
 
 
 @shared_task

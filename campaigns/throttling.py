@@ -14,7 +14,8 @@ from django.db import transaction
 from django.db.models import F
 from django.utils.translation import gettext as _
 
-from campaigns.channels import email
+from campaigns import alerting
+from campaigns.channels import ways
 from campaigns.channels.base import Outcome, Result
 from campaigns.models import Provider
 
@@ -43,12 +44,12 @@ class Limit:
     error: str
 
 
-def allowance(wanted: int, now: datetime) -> int:
+def allowance(wanted: int, now: datetime, *, channel: str = "email") -> int:
     """Take leave to send up to `wanted` messages now; returns for how many.
 
     Give back what is not used. While the server is shut it is 0, and then one, to try it.
     """
-    provider = _provider()
+    provider = _provider(channel)
     if provider.per_minute is None and not provider.n_failures:
         return wanted
     with transaction.atomic():
@@ -62,16 +63,16 @@ def allowance(wanted: int, now: datetime) -> int:
         return _take(provider, wanted, now)
 
 
-def give_back(n: int) -> None:
+def give_back(n: int, *, channel: str = "email") -> None:
     """Return leave that was not used."""
     if n > 0:
-        rated = Provider.objects.filter(name=email.provider(), per_minute__isnull=False)
+        rated = Provider.objects.filter(name=ways.provider(channel), per_minute__isnull=False)
         rated.update(tokens=F("tokens") + n)
 
 
-def report(results: Sequence[Result], now: datetime) -> bool:
+def report(results: Sequence[Result], now: datetime, *, channel: str = "email") -> bool:
     """Learn from a batch how the server does; says whether to go on with the next one."""
-    here = Provider.objects.filter(name=email.provider())
+    here = Provider.objects.filter(name=ways.provider(channel))
     faults = [result.code for result in results if _is_fault(result)]
     if wait := max((result.wait_seconds for result in results), default=0.0):
         _rest(here, faults[-1] if faults else results[-1].code, wait, now)
@@ -92,6 +93,8 @@ def report(results: Sequence[Result], now: datetime) -> bool:
             last_error=faults[-1],
             failed_at=now,
         )
+        if opened_until is not None and n_failures == FAILURES_TO_OPEN:
+            alerting.tell("provider_shut", now, provider=provider.name, error=faults[-1])
     return opened_until is None
 
 
@@ -108,9 +111,9 @@ def _rest(here: QuerySet[Provider], error: str, seconds: float, now: datetime) -
         )
 
 
-def limit(now: datetime) -> Limit | None:
+def limit(now: datetime, *, channel: str = "email") -> Limit | None:
     """Return what holds sending up as of `now`, if anything does."""
-    provider = Provider.objects.filter(name=email.provider()).first()
+    provider = Provider.objects.filter(name=ways.provider(channel)).first()
     if provider is None:
         return None
     facts = (provider.per_minute, provider.opened_until, provider.last_error)
@@ -135,8 +138,8 @@ def in_words(found: Limit) -> StrOrPromise:
     }
 
 
-def _provider() -> Provider:
-    name = email.provider()
+def _provider(channel: str) -> Provider:
+    name = ways.provider(channel)
     return (
         Provider.objects.filter(name=name).first() or (Provider.objects.get_or_create(name=name)[0])
     )

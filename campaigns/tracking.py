@@ -15,6 +15,7 @@ from privacy import consent, preferences, suppression
 from privacy.models import Consent, ConsentEntry, Source, Suppression
 from profiles.events import staging, wire
 from profiles.models import Cart
+from profiles.models.customer import ADDRESS_TAGS
 from profiles.models.event import Kind
 from profiles.orders import carts
 
@@ -143,7 +144,8 @@ def unsubscribe(token: str, now: datetime, *, wording: str) -> bool:
             happened_at=now,
             now=now,
         )
-    if (tag := delivery.customer.email_suppression_tag) is not None:
+    name = ADDRESS_TAGS.get(campaign.channel, "")
+    if name and (tag := getattr(delivery.customer, name)) is not None:
         suppression.suppress_tag(
             campaign.channel, bytes(tag), reason=Suppression.Reason.UNSUBSCRIBED, now=now
         )

@@ -16,7 +16,7 @@ from campaigns.models import Brand, Picture, Template, Variant
 from campaigns.rendering import blocks, locales, markup, starters
 from campaigns.rendering.content import Content, Frame, Pick, Reader, Source, compiled
 from campaigns.rendering.faults import TemplateError
-from privacy.models import Shop
+from privacy.models import Channel, Shop
 from privacy.problems import Fault
 from profiles import figures
 from profiles.models import Customer
@@ -76,8 +76,9 @@ def frame(campaign: Campaign, locale: str, *, now: datetime) -> Frame:
 
 def languages(campaign: Campaign) -> list[str]:
     """Return the languages that every variant of the campaign has, sorted."""
+    is_sms = campaign.channel == Channel.SMS
     of_each = [
-        set(variant.templates.values_list("locale", flat=True))
+        set((variant.sms_texts if is_sms else variant.templates).values_list("locale", flat=True))
         for variant in campaign.variants.all()
     ]
     return sorted(set.intersection(*of_each)) if of_each else []

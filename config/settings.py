@@ -197,6 +197,8 @@ SHOP_TIME_ZONE = env.text("SHOP_TIME_ZONE", "UTC")
 MAIL_ESP = env.text("MAIL_ESP", "").lower()
 ANYMAIL = mail.anymail(MAIL_ESP, env.items("MAIL_ESP_SETTINGS", ""))
 SMTP_URL = env.text("SMTP_URL", "" if MAIL_ESP else None, embedded="")
+SMS_URL = env.text("SMS_URL", "")
+STAFF_ROBOTS = env.items("STAFF_ROBOTS", "")
 BOUNCE_MAILBOX_URL = env.text("BOUNCE_MAILBOX_URL", "")
 OUTBOX_DIR = VAR_DIR / "outbox"
 

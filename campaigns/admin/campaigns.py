@@ -17,11 +17,11 @@ from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminSelectWidget
 
 from campaigns import approvals, writing
-from campaigns.admin import deliveries, outbox, report, steps, texts
+from campaigns.admin import deliveries, outbox, report, sms_texts, steps, texts
 from campaigns.models import Campaign, Delivery, Variant
 from campaigns.rendering import starters
 from privacy.admin.viewing import ThemedAdmin
-from privacy.models import Shop, Staff
+from privacy.models import Channel, Shop, Staff
 from profiles import figures
 from profiles.admin.amounts import in_money
 
@@ -51,8 +51,18 @@ class CampaignForm(forms.ModelForm[Campaign]):
         decimal_places=6,
         widget=UnfoldAdminDecimalFieldWidget,
     )
+    by = forms.ChoiceField(
+        label=_("Channel"),
+        required=False,
+        choices=[("email", _("E-mail")), ("sms", _("SMS"))],
+        widget=UnfoldAdminSelectWidget,
+        help_text=_("It stays as it is chosen here."),
+    )
     starter = forms.ChoiceField(
-        label=_("Start from"), required=False, widget=UnfoldAdminSelectWidget
+        label=_("Start from"),
+        required=False,
+        widget=UnfoldAdminSelectWidget,
+        help_text=_("For e-mail; a text message starts from a short text."),
     )
 
     class Meta:
@@ -83,6 +93,8 @@ class CampaignForm(forms.ModelForm[Campaign]):
         campaign, given = self.instance, self.cleaned_data
         campaign.holdout_ppm = int(given["holdout"] * 10_000)
         campaign.cost_per_message_micros = int(given["message_cost"] * MILLION)
+        if campaign._state.adding and given.get("by") == Channel.SMS:
+            campaign.channel, campaign.purpose = Channel.SMS, "campaign.sms"
         return super().save(commit)
 
 
@@ -91,8 +103,8 @@ class CampaignAdmin(ThemedAdmin[Campaign]):
     """Campaigns: facts here, then message, approval, sending and report on their own pages."""
 
     form = CampaignForm
-    list_display = ["name", "status", "segment", "messages", "sent", "planned_at"]
-    list_filter = ["status"]
+    list_display = ["name", "channel", "status", "segment", "messages", "sent", "planned_at"]
+    list_filter = ["status", "channel"]
     list_select_related = ["segment"]
     search_fields = ["name"]
     ordering = ["-created_at", "-pk"]
@@ -155,7 +167,7 @@ class CampaignAdmin(ThemedAdmin[Campaign]):
     def get_fieldsets(self, request: HttpRequest, obj: Campaign | None = None) -> Any:
         if obj is not None:
             return self.fieldsets if self.has_change_permission(request, obj) else self.facts
-        return [*self.fieldsets, (_("Message"), {"fields": ["starter"]})]
+        return [*self.fieldsets, (_("Message"), {"fields": ["by", "starter"]})]
 
     def has_change_permission(self, request: HttpRequest, obj: Campaign | None = None) -> bool:
         may = super().has_change_permission(request, obj)
@@ -175,6 +187,9 @@ class CampaignAdmin(ThemedAdmin[Campaign]):
             return
         for key in "AB":
             variant = Variant.objects.create(campaign=obj, key=key)
+            if obj.channel == Channel.SMS:
+                sms_texts.start(variant)
+                continue
             writing.start_from(variant, form.cleaned_data["starter"] or starters.names()[0])
 
     def response_add(

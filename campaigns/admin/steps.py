@@ -174,7 +174,11 @@ def overview(request: HttpRequest, object_id: str) -> dict[str, Any]:
 
 
 def _limited(campaign: Campaign, now: datetime) -> StrOrPromise:
-    found = throttling.limit(now) if campaign.status == Status.SENDING else None
+    found = (
+        throttling.limit(now, channel=campaign.channel)
+        if campaign.status == Status.SENDING
+        else None
+    )
     return throttling.in_words(found) if found else ""
 
 

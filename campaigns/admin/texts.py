@@ -18,9 +18,10 @@ from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_GET, require_POST
 
 from campaigns import approvals, delivery, targeting
+from campaigns.admin import sms_texts
 from campaigns.admin.outbox import sandboxed
 from campaigns.models import Campaign, Template, Variant
-from privacy.models import Staff
+from privacy.models import Channel, Staff
 from privacy.problems import DomainError
 from profiles.models import Customer
 
@@ -43,6 +44,8 @@ def texts_page(request: HttpRequest, pk: int) -> HttpResponse:
     """GET shows all texts, POST keeps them; an approval that they change is void."""
     campaign = get_object_or_404(Campaign, pk=pk)
     may_edit = campaign.status in EDITABLE and request.user.has_perm("campaigns.change_campaign")
+    if campaign.channel == Channel.SMS:
+        return sms_texts.sms_page(request, campaign, may_edit=may_edit)
     posted = request.POST if request.method == "POST" and may_edit else None
     rows = [
         (

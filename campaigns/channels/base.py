@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 from typing import Protocol
@@ -24,13 +24,20 @@ class Outcome(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A finished message: `key` is the sender's own name for it, `content` the wire bytes."""
+    """A finished message: `key` is the sender's own name for it, `content` the wire bytes.
+
+    `reference` is the name it has in the other side's reports. A gateway that sends registered
+    texts only takes `template` and `parameters` in the place of `content`.
+    """
 
     key: str
     sender: str
     recipient: str
     content: bytes
     date: datetime
+    reference: str = ""
+    template: str = ""
+    parameters: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

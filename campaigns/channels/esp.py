@@ -5,11 +5,9 @@ from __future__ import annotations
 import email
 import email.policy
 from collections.abc import Iterator, Sequence
-from http import HTTPStatus
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
-import requests
 from anymail.exceptions import (
     AnymailAPIError,
     AnymailError,
@@ -21,8 +19,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.mail import EmailMultiAlternatives, get_connection
 
 from campaigns.bounces.codes import Kind, classify, code_in
+from campaigns.channels import http
 from campaigns.channels.base import Message, Outcome, Result
-from campaigns.channels.waiting import seconds
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -31,8 +29,6 @@ if TYPE_CHECKING:
 _FIELDS: Final = frozenset({"from", "to", "subject", "content-type", "mime-version", "date"})
 # Names under which a message comes back in a provider's reports.
 REFERENCE: Final = "message_ref"
-_AGAIN: Final = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
-_NO_LOGIN: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 _REJECTED: Final = {
     "invalid": Kind.HARD,
     "bounced": Kind.HARD,
@@ -61,12 +57,12 @@ class EspChannel:
             connection = get_connection(f"anymail.backends.{self._name}.EmailBackend")
             connection.open()
         except (ImproperlyConfigured, AnymailImproperlyInstalled):
-            return [Result(message.key, Outcome.LATER, "login_refused") for message in messages]
+            return [Result(message.key, Outcome.LATER, http.LOGIN_REFUSED) for message in messages]
         try:
             for message in messages:
                 result = _send(connection, message)
                 results.append(result)
-                if result.wait_seconds or result.code == "login_refused":
+                if http.ends_batch(result):
                     rest = messages[len(results) :]
                     return results + [Result(m.key, Outcome.LATER, result.code) for m in rest]
         finally:
@@ -103,30 +99,10 @@ def _failure(message: Message, error: AnymailAPIError) -> Result:
     """Read a failed request; only an answer, or no connection at all, is sure."""
     response = getattr(error, "response", None)
     if response is None:
-        surely_not = isinstance(error, requests.ConnectTimeout) or _never_connected(error)
-        outcome = Outcome.LATER if surely_not else Outcome.UNKNOWN
-        return Result(message.key, outcome, "no_connection" if surely_not else "connection_lost")
-    status = int(response.status_code)
-    if status in _NO_LOGIN:
-        return Result(message.key, Outcome.LATER, "login_refused")
-    if status in _AGAIN:
-        wait = seconds(response.headers.get("Retry-After", ""))
-        return Result(message.key, Outcome.LATER, str(status), wait_seconds=wait)
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status < HTTPStatus.BAD_REQUEST:
-        return Result(message.key, Outcome.UNKNOWN, str(status))
-    return Result(message.key, Outcome.REFUSED, str(status))
-
-
-def _never_connected(error: BaseException) -> bool:
-    """Whether the fault came before a connection stood, as requests' own errors tell."""
-    cause: BaseException | None = error
-    while cause is not None:
-        for told in cause.args:
-            reason = getattr(told, "reason", told)
-            if type(reason).__name__ in {"NewConnectionError", "NameResolutionError"}:
-                return True
-        cause = cause.__cause__
-    return False
+        return http.unanswered(message.key, http.no_answer(error))
+    return http.refused(
+        message.key, int(response.status_code), response.headers.get("Retry-After", "")
+    )
 
 
 def as_mail(message: Message) -> EmailMultiAlternatives:

@@ -6,7 +6,7 @@ import email
 import email.policy
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from pathlib import Path
@@ -54,6 +54,27 @@ class OutboxChannel:
             half.unlink(missing_ok=True)
             return Result(message.key, Outcome.LATER, "outbox_not_writable")
         return Result(message.key, Outcome.SENT, "250")
+
+
+class TextOutbox:
+    """Writes text messages beside the mails, in the same form, so that a screen can show them."""
+
+    def __init__(self, folder: Path) -> None:
+        self._outbox = OutboxChannel(folder)
+
+    def send_batch(self, messages: Sequence[Message]) -> list[Result]:
+        return self._outbox.send_batch([_as_mail(message) for message in messages])
+
+
+def _as_mail(message: Message) -> Message:
+    text = message.content.decode()
+    mail = EmailMessage(policy=email.policy.SMTP)
+    mail["From"], mail["To"] = "sms", message.recipient
+    mail["Subject"] = f"SMS: {' '.join(text.split())[:60]}"
+    if message.template:
+        mail["X-Template"] = message.template
+    mail.set_content(text)
+    return replace(message, content=mail.as_bytes())
 
 
 def count(folder: Path) -> int:

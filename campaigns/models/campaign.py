@@ -6,6 +6,8 @@ from django.core.validators import MaxValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from privacy.models import Channel
+
 
 class CampaignQuerySet(models.QuerySet["Campaign"]):
     def plans(self) -> CampaignQuerySet:
@@ -45,7 +47,9 @@ class Campaign(models.Model):
         "profiles.Segment", models.PROTECT, related_name="+", verbose_name=_("segment")
     )
     purpose = models.CharField(_("purpose"), max_length=64, default="campaign.email")
-    channel = models.CharField(_("channel"), max_length=8, default="email")
+    channel = models.CharField(
+        _("channel"), max_length=8, choices=Channel.choices, default=Channel.EMAIL
+    )
     status = models.CharField(
         _("status"), max_length=9, choices=Status.choices, default=Status.DRAFT
     )

@@ -1,0 +1,127 @@
+"""The message page of a text-message campaign: each variant's text in each language, with its length."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.contrib import admin, messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from campaigns import approvals, texting
+from campaigns.models import Campaign, SmsText, Variant
+from campaigns.rendering import sms
+from campaigns.rendering.sms import Size
+
+STARTERS = {
+    "en": "{{ shop.name }}: new accessories for what you own. {{ shop.url }} Reply STOP to end.",
+    "zh-hans": "{{ shop.name }}：为您的设备上新了配件，详见 {{ shop.url }} 回复TD退订",
+}
+
+
+class SmsForm(forms.ModelForm[SmsText]):
+    """A text; its parameters a line each, as `name = value`."""
+
+    lines = forms.CharField(
+        label=gettext_lazy("Parameters of the registered text"),
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false"}),
+        help_text=gettext_lazy("One a line: name = {{ customer.first_name }}"),
+    )
+
+    class Meta:
+        model = SmsText
+        fields = ["text", "template_id"]
+        widgets = {"text": forms.Textarea(attrs={"rows": 4, "data-sms": ""})}
+        help_texts = {
+            "text": gettext_lazy("Left empty, there is no message in this language."),
+            "template_id": gettext_lazy("Where the gateway sends registered texts alone."),
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["text"].required = False
+        kept = self.instance.parameters.items()
+        self.initial["lines"] = "\n".join(f"{name} = {value}" for name, value in kept)
+
+    def clean_lines(self) -> str:
+        found: dict[str, str] = {}
+        for number, line in enumerate(self.cleaned_data["lines"].splitlines(), start=1):
+            name, sign, value = (part.strip() for part in line.partition("="))
+            if line.strip() and not (sign and name.isidentifier()):
+                raise forms.ValidationError(
+                    _("Line %(n)d must read name = value.") % {"n": number}, code="invalid"
+                )
+            if line.strip():
+                found[name] = value
+        self.instance.parameters = found
+        return str(self.cleaned_data["lines"])
+
+
+@dataclass(frozen=True)
+class Row:
+    """One text's form with the length of what is saved, the gateway's signature counted."""
+
+    variant: Variant
+    locale: str
+    language: str
+    form: SmsForm
+    size: Size
+
+
+def sms_page(request: HttpRequest, campaign: Campaign, *, may_edit: bool) -> HttpResponse:
+    """GET shows all texts, POST keeps them; an approval that they change is void."""
+    posted = request.POST if request.method == "POST" and may_edit else None
+    rows = _rows(campaign, posted)
+    if posted is not None and all(row.form.is_valid() for row in rows):
+        for row in rows:
+            _keep(row)
+        if approvals.void_if_edited(campaign, now=timezone.now()):
+            messages.warning(request, _("The text changed, so the campaign needs a new approval."))
+        messages.success(request, _("Message saved."))
+        return redirect("admin:campaigns_campaign_texts", campaign.pk)
+    context = {
+        **admin.site.each_context(request),
+        "title": campaign.name,
+        "campaign": campaign,
+        "rows": rows,
+        "sign": texting.sign(),
+        "may_edit": may_edit,
+        "most_parts": sms.MOST_PARTS,
+    }
+    return render(request, "campaigns/admin/sms_texts.html", context)
+
+
+def start(variant: Variant) -> None:
+    """Give a new variant a text to begin with in each of the languages."""
+    SmsText.objects.bulk_create(
+        SmsText(variant=variant, locale=locale, text=text) for locale, text in STARTERS.items()
+    )
+
+
+def _rows(campaign: Campaign, posted: Any) -> list[Row]:
+    there = {
+        (row.variant_id, row.locale): row
+        for row in SmsText.objects.filter(variant__campaign=campaign)
+    }
+    found = []
+    for variant in campaign.variants.order_by("key"):
+        for locale, language in settings.LANGUAGES:
+            row = there.get((variant.pk, locale)) or SmsText(variant=variant, locale=locale)
+            form = SmsForm(posted, instance=row, prefix=f"{variant.key}-{locale}", label_suffix="")
+            size = sms.size(texting.sign() + row.text)
+            found.append(Row(variant, locale, str(language), form, size))
+    return found
+
+
+def _keep(row: Row) -> None:
+    if row.form.cleaned_data["text"].strip():
+        row.form.save()
+    elif row.form.instance.pk is not None:
+        row.form.instance.delete()

@@ -1,0 +1,29 @@
+"""Which way each channel takes in this installation."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from campaigns.channels import email
+from campaigns.channels.base import Channel
+
+EMAIL, SMS = "email", "sms"
+SENDING: Final = (EMAIL, SMS)
+
+
+def way(channel: str) -> Channel:
+    """Return what messages of a channel are handed to."""
+    if channel == SMS:
+        from campaigns.channels import sms  # noqa: PLC0415 -- needed by few, slow to load
+
+        return sms.channel()
+    return email.channel()
+
+
+def provider(channel: str) -> str:
+    """Return the name of where a channel's messages are handed over, without any credential."""
+    if channel == SMS:
+        from campaigns.channels import sms  # noqa: PLC0415 -- as above
+
+        return sms.provider()
+    return email.provider()

@@ -1,0 +1,199 @@
+"""Text messages of a campaign: their faults, and each reader's own, ready for the channel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+
+from campaigns import gate, writing
+from campaigns.channels.base import Message
+from campaigns.models import Campaign, Delivery, SmsText, Variant
+from campaigns.rendering import sms
+from campaigns.rendering.content import Frame, Reader, Rendered, first_name
+from campaigns.rendering.faults import TemplateError
+from privacy.fields import Columns, reveal_columns
+from privacy.models import Channel
+from privacy.problems import Fault
+from privacy.purposes import purpose
+from profiles.models import Customer
+
+if TYPE_CHECKING:
+    from campaigns.rendering.sandbox import Compiled
+
+LONGEST = 1_600
+SAMPLE = Reader(full_name="Ann Example")
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A compiled text of one variant in one language."""
+
+    body: Compiled
+    template: str
+    parameters: Mapping[str, Compiled]
+
+    @property
+    def names_the_reader(self) -> bool:
+        parts = (self.body, *self.parameters.values())
+        return any(path.startswith("customer") for part in parts for path in part.uses)
+
+    def render(self, frame: Frame, reader: Reader) -> tuple[str, dict[str, str]]:
+        """Return the text and the parameters for `reader`; raises TemplateError."""
+        facts = _facts(frame, reader)
+        text = self.body.render(facts).strip()
+        if len(text) > LONGEST:
+            raise TemplateError("too_long", str(LONGEST), field="text")
+        return text, {name: part.render(facts) for name, part in self.parameters.items()}
+
+
+def faults(campaign: Campaign, *, now: datetime) -> list[Fault]:
+    """Return everything that keeps the campaign's text messages from being sent."""
+    variants = list(campaign.variants.order_by("key").prefetch_related("sms_texts"))
+    if not variants:
+        return [Fault("no_variant", _("Add at least one variant."), "/variants")]
+    found = [fault for variant in variants for fault in _variant_faults(campaign, variant, now)]
+    everywhere = {row.locale for variant in variants for row in variant.sms_texts.all()}
+    if not everywhere:
+        found.append(Fault("no_message", _("Write the message of a variant."), "/variants"))
+    for variant in variants:
+        for locale in sorted(everywhere - {row.locale for row in variant.sms_texts.all()}):
+            detail = _("Variant %(key)s has no text in “%(locale)s”.")
+            detail %= {"key": variant.key, "locale": locale}
+            found.append(Fault("missing_language", detail, f"/variants/{variant.key}"))
+    if not any(variant.weight for variant in variants):
+        found.append(Fault("no_weight", _("Give a variant a weight above 0."), "/variants"))
+    return found
+
+
+def _variant_faults(campaign: Campaign, variant: Variant, now: datetime) -> list[Fault]:
+    from campaigns.channels.sms import needs_templates  # noqa: PLC0415 -- slow to load
+
+    found = []
+    for row in variant.sms_texts.all():
+        pointer = f"/variants/{variant.key}/sms/{row.locale}"
+        frame = writing.frame(campaign, row.locale, now=now)
+        try:
+            text, _parameters = compiled(row).render(frame, SAMPLE)
+            compiled(row).render(frame, Reader())
+        except TemplateError as error:
+            found.append(Fault(error.code, writing.explain(error), f"{pointer}/{error.field}"))
+            continue
+        if not sms.tells_how_to_stop(text):
+            detail = _("Say how to get no more messages, such as “Reply STOP” or “回复TD退订”.")
+            found.append(Fault("no_way_to_stop", detail, f"{pointer}/text"))
+        if needs_templates() and not row.template_id:
+            detail = _("The gateway sends registered texts alone: name the registered text.")
+            found.append(Fault("no_registered_text", detail, f"{pointer}/template_id"))
+    return found
+
+
+def compiled(row: SmsText) -> Text:
+    """Return the text of a row, parsed once; raises TemplateError."""
+    return _compiled(row.text, row.template_id, tuple(sorted(row.parameters.items())))
+
+
+@lru_cache(maxsize=64)
+def _compiled(text: str, template: str, parameters: tuple[tuple[str, str], ...]) -> Text:
+    from campaigns.rendering.sandbox import compile_template  # noqa: PLC0415 -- Liquid loads late
+
+    return Text(
+        compile_template(text, html=False, field="text"),
+        template,
+        {
+            name: compile_template(value, html=False, field="parameters")
+            for name, value in parameters
+        },
+    )
+
+
+class TextComposer:
+    """Composes one campaign's text messages at `now`, as `Composer` does its mails."""
+
+    def __init__(self, campaign: Campaign, *, now: datetime) -> None:
+        self._campaign = campaign
+        self._now = now
+        rows = SmsText.objects.filter(variant__campaign=campaign)
+        self._texts = {(row.variant_id, row.locale): compiled(row) for row in rows}
+        self._frames = {
+            locale: writing.frame(campaign, locale, now=now) for _variant, locale in self._texts
+        }
+
+    def render(self, variant: int, locale: str, reader: Reader) -> Rendered:
+        """Return what `reader` would read; raises TemplateError."""
+        text, _parameters = self._texts[variant, locale].render(self._frames[locale], reader)
+        return Rendered(locale, "", "", text)
+
+    def compose(self, deliveries: Sequence[Delivery]) -> tuple[list[Message], dict[int, str]]:
+        """Return the messages, and by delivery the reason where none could be made."""
+        people = self._people(deliveries)
+        gone = {row.customer_id for row in deliveries} - people.keys() - people.damaged
+        barred = gate.barred(self._campaign, gone) if gone else {}
+        made: list[Message] = []
+        failed: dict[int, str] = {}
+        for row in deliveries:
+            known = people.get(row.customer_id)
+            if known is None:
+                failed[row.pk] = barred.get(row.customer_id, "damaged")
+            elif not (number := known.get("phone") or ""):
+                failed[row.pk] = "no_address"
+            else:
+                try:
+                    made.append(self._message(row, number, Reader(known.get("full_name") or "")))
+                except TemplateError:
+                    failed[row.pk] = "template_error"
+        return made, failed
+
+    def _message(self, row: Delivery, number: str, reader: Reader) -> Message:
+        content = self._texts[_variant(row), row.locale]
+        text, parameters = content.render(self._frames[row.locale], reader)
+        return Message(
+            str(row.pk),
+            "",
+            number,
+            text.encode(),
+            self._now,
+            reference=f"{self._campaign.uuid.hex}.{row.pk}",
+            template=content.template,
+            parameters=parameters,
+        )
+
+    def _people(self, deliveries: Sequence[Delivery]) -> Columns:
+        fields = ["phone"]
+        kinds = {(_variant(row), row.locale) for row in deliveries}
+        if any(self._texts[kind].names_the_reader for kind in kinds):
+            fields.append("full_name")
+        name = self._campaign.purpose
+        reachable = Customer.objects.for_purpose(name, channel=Channel.SMS)
+        readers = reachable.filter(pk__in=[row.customer_id for row in deliveries])
+        with purpose(name, actor=f"campaign:{self._campaign.uuid}", now=self._now):
+            return reveal_columns(readers, fields, name)
+
+
+def _variant(row: Delivery) -> int:
+    if row.variant_id is None:
+        raise ValueError("a held-out customer gets no message")
+    return row.variant_id
+
+
+def _facts(frame: Frame, reader: Reader) -> dict[str, Any]:
+    return {
+        "shop": {"name": frame.shop_name, "url": frame.shop_url},
+        "campaign": {"name": frame.campaign_name},
+        "language": frame.language,
+        "today": frame.today,
+        "customer": {"full_name": reader.full_name, "first_name": first_name(reader.full_name)},
+    }
+
+
+def sign() -> str:
+    """Return the signature that gateways in China put before each text."""
+    from campaigns.channels.sms import Gateway  # noqa: PLC0415 -- slow to load
+
+    told = Gateway.from_url(settings.SMS_URL).query.get("sign", "") if settings.SMS_URL else ""
+    return f"【{told}】" if told else ""
