@@ -195,12 +195,13 @@ class Composer:
         tracked = message.tracked(
             {url: click_url(token, number) for url, number in numbers.items()}, open_url(token)
         )
+        html = links.with_canary(tracked.html, canary_url(token))
         envelope = self.envelope(
             address,
             message_id=message_id(self._campaign, delivery.pk),
             unsubscribe_url=unsubscribe_url(token),
         )
-        content = build(envelope, subject=tracked.subject, html=tracked.html, text=tracked.text)
+        content = build(envelope, subject=tracked.subject, html=html, text=tracked.text)
         return Message(str(delivery.pk), self._shop.sender_email, address, content, self._now)
 
 
@@ -216,6 +217,11 @@ def open_url(token: str) -> str:
 
 def click_url(token: str, number: int) -> str:
     return f"{settings.PUBLIC_URL}/c/{token}.{_base36(number)}"
+
+
+def canary_url(token: str) -> str:
+    """Return the target of the link that no reader sees."""
+    return f"{settings.PUBLIC_URL}/c/{token}.00"
 
 
 def unsubscribe_url(token: str) -> str:

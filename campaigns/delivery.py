@@ -162,13 +162,20 @@ def send_due(
     n_taken = 0
     for name in sorted(set(sending.order_by().values_list("channel", flat=True).distinct())):
         way = channel or ways.way(name)
-        n_taken += _send_some(sending.filter(channel=name), name, way, limit - n_taken, now, clock)
+        some = sending.filter(channel=name)
+        n_taken += _send_some(some, name, way, now=now, limit=limit - n_taken, clock=clock)
     finish(clock())
     return n_taken
 
 
 def _send_some(
-    sending: QuerySet[Campaign], name: str, way: Channel, limit: int, now: datetime, clock: Clock
+    sending: QuerySet[Campaign],
+    name: str,
+    way: Channel,
+    *,
+    now: datetime,
+    limit: int,
+    clock: Clock,
 ) -> int:
     """Send up to `limit` due messages of one channel; returns how many were taken."""
     allowed = throttling.allowance(limit, now, channel=name)

@@ -53,8 +53,8 @@ _STATES = {
 class ArmReport:
     """One arm: a variant by its key, or `holdout`. Rates are fractions, money minor units.
 
-    `n` customers were assigned. `n_opened` includes machines that fetch every image;
-    `n_clicked` counts people only, per message that went out (sent or unknown). A buyer is a customer whose orders in
+    `n` customers were assigned. `n_opened` and
+    `n_clicked` count people, `…_raw` machines too, per message that went out (sent or unknown). A buyer is a customer whose orders in
     the window bring more than was given back, counted among all assigned.
     """
 
@@ -66,7 +66,9 @@ class ArmReport:
     n_unknown: int
     n_skipped: int
     n_opened: int
+    n_opened_raw: int
     n_clicked: int
+    n_clicked_raw: int
     n_unsubscribed: int
     n_buyers: int
     n_orders: int
@@ -191,8 +193,10 @@ def _hits(campaign: Campaign, now: datetime) -> dict[int | None, dict[str, int]]
         .order_by()
         .values("delivery__variant")
         .annotate(
-            n_opened=deliveries(kind=Hit.Kind.OPEN),
+            n_opened=deliveries(kind=Hit.Kind.OPEN, by_machine=False),
+            n_opened_raw=deliveries(kind=Hit.Kind.OPEN),
             n_clicked=deliveries(kind=Hit.Kind.CLICK, by_machine=False),
+            n_clicked_raw=deliveries(kind=Hit.Kind.CLICK),
             n_unsubscribed=deliveries(kind=Hit.Kind.UNSUBSCRIBE),
         )
     )
@@ -232,7 +236,9 @@ def arm(
             n=n,
             **{name: sizes.get(name, 0) for name in _STATES},
             n_opened=hits.get("n_opened", 0),
+            n_opened_raw=hits.get("n_opened_raw", 0),
             n_clicked=n_clicked,
+            n_clicked_raw=hits.get("n_clicked_raw", 0),
             n_unsubscribed=hits.get("n_unsubscribed", 0),
             n_buyers=int(n_buyers),
             n_orders=int(n_orders),

@@ -32,7 +32,9 @@ def _messages(subject: UUID, _now: datetime) -> Iterator[Row]:
 
 def _reactions(subject: UUID, _now: datetime) -> Iterator[Row]:
     rows = Hit.objects.filter(delivery__customer__subject__uuid=subject).order_by("at", "pk")
-    yield from rows.values("delivery__campaign__name", "kind", "link__url", "at", "by_machine")
+    yield from rows.values(
+        "delivery__campaign__name", "kind", "link__url", "at", "by_machine", "sign"
+    )
 
 
 def _orders(subject: UUID, _now: datetime) -> Iterator[Row]:

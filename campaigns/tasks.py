@@ -20,6 +20,7 @@ from campaigns import (
     mailbox,
     scheduling,
     throttling,
+    tracking,
 )
 from campaigns.models import Campaign
 from jobs.models import Job
@@ -106,6 +107,12 @@ def read_mailbox(work: Work) -> dict[str, Any]:
 def tell_staff(work: Work) -> dict[str, Any]:
     """Say one alert to one robot."""
     return alerting.send(work)
+
+
+@shared_task
+def tell_hits() -> None:
+    """Tell the profiles what readers did, once it is sure that they were readers."""
+    tracking.tell(timezone.now())
 
 
 @shared_task

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from django.conf import settings
 from django.db import transaction
 
 from campaigns import feedback
@@ -25,6 +26,13 @@ if TYPE_CHECKING:
 SOURCE = "Campaigns"
 EVENTS: dict[str, str] = {Hit.Kind.OPEN: "Email Opened", Hit.Kind.CLICK: "Email Clicked"}
 TOO_SOON = timedelta(seconds=2)
+# A reader opens no three links of a message in ten seconds, and no two in one.
+AT_ONCE, MANY = timedelta(seconds=10), 3
+TWO_AT_ONCE = timedelta(seconds=1)
+# Whoever followed the hidden link made the visits of the half minute around it.
+CANARY, CANARY_REACH = "00", timedelta(seconds=30)
+SETTLED = timedelta(seconds=45)
+TOLD_AT_ONCE = 500
 TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
 _LINK_TOKEN = re.compile(r"([A-Za-z0-9_-]{43})\.([0-9a-z]{1,13})")
 _BARE_MOZILLA = "Mozilla/5.0"
@@ -47,21 +55,26 @@ class Visit:
 
     method: str
     user_agent: str
+    purpose: str = ""
 
 
-def is_machine(visit: Visit, *, sent_at: datetime | None, now: datetime) -> bool:
-    """Say whether a program, not the reader, followed the link.
+def sign_of(visit: Visit, *, sent_at: datetime | None, now: datetime) -> str:
+    """Return what shows by itself that a program, not the reader, made the visit; empty for none.
 
-    A HEAD request, a known or missing program name, Apple's prefetching proxy (which says
+    A HEAD request, a known or missing program name, a fetch ahead (Apple's proxy says
     "Mozilla/5.0" and no more), or a visit within 2 seconds of the sending. Gmail's image
     proxy is let through: it fetches when a person opens.
     """
     agent = visit.user_agent.strip()
-    if visit.method == "HEAD" or not agent or agent == _BARE_MOZILLA:
-        return True
+    if visit.method == "HEAD":
+        return Hit.Sign.METHOD
+    if agent == _BARE_MOZILLA or "prefetch" in visit.purpose.lower():
+        return Hit.Sign.PREFETCH
+    if not agent or _MACHINES.search(agent):
+        return Hit.Sign.AGENT
     if sent_at is None or now - sent_at < TOO_SOON:
-        return True
-    return _MACHINES.search(agent) is not None
+        return Hit.Sign.TOO_SOON
+    return ""
 
 
 def opened(token: str, visit: Visit, now: datetime) -> None:
@@ -71,13 +84,19 @@ def opened(token: str, visit: Visit, now: datetime) -> None:
 
 
 def clicked(token: str, visit: Visit, now: datetime) -> str:
-    """Record a click and return where it leads; raises UnknownLinkError."""
+    """Record a click and return where it leads; raises UnknownLinkError.
+
+    The link that nobody sees leads to the shop.
+    """
     if (match := _LINK_TOKEN.fullmatch(token)) is None:
         raise UnknownLinkError
     delivery = _find(match[1])
     number = int(match[2], 36)
     if delivery is None or number >= 2**63:
         raise UnknownLinkError
+    if match[2] == CANARY:
+        _hit(delivery, Hit.Kind.CLICK, visit, now, is_canary=True)
+        return str(settings.PUBLIC_URL)
     link = Link.objects.filter(pk=number, campaign=delivery.campaign_id).first()
     if link is None:
         raise UnknownLinkError
@@ -163,21 +182,70 @@ def _find(token: str) -> Delivery | None:
 
 @transaction.atomic
 def _hit(
-    delivery: Delivery, kind: Hit.Kind, visit: Visit, now: datetime, *, link: Link | None = None
+    delivery: Delivery,
+    kind: Hit.Kind,
+    visit: Visit,
+    now: datetime,
+    *,
+    link: Link | None = None,
+    is_canary: bool = False,
 ) -> None:
     feedback.arrived(delivery, delivery.intended_at or now)
-    machine = is_machine(visit, sent_at=delivery.sent_at, now=now)
-    hit = Hit.objects.create(delivery=delivery, kind=kind, link=link, at=now, by_machine=machine)
-    if not machine:
-        _tell(hit, now)
-
-
-def _tell(hit: Hit, now: datetime) -> None:
-    """Hand what a person did down to the profile, as an event of the source "Campaigns"."""
-    source, _ = Source.objects.get_or_create(
-        name=SOURCE, defaults={"kind": Source.Kind.SERVER, "created_at": now}
+    sign = Hit.Sign.CANARY if is_canary else sign_of(visit, sent_at=delivery.sent_at, now=now)
+    sign = sign or _company(delivery, link, now)
+    Hit.objects.create(
+        delivery=delivery,
+        kind=kind,
+        link=link,
+        at=now,
+        by_machine=bool(sign),
+        sign=sign,
+        waits=not sign,
     )
-    event = wire.Message(
+    if sign in {Hit.Sign.CANARY, Hit.Sign.MANY_LINKS}:
+        # What came just before it came from the same machine.
+        near = CANARY_REACH if sign == Hit.Sign.CANARY else AT_ONCE
+        taken = delivery.hits.filter(at__gte=now - near, by_machine=False)
+        taken.exclude(kind=Hit.Kind.UNSUBSCRIBE).update(by_machine=True, sign=sign, waits=False)
+
+
+def _company(delivery: Delivery, link: Link | None, now: datetime) -> str:
+    """Return what the visits just before this one say of it."""
+    recent = list(
+        delivery.hits.filter(at__gte=now - CANARY_REACH, kind=Hit.Kind.CLICK).order_by("at")
+    )
+    if any(hit.sign == Hit.Sign.CANARY for hit in recent):
+        return Hit.Sign.CANARY
+    if link is None:
+        return ""
+    others = {hit.link_id: hit.at for hit in recent if hit.at >= now - AT_ONCE} | {link.pk: now}
+    at_once = [at for at in others.values() if at >= now - TWO_AT_ONCE]
+    if len(others) >= MANY or len(at_once) > 1:
+        return Hit.Sign.MANY_LINKS
+    return ""
+
+
+def tell(now: datetime, *, limit: int = TOLD_AT_ONCE) -> int:
+    """Hand what people did, and no machine since proved to be, down to the profile.
+
+    Each becomes an event of the source "Campaigns". Returns how many were told.
+    """
+    with transaction.atomic():
+        due = Hit.objects.filter(waits=True, at__lte=now - SETTLED).order_by("at", "pk")
+        locked = due.select_for_update(skip_locked=True, of=("self",))
+        hits = list(locked.select_related("delivery__customer", "delivery__campaign")[:limit])
+        if hits:
+            source, _ = Source.objects.get_or_create(
+                name=SOURCE, defaults={"kind": Source.Kind.SERVER, "created_at": now}
+            )
+            events = [_event(hit) for hit in hits]
+            staging.write(events, source_id=source.pk, is_confirmed=True, received_at=now)
+            Hit.objects.filter(pk__in=[hit.pk for hit in hits]).update(waits=False)
+    return len(hits)
+
+
+def _event(hit: Hit) -> wire.Message:
+    return wire.Message(
         kind=Kind.TRACK,
         message_id=f"hit-{hit.pk}",
         name=EVENTS[hit.kind],
@@ -187,6 +255,5 @@ def _tell(hit: Hit, now: datetime) -> None:
         product_id="",
         properties={"campaign": str(hit.delivery.campaign.uuid), "linkId": hit.link_id},
         context={},
-        happened_at=now,
+        happened_at=hit.at,
     )
-    staging.write([event], source_id=source.pk, is_confirmed=True, received_at=now)

@@ -17,6 +17,7 @@ def recurring(queues: Iterable[str]) -> dict[str, dict[str, Any]]:
         "advance-campaigns": every(5, "campaigns.tasks.advance", queue="send"),
         "enter-automations": every(60, "campaigns.tasks.enter_due", queue="send"),
         "send-due": every(3, "campaigns.tasks.send_due", queue="send"),
+        "tell-hits": every(15, "campaigns.tasks.tell_hits"),
         "read-bounces": every(120, "campaigns.tasks.wake_mailbox"),
         "send-webhooks": every(2, "privacy.tasks.send_webhooks", queue="send"),
         "merge-events": every(2, "profiles.tasks.wake_merge"),

@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminSelectWidget
 
 from campaigns import approvals, writing
-from campaigns.admin import deliveries, outbox, report, sms_texts, steps, texts
+from campaigns.admin import deliveries, links, outbox, report, sms_texts, steps, texts
 from campaigns.models import Campaign, Delivery, Variant
 from campaigns.rendering import starters
 from privacy.admin.viewing import ThemedAdmin
@@ -218,6 +218,7 @@ class CampaignAdmin(ThemedAdmin[Campaign]):
             "<int:pk>/say/": (steps.say_action, "say"),
             "<int:pk>/clone/": (steps.clone_action, "clone"),
             "<int:pk>/deliveries/": (deliveries.deliveries_page, "deliveries"),
+            "<int:pk>/links/": (links.links_page, "links"),
             "<int:pk>/report/": (report.report_page, "report"),
             "<int:pk>/report/counting/": (report.counting_part, "counting"),
             "<int:pk>/report/recount/": (report.recount_action, "recount"),

@@ -74,7 +74,8 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
 
 
 def _visit(request: HttpRequest) -> tracking.Visit:
-    return tracking.Visit(request.method or "", request.headers.get("User-Agent", ""))
+    purpose = request.headers.get("Sec-Purpose", "") or request.headers.get("Purpose", "")
+    return tracking.Visit(request.method or "", request.headers.get("User-Agent", ""), purpose)
 
 
 def _language(request: HttpRequest, token: str) -> str:

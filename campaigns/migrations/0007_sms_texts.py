@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('campaigns', '0005_feedback'),
+        ('campaigns', '0006_automations'),
     ]
 
     operations = [

@@ -74,6 +74,19 @@ def with_pixel(html: str, url: str) -> str:
     return f"{html}{image}" if at < 0 else f"{html[:at]}{image}{html[at:]}"
 
 
+_CANARY = (
+    '<a href="{}" rel="nofollow" tabindex="-1" aria-hidden="true" '
+    'style="display:none;max-height:0;overflow:hidden;mso-hide:all"></a>'
+)
+
+
+def with_canary(html: str, url: str) -> str:
+    """Return `html` with a link as the first thing in its body that programs alone follow."""
+    link = _CANARY.format(escape(url))
+    body = re.search(r"<body\b[^>]*>", html, re.IGNORECASE)
+    return f"{link}{html}" if body is None else f"{html[: body.end()]}{link}{html[body.end() :]}"
+
+
 def without_pixel(html: str) -> str:
     """Return `html` without our invisible image: whoever looks at it here is not the reader."""
     return _ANY_PIXEL.sub("", html)

@@ -82,7 +82,8 @@ def test_a_click_counts_once_and_only_of_people(campaign: Campaign) -> None:
 
     arm = arm_of(report(campaign, LATER), "A")
 
-    assert (arm.n_clicked, arm.n_opened, arm.n_unsubscribed) == (1, 1, 1)
+    assert (arm.n_clicked, arm.n_opened, arm.n_unsubscribed) == (1, 0, 1)
+    assert (arm.n_clicked_raw, arm.n_opened_raw) == (2, 1)
     assert arm.click_rate == interval(Proportion(1, 3))
 
 

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import html
+import os
 import re
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.test import Client
 from django.utils import timezone
 
-from campaigns import approvals, delivery, tracking
+from campaigns import approvals, delivery, following, tracking
 from campaigns.channels.outbox import OutboxChannel
 from campaigns.composing import click_url
 from campaigns.models import Campaign, Delivery, Hit, Link
 from privacy import consent, suppression
-from privacy.models import ConsentEntry
+from privacy.models import ConsentEntry, Suppression
 from profiles.events import merging
 from profiles.models import Customer, Event, EventStaging
 from tests import make
+from tests.campaigns.sending import Tray
+from tests.campaigns.sending import body as sent_body
 from tests.make import NOW
 
 pytestmark = pytest.mark.django_db
@@ -108,9 +113,9 @@ def test_machines_are_told_from_people(
 ) -> None:
     visit = tracking.Visit(method, agent)
 
-    found = tracking.is_machine(visit, sent_at=NOW, now=NOW + timedelta(seconds=seconds))
+    found = tracking.sign_of(visit, sent_at=NOW, now=NOW + timedelta(seconds=seconds))
 
-    assert found == is_machine
+    assert bool(found) == is_machine
 
 
 def test_machines_are_kept_and_marked_and_told_to_no_profile(
@@ -118,7 +123,9 @@ def test_machines_are_kept_and_marked_and_told_to_no_profile(
 ) -> None:
     client.get(f"/o/{sent.token}", headers={"User-Agent": "curl/8"})
 
-    assert Hit.objects.get().by_machine
+    tracking.tell(timezone.now() + tracking.SETTLED)
+
+    assert (Hit.objects.get().by_machine, Hit.objects.get().sign) == (True, "agent")
     assert not EventStaging.objects.exists()
 
 
@@ -126,7 +133,10 @@ def test_what_people_do_becomes_events_of_the_customer(client: Client, sent: Del
     client.get(f"/o/{sent.token}", headers={"User-Agent": BROWSER})
     client.get(link_path(sent), headers={"User-Agent": BROWSER})
 
-    assert merging.merge(timezone.now()) == 2
+    assert tracking.tell(timezone.now()) == 0
+    later = timezone.now() + tracking.SETTLED
+    assert [tracking.tell(later) for _again in range(2)] == [2, 0]
+    assert merging.merge(later) == 2
 
     found = Event.objects.filter(customer=sent.customer).order_by("name")
     assert [event.name for event in found] == ["Email Clicked", "Email Opened"]
@@ -215,3 +225,114 @@ def test_the_unsubscribe_page_leads_to_the_readers_own_choices(
     assert choices.status_code == 200
     for shown in (page, choices.content.decode(), client.get("/p/cut-off").content.decode()):
         assert 'href="/privacy/requests/"' in shown, "where to ask about one's data"
+
+
+# Machines that behave like people ---------------------------------------------------------------
+
+
+def visit(row: Delivery, link: Link, seconds: float, *, agent: str = BROWSER) -> None:
+    token = click_url(row.token or "", link.pk).rpartition("/")[2]
+    tracking.clicked(token, tracking.Visit("GET", agent), LATER + timedelta(seconds=seconds))
+
+
+def links_of(row: Delivery, n: int) -> list[Link]:
+    return [Link.objects.create(campaign=row.campaign, url=f"https://x.test/{i}") for i in range(n)]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "n_people"),
+    [
+        ((0, 5, 9), 0),  # three different links in ten seconds
+        ((0, 0.5), 0),  # two in one
+        ((0, 3), 2),
+        ((0, 8, 16), 3),
+    ],
+)
+def test_many_links_at_once_are_a_machines_with_those_before(
+    sent: Delivery, seconds: tuple[float, ...], n_people: int
+) -> None:
+    for link, at in zip(links_of(sent, len(seconds)), seconds, strict=True):
+        visit(sent, link, at)
+
+    assert Hit.objects.filter(by_machine=False).count() == n_people
+    assert tracking.tell(LATER + timedelta(hours=1)) == n_people
+
+
+def test_the_same_link_twice_is_a_reader_in_a_hurry(sent: Delivery) -> None:
+    (link,) = links_of(sent, 1)
+    for seconds in (0, 0.3, 0.6):
+        visit(sent, link, seconds)
+
+    assert not Hit.objects.filter(by_machine=True).exists()
+
+
+def test_whoever_follows_the_hidden_link_was_a_machine_all_along(sent: Delivery) -> None:
+    before, after, later = links_of(sent, 3)
+    canary = f"{sent.token}.{tracking.CANARY}"
+    visit(sent, before, 0)
+    tracking.clicked(canary, tracking.Visit("GET", BROWSER), LATER + timedelta(seconds=20))
+    visit(sent, after, 40)
+    visit(sent, later, 600)
+
+    people = Hit.objects.filter(by_machine=False)
+    assert list(people.values_list("link", flat=True)) == [later.pk]
+    assert set(Hit.objects.filter(by_machine=True).values_list("sign", flat=True)) == {"canary"}
+
+
+def test_a_page_fetched_ahead_is_no_visit_of_the_reader(client: Client, sent: Delivery) -> None:
+    client.get(
+        link_path(sent), headers={"User-Agent": BROWSER, "Sec-Purpose": "prefetch;prerender"}
+    )
+
+    assert Hit.objects.get().sign == "prefetch"
+
+
+def test_a_scanner_on_every_link_of_a_thousand_messages_unsubscribes_nobody_and_is_nobody(
+    client: Client, settings: Any
+) -> None:
+    n = int(os.environ.get("SCANNED_MESSAGES", "60"))
+    for number in range(n):
+        make.reader(f"r{number}")
+    body = make.MESSAGE.replace("</body>", '<a href="https://shop.test/b">B</a></body>')
+    made, tray = make.written_campaign(body=body), Tray()
+    delivery.plan(made, NOW)
+    approvals.launch(made)
+    while delivery.send_due(NOW, channel=tray):
+        pass
+
+    n_links = 0
+    for message in tray.taken:
+        # Like a security gateway: a browser's name, every address in the HTML, hidden or not.
+        for url in re.findall(r'(?:href|src)="([^"]+)"', sent_body(message)):
+            path = html.unescape(url).removeprefix(settings.PUBLIC_URL)
+            if path.startswith("/"):
+                n_links += 1
+                client.get(path, headers={"User-Agent": BROWSER})
+
+    assert len(tray.taken) == n
+    assert n_links == 5 * n  # hidden, two of the shop, unsubscribe, pixel
+    assert not Hit.objects.filter(by_machine=False).exists()
+    assert not Hit.objects.filter(kind="unsubscribe").exists()
+    assert tracking.tell(timezone.now() + timedelta(hours=1)) == 0
+    assert not consent.standing().filter(state="withdrawn").exists()
+    assert not Suppression.objects.exists()
+
+
+def test_the_link_map_counts_people_and_keeps_what_machines_did(
+    client: Client, sent: Delivery
+) -> None:
+    first, second = links_of(sent, 2)
+    for seconds in (0, 60):
+        visit(sent, first, seconds)
+    visit(sent, second, 120, agent="curl/8")
+    client.force_login(make.staff(username="eve"), backend="privacy.roles.RoleBackend")
+
+    found = following.links(sent.campaign)
+    shown = client.get(f"/admin/campaigns/campaign/{sent.campaign_id}/links/").content.decode()
+
+    assert [(one.url, one.n_people, one.n_clicks, one.n_machine) for one in found][:2] == [
+        ("https://x.test/0", 1, 2, 0),
+        ("https://x.test/1", 0, 0, 1),
+    ]
+    assert following.machines(sent.campaign) == [("Click", "Names itself a program", 1)]
+    assert "x.test/0" in shown

@@ -18,7 +18,7 @@ addEventListener("DOMContentLoaded", () => {
     const shown = area.closest("details").querySelector("[data-sms-size]");
     area.addEventListener("input", () => {
       const found = size(form.dataset.smsSign + area.value);
-      const told = words.dataset.one.replace("%n", found.n).replace("%p", found.parts).replace("%l", found.left);
+      const told = words.dataset.one.replace("[n]", found.n).replace("[parts]", found.parts).replace("[left]", found.left);
       shown.textContent = found.unicode ? `${told} · ${words.dataset.unicode}` : told;
     });
   }
