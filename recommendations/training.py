@@ -14,6 +14,7 @@ from django.conf import settings
 from jobs.work import ObstacleError
 from recommendations import activation, evenness, fairness, interactions
 from recommendations.engines.base import NOTHING, Items
+from recommendations.engines.blend import BlendModel
 from recommendations.engines.item_based import ItemBased
 from recommendations.engines.memory import BUDGET_BYTES, Size, TooLargeError
 from recommendations.engines.popular import ALL_TIME_DAYS, Popular
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from jobs.work import Work
-    from recommendations.engines.base import Contribution, Engine, Model, Ranked
+    from recommendations.engines.base import Contribution, Engine, Floats, Integers, Model, Ranked
     from recommendations.evaluation.splits import Split
     from recommendations.interactions import Reading
 
@@ -41,6 +42,8 @@ N_FOR_CUSTOMER = 20
 N_SIMILAR = 50
 N_POPULAR = 200
 N_REASONS = 2
+N_EVIDENT = 10  # places whose evidence is kept
+N_BASES = 3
 BATCH = 500
 RUNS_KEPT = 3
 NEEDED = frozenset({"popular_28", "item_based"})
@@ -319,14 +322,38 @@ def _customer_lists(
     people = np.arange(rows.start, rows.stop)
     ranked = model.recommend(people, N_FOR_CUSTOMER)
     causes = model.explain_lists(people, ranked.ids)
-    for row, listed, scores, whys in zip(rows, ranked.ids, ranked.scores, causes, strict=True):
+    parts = _parts(model, people, ranked)
+    for row, listed, scores, whys, added in zip(
+        rows, ranked.ids, ranked.scores, causes, parts, strict=True
+    ):
         there = listed[listed != NOTHING]
         if len(there):
             entries = [
                 [ids[item], _rounded(score), *_reason(why, ids)]
                 for item, score, why in zip(there, scores, whys, strict=False)
             ]
-            yield CustomerListing(run=run, customer_id=reading.customers[row], items=entries)
+            yield CustomerListing(
+                run=run,
+                customer_id=reading.customers[row],
+                items=entries,
+                evidence=[
+                    [[_rounded(one) for one in of_parts], _bases(why, ids)]
+                    for of_parts, why in zip(added[: len(there)], whys, strict=False)
+                ],
+            )
+
+
+def _parts(model: Model, people: Integers, ranked: Ranked) -> Floats:
+    """Return what each part of the engine adds to the first places; an engine alone adds all."""
+    if isinstance(model, BlendModel):
+        return model.shares(people, ranked.ids[:, :N_EVIDENT])
+    return ranked.scores[:, :N_EVIDENT, np.newaxis]
+
+
+def _bases(why: list[Contribution], ids: tuple[str, ...]) -> list[list[Any]]:
+    return [
+        [ids[one.item], _rounded(np.float32(one.value))] for one in why[:N_BASES] if one.value > 0
+    ]
 
 
 def _reason(why: list[Contribution], ids: tuple[str, ...]) -> tuple[str, list[str]]:

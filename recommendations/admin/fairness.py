@@ -15,7 +15,7 @@ from inference.estimate import Estimate
 from privacy import audit
 from privacy.admin.fairness import VERDICTS
 from privacy.admin.viewing import ThemedAdmin
-from privacy.fairness.findings import FOUR_FIFTHS, Verdict, judged
+from privacy.fairness.findings import Verdict, judged
 from recommendations import evenness
 from recommendations.models import FairnessRules
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from recommendations.models import TrainingRun
 
 HUNDRED: Final = 100
+NOTHING: Final = "–"
 
 
 @dataclass(frozen=True)
@@ -66,27 +67,21 @@ class Card:
     charted: list[Any]
 
 
-def quality(run: TrainingRun, rules: FairnessRules) -> list[Card]:
+def quality(run: TrainingRun) -> list[Card]:
     """How good the lists are for each group of people, a card for each attribute."""
-    limit = FOUR_FIFTHS
-    if rules.shortfall_percent is not None:
-        limit = 1 - rules.shortfall_percent / HUNDRED
     cards = []
     for kind, told in run.fairness.get("quality", {}).items():
-        rows = [_quality_row(kind, one, limit) for one in told]
+        rows = [_quality_row(kind, one) for one in told]
         charted = [row for row in rows if row.text != NOTHING]
         cards.append(Card(evenness.KINDS[kind], rows, charted))
     return cards
 
 
-NOTHING: Final = "–"
-
-
-def _quality_row(kind: str, told: dict[str, Any], limit: float) -> QualityRow:
+def _quality_row(kind: str, told: dict[str, Any]) -> QualityRow:
     ratio = Estimate(**told["ratio"]) if told["ratio"] else None
     verdict = Verdict.UNKNOWN if not told["group"] else Verdict.TOO_FEW
     if ratio is not None:
-        verdict = judged(ratio, limit=limit, both_ways=False)
+        verdict = judged(ratio, both_ways=False)
     off = (ratio or Estimate(1.0, 1.0, 1.0)).plus(-1).times(HUNDRED)
     return QualityRow(
         label=evenness.group_words(kind, told["group"]),

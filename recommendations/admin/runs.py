@@ -11,16 +11,16 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import URLPattern, path
 from django.utils import timezone
-from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from privacy.admin.viewing import ViewOnlyAdmin
 from privacy.problems import DomainError
-from profiles.models import Customer
-from recommendations import activation, asking, evenness, serving
+from recommendations import activation, asking, evenness
 from recommendations.admin import fairness
-from recommendations.models import FairnessRules, Product, TrainingRun
+from recommendations.admin.inspector import inspect_page
+from recommendations.models import TrainingRun
 
 METRICS = {
     "ndcg@10": gettext_lazy("Right products near the top (nDCG@10)"),
@@ -154,7 +154,7 @@ class TrainingRunAdmin(ViewOnlyAdmin[TrainingRun]):
 
 @permission_required("recommendations.view_trainingrun", raise_exception=True)
 def run_page(request: HttpRequest, pk: int) -> HttpResponse:
-    run, rules = get_object_or_404(TrainingRun, pk=pk), FairnessRules.current()
+    run = get_object_or_404(TrainingRun, pk=pk)
     context = {
         **admin.site.each_context(request),
         "title": _("Training run"),
@@ -162,8 +162,8 @@ def run_page(request: HttpRequest, pk: int) -> HttpResponse:
         "judged": judged(run),
         "engines": compared(run),
         "beside_active": beside_active(run),
-        "held_back": evenness.beyond(run, rules),
-        "quality": fairness.quality(run, rules),
+        "held_back": evenness.beyond(run),
+        "quality": fairness.quality(run),
         "exposure": fairness.exposure(run),
         "may_serve": not run.is_active and activation.may_serve(run),
     }
@@ -200,32 +200,3 @@ def train_action(request: HttpRequest) -> HttpResponse:
     _require_change(request)
     asking.ask_for_training(timezone.now())
     return redirect("admin:jobs_job_changelist")
-
-
-@permission_required("recommendations.view_trainingrun", raise_exception=True)
-def inspect_page(request: HttpRequest) -> HttpResponse:
-    """What a customer or a product gets recommended, and why."""
-    customer_id, product_id = request.GET.get("customer", ""), request.GET.get("product", "")
-    context: dict[str, Any] = {
-        **admin.site.each_context(request),
-        "title": _("Why this product"),
-        "customer_id": customer_id,
-        "product_id": product_id,
-        "sample_customers": Customer.objects.order_by("pk").values_list("external_id", flat=True)[
-            :200
-        ],
-        "sample_products": Product.objects.order_by("title").values_list("product_id", "title")[
-            :400
-        ],
-    }
-    language = get_language() or "en"
-    if customer_id:
-        customer = Customer.objects.filter(external_id=customer_id).first()
-        context["unknown"] = customer is None
-        context["served"] = serving.for_customer(
-            customer.pk if customer else None, n=10, language=language
-        )
-    elif product_id:
-        context["unknown"] = not Product.objects.filter(product_id=product_id).exists()
-        context["served"] = serving.similar(product_id, n=10, language=language)
-    return render(request, "recommendations/inspect.html", context)

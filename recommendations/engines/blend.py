@@ -77,6 +77,16 @@ class BlendModel(ScoringModel):
             total += found
         return total
 
+    def shares(self, users: Integers, ids: Integers) -> Floats:
+        """Return users x places x parts: what each part adds to the scores of `recommend`."""
+        found = np.zeros((*ids.shape, len(self.parts)), dtype=np.float32)
+        asked = np.where(ids == NOTHING, 0, ids)
+        for place, (model, weight) in enumerate(self.parts):
+            scores = np.maximum(model.scores(users), 0)
+            added = np.take_along_axis(scores, asked, axis=1) * np.float32(weight) * _scale(scores)
+            found[:, :, place] = np.where(ids == NOTHING, 0, added)
+        return found
+
     def closeness(self, items: Integers) -> Floats:
         total = np.zeros((len(items), len(self.items.ids)), dtype=np.float32)
         for model, weight in self.parts:

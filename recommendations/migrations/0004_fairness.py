@@ -20,7 +20,7 @@ class Migration(migrations.Migration):
             name='FairnessRules',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('shortfall_percent', models.PositiveSmallIntegerField(blank=True, default=20, help_text="A run does not serve if the lists of a group by age, gender or place are shown to be worse than everybody else's by more. Empty for no such rule.", null=True, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(99)], verbose_name="most that a group's lists may be worse, %")),
+                ('shortfall_percent', models.PositiveSmallIntegerField(blank=True, default=50, help_text="A run does not serve if the lists of a group by age, gender or place are shown to be worse than everybody else's by more. Empty for no such rule.", null=True, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(99)], verbose_name="most that a group's lists may be worse, %")),
                 ('exposure_percent', models.PositiveSmallIntegerField(blank=True, help_text='A run does not serve if large, middle or small sellers, or a price band, are shown to get less than this. Empty for no such rule.', null=True, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(100)], verbose_name='least exposure of a kind of seller or price, % of its part of sales')),
             ],
             options={

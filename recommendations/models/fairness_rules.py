@@ -13,7 +13,7 @@ class FairnessRules(models.Model):
         _("most that a group's lists may be worse, %"),
         null=True,
         blank=True,
-        default=20,
+        default=50,
         validators=[MinValueValidator(1), MaxValueValidator(99)],
         help_text=_(
             "A run does not serve if the lists of a group by age, gender or place are shown to be "

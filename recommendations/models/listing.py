@@ -7,12 +7,15 @@ from django.utils.translation import gettext_lazy as _
 class CustomerListing(models.Model):
     """The stored recommendations of one customer by one run, best first.
 
-    `items` holds `[product id, score, reason code, [product ids it is based on]]`.
+    `items` holds `[product id, score, reason code, [product ids it is based on]]`. `evidence` says
+    of the first places `[[what each part of the engine adds], [[product id, what it adds]]]`: the
+    parts add up to the score, and the purchases to what is personal of it.
     """
 
     run = models.ForeignKey("recommendations.TrainingRun", models.CASCADE, related_name="+")
     customer = models.ForeignKey("profiles.Customer", models.CASCADE, related_name="+")
     items = models.JSONField(_("items"))
+    evidence = models.JSONField(_("evidence"), default=list)
 
     class Meta:
         verbose_name = _("customer's recommendations")

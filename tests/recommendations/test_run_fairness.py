@@ -81,13 +81,14 @@ def test_a_training_keeps_quality_by_group_and_exposure_by_brand_price_and_selle
 
 def test_a_run_that_is_shown_to_be_uneven_does_not_serve_and_says_why() -> None:
     run = uneven()
+    FairnessRules.objects.create(pk=1, shortfall_percent=20)
 
     with pytest.raises(DomainError, match=r"Gender, Female: the lists are 0.50 .* as good") as told:
         activation.activate(run, now=NOW)
 
     assert told.value.code == "run_is_uneven"
     assert TrainingRun.objects.active() is None
-    FairnessRules.objects.create(pk=1, shortfall_percent=45)
+    FairnessRules.objects.update(shortfall_percent=45)
     activation.activate(run, now=NOW)
     assert TrainingRun.objects.active() == run
 
@@ -148,6 +149,7 @@ def test_a_held_back_run_has_no_button_and_the_rules_are_changed_on_a_page_that_
     None
 ):
     run, client = uneven(), browser()
+    FairnessRules.objects.create(pk=1, shortfall_percent=20)
 
     said = client.get(f"{RUNS}{run.pk}/change/").content.decode()
     refused = client.post(f"{RUNS}{run.pk}/serve/", follow=True).content.decode()

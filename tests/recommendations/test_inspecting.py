@@ -1,0 +1,153 @@
+"""The inspector: evidence true to the model, two runs side by side, masked, purpose-bound, audited."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from django.test import Client
+
+from privacy.models import AuditEntry, Staff, Subject
+from profiles.models import Customer, OrderLine
+from recommendations import inspecting
+from recommendations.engines.base import Items
+from recommendations.engines.blend import Blend
+from recommendations.engines.item_based import ItemBased
+from recommendations.engines.popular import ALL_TIME_DAYS, Popular
+from recommendations.models import CustomerListing, ProductListing, Scenario, TrainingRun
+from tests import make
+from tests.make import NOW
+from tests.recommendations import shops
+from tests.recommendations.interactions import interactions
+
+pytestmark = pytest.mark.django_db
+PAGE = "/admin/recommendations/trainingrun/inspect/"
+
+
+def browser() -> Client:
+    client = Client()
+    client.force_login(make.staff(Staff.Role.MARKETER))
+    return client
+
+
+def test_what_parts_of_a_blend_add_sums_up_to_its_scores() -> None:
+    random = np.random.default_rng(2)
+    data = interactions(
+        [(int(u), int(i), t) for t, (u, i) in enumerate(random.integers(9, size=(40, 2)))],
+        n_people=9,
+        n_items=9,
+    )
+    engines = (
+        (ItemBased(as_of=50, n_neighbours=5), 0.6),
+        (Popular(as_of=50, window_days=ALL_TIME_DAYS), 0.3),
+    )
+    model = Blend(engines).fit(data, Items.plain([f"i{n}" for n in range(9)]))
+    people = np.arange(9)
+    ranked = model.recommend(people, 6)
+
+    shares = model.shares(people, ranked.ids)
+
+    assert shares.shape == (9, 6, 2)
+    assert np.allclose(shares.sum(axis=2), ranked.scores, atol=1e-6)
+
+
+def test_a_customers_list_has_the_evidence_of_the_run_itself() -> None:
+    shops.of_tastes()
+    run = shops.train()
+    customer = Customer.objects.get(external_id="c0000")
+    bought = OrderLine.objects.filter(order__customer=customer)
+    titles = {f"Product {id_}" for id_ in bought.values_list("product_id", flat=True)}
+
+    [listed] = inspecting.of_customer(
+        customer, [run], language="en", actor="staff:1", now=NOW
+    ) or []
+
+    assert listed.places
+    for place in listed.places:
+        assert sum(part.value for part in place.parts) == pytest.approx(place.score, rel=1e-3)
+        assert place.bases
+        assert {base.name for base in place.bases} <= titles
+        assert sum(base.value for base in place.bases) <= place.score * 1.001
+        assert place.reason == f"Because you bought {place.bases[0].name}"
+    # A product's list says how many customers bought both, as counted by hand.
+    first = listed.places[0].product_id
+    [near] = inspecting.of_product(first, [run], language="en")
+    other = near.places[0]
+    buyers = [
+        set(
+            OrderLine.objects.filter(product_id=id_, order__customer__isnull=False).values_list(
+                "order__customer", flat=True
+            )
+        )
+        for id_ in (first, other.product_id)
+    ]
+    assert other.n_people == len(buyers[0] & buyers[1])
+
+
+def made_run(customer: Customer, ids: list[str], *, is_active: bool = False) -> TrainingRun:
+    run = TrainingRun.objects.create(
+        engine="blend", as_of=NOW, verdict=TrainingRun.Verdict.BEATS_POPULAR, created_at=NOW,
+        n_customers=1, n_products=1, n_interactions=1, cpu_seconds=1, peak_rss_mb=1, finished_at=NOW,
+        parameters={"engine": "blend", "parts": [{"engine": "ease", "weight": 1.0}]},
+        is_active=is_active, activated_at=NOW if is_active else None,
+    )  # fmt: skip
+    items = [[id_, 1.0, "because_you_bought", ["p0"]] for id_ in ids]
+    evidence = [[[1.0], [["p0", 0.75]]] for _ in ids]
+    CustomerListing.objects.create(run=run, customer=customer, items=items, evidence=evidence)
+    ProductListing.objects.create(run=run, product_id="p0", items=items)
+    return run
+
+
+def test_two_runs_stand_side_by_side_with_what_they_have_in_common() -> None:
+    for number in range(5):
+        make.product(f"p{number}")
+    customer = make.customer("c7", full_name="Ann Lee", email="ann.lee@example.com")
+    runs = [
+        made_run(customer, ["p1", "p2", "p3"], is_active=True),
+        made_run(customer, ["p3", "p4"]),
+    ]
+
+    one, other = inspecting.of_customer(customer, runs, language="en", actor="x:1", now=NOW) or []
+
+    assert (one.n_common, other.n_common) == (1, 1)
+    assert [place.other for place in one.places] == [0, 0, 1]
+    assert other.places[0].other == 3
+
+
+def test_the_page_is_masked_and_audited_and_says_which_rules_left_out_what() -> None:
+    for number in range(5):
+        make.product(f"p{number}")
+    customer = make.customer("c7", full_name="Ann Lee", email="ann.lee@example.com")
+    made_run(customer, ["p1", "p2", "p3"], is_active=True)
+    Scenario.objects.create(placement="home", name="Home", never_shown=["p2"])
+
+    page = browser().get(PAGE, {"customer": "c7", "placement": "home"}).content.decode()
+
+    assert "ann.lee@example.com" not in page
+    assert "Ann Lee" not in page
+    assert "ease 1.000" in page
+    assert "+0.750" in page
+    assert "On the list of what is never shown" in page
+    entry = AuditEntry.objects.get(action="recommendations.inspected")
+    assert entry.purpose == "recommend"
+    assert str(customer.subject_id) in entry.subjects
+    assert AuditEntry.objects.filter(action="purpose.opened", purpose="recommend").exists()
+
+
+def test_of_a_customer_who_refuses_profiling_nothing_of_their_own_is_shown() -> None:
+    make.product("p1")
+    customer = make.customer("c7")
+    made_run(customer, ["p1"], is_active=True)
+    Subject.objects.filter(uuid=customer.subject_id).update(no_profiling=True)
+
+    page = browser().get(PAGE, {"customer": "c7"}).content.decode()
+
+    assert "may not use this customer" in page
+    assert "ease 1.000" not in page
+
+
+def test_an_id_nobody_has_shows_what_a_stranger_sees_and_chinese_reads_chinese() -> None:
+    client = browser()
+
+    assert "Nobody and nothing has this id" in client.get(PAGE, {"customer": "no"}).content.decode()
+    chinese = client.get(PAGE, {"product": "no"}, headers={"accept-language": "zh-hans"})
+    assert "并排比较" in chinese.content.decode()
