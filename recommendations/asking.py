@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from jobs import queue
@@ -11,12 +12,29 @@ if TYPE_CHECKING:
 
     from jobs.models import Job
     from jobs.queue import Way
-    from recommendations.models import Feed, FeedImport
+    from recommendations.models import Feed, FeedImport, TrainingRun
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What somebody is to want: a product, or any of a category; how many people, how sure.
+
+    `least` is a score in 0-1, 1 that of the likeliest; `title` names the list.
+    """
+
+    product: str = ""
+    category: str = ""
+    title: str = ""
+    n: int = 1_000
+    least: float = 0.0
+
 
 TRAIN = "recommendations.train"
 IMPORT_FEED = "recommendations.import_feed"
 FETCH_FEED = "recommendations.fetch_feed"
 END_MISSING = "recommendations.end_missing"
+LIKELY = "recommendations.likely"
+MOST_LIKELY = 1_000_000
 
 
 def ask_for_training(
@@ -41,3 +59,12 @@ def ask_for_end(brought: FeedImport, now: datetime, *, way: Way = queue.enqueue)
 def ask_for_fetch(feed: Feed, now: datetime, *, way: Way = queue.enqueue) -> Job:
     """Ask that a feed be fetched from its address, unless that is under way."""
     return way(FETCH_FEED, {"feed": feed.pk}, now=now, unique_key=f"{FETCH_FEED}:{feed.pk}")
+
+
+def ask_for_likely(
+    wanted: Wanted, run: TrainingRun, now: datetime, *, language: str, way: Way = queue.enqueue
+) -> Job:
+    """Ask for a list of the customers who are likeliest to want something, by a run's model."""
+    payload = {"run": run.pk, "language": language, **asdict(wanted)}
+    key = f"{LIKELY}:{wanted.product}:{wanted.category}"
+    return way(LIKELY, payload, now=now, unique_key=key)

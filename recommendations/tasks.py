@@ -25,6 +25,13 @@ def train(work: Work) -> dict[str, Any]:
     return training.train(work)
 
 
+@job(asking.LIKELY, title=_("List of likely customers"), queue=Job.Queue.BATCH)
+def list_likely(work: Work) -> dict[str, Any]:
+    from recommendations import likely
+
+    return likely.find(work)
+
+
 @shared_task
 def train_nightly() -> None:
     """Ask for a training as of now, unless one is waiting or running."""

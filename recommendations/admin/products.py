@@ -7,6 +7,7 @@ from django.contrib import admin
 from django.db import models
 from django.db.models import QuerySet, Value
 from django.http import HttpRequest
+from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
@@ -15,6 +16,7 @@ from privacy.admin.viewing import ThemedAdmin, shop_of
 from privacy.models import Shop
 from profiles import figures
 from profiles.admin.amounts import in_money
+from recommendations.admin.likely import likely_page
 from recommendations.models import Product
 
 
@@ -37,7 +39,15 @@ class ProductAdmin(ThemedAdmin[Product]):
     list_filter = ["category", "brand", "is_active"]
     search_fields = ["product_id", "title"]
     ordering = ["title", "pk"]
+    change_form_outer_before_template = "recommendations/product_head.html"
     formfield_overrides = {models.URLField: {"assume_scheme": "https"}}
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(likely_page)
+        return [
+            path("likely/", view, name="recommendations_product_likely"),
+            *super().get_urls(),
+        ]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Product]:
         products: QuerySet[Product] = super().get_queryset(request)

@@ -57,9 +57,9 @@ def test_a_customers_list_has_the_evidence_of_the_run_itself() -> None:
     bought = OrderLine.objects.filter(order__customer=customer)
     titles = {f"Product {id_}" for id_ in bought.values_list("product_id", flat=True)}
 
-    [listed] = inspecting.of_customer(
-        customer, [run], language="en", actor="staff:1", now=NOW
-    ) or []
+    [listed] = (
+        inspecting.of_customer(customer, [run], language="en", actor="staff:1", now=NOW) or []
+    )
 
     assert listed.places
     for place in listed.places:
@@ -148,6 +148,6 @@ def test_of_a_customer_who_refuses_profiling_nothing_of_their_own_is_shown() -> 
 def test_an_id_nobody_has_shows_what_a_stranger_sees_and_chinese_reads_chinese() -> None:
     client = browser()
 
-    assert "Nobody and nothing has this id" in client.get(PAGE, {"customer": "no"}).content.decode()
     chinese = client.get(PAGE, {"product": "no"}, headers={"accept-language": "zh-hans"})
     assert "并排比较" in chinese.content.decode()
+    assert "Nobody and nothing has this id" in client.get(PAGE, {"customer": "no"}).content.decode()

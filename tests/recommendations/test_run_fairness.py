@@ -136,8 +136,8 @@ def test_the_runs_page_shows_both_with_tables_in_both_languages() -> None:
     run.save()
     page = f"{RUNS}{run.pk}/change/"
 
-    said = browser().get(page).content.decode()
     chinese = browser(Staff.Role.VIEWER).get(page, headers={"accept-language": "zh-hans"})
+    said = browser().get(page).content.decode()
 
     assert "Quality by Gender" in said
     assert "Exposure by Size of the seller" in said

@@ -1,0 +1,139 @@
+"""Who is likely to want this: asking for a list, and the lists that were made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django import forms
+from django.contrib import admin
+from django.contrib.auth.decorators import permission_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import get_language, gettext_lazy
+from django.utils.translation import gettext as _
+from unfold.widgets import (
+    UnfoldAdminDecimalFieldWidget,
+    UnfoldAdminIntegerFieldWidget,
+    UnfoldAdminTextInputWidget,
+)
+
+from inference.estimate import Estimate
+from jobs.models import Job
+from recommendations import asking
+from recommendations.asking import Wanted
+from recommendations.evenness import in_words
+from recommendations.models import Product, TrainingRun
+
+N_MADE: Final = 20
+
+
+class LikelyForm(forms.Form):
+    product = forms.CharField(
+        label=gettext_lazy("Product id"),
+        required=False,
+        widget=UnfoldAdminTextInputWidget(attrs={"list": "products"}),
+    )
+    category = forms.CharField(
+        label=gettext_lazy("or category"),
+        required=False,
+        widget=UnfoldAdminTextInputWidget(attrs={"list": "categories"}),
+    )
+    n = forms.IntegerField(
+        label=gettext_lazy("At most so many customers"),
+        min_value=1,
+        max_value=asking.MOST_LIKELY,
+        initial=500,
+        widget=UnfoldAdminIntegerFieldWidget,
+    )
+    least = forms.DecimalField(
+        label=gettext_lazy("Least score, 0 to 1"),
+        min_value=0,
+        max_value=1,
+        decimal_places=2,
+        initial=0,
+        widget=UnfoldAdminDecimalFieldWidget,
+        help_text=gettext_lazy("1 is the likeliest customer's; 0 leaves nobody out."),
+    )
+
+    def clean(self) -> dict[str, Any]:
+        given: dict[str, Any] = super().clean() or self.cleaned_data
+        product, category = given.get("product", ""), given.get("category", "")
+        if bool(product) == bool(category):
+            self.add_error("product", _("Name a product or a category, one of them."))
+        elif product and not Product.objects.filter(product_id=product).exists():
+            text = _("The catalogue has no product %(ids)s.") % {"ids": product}
+            self.add_error("product", text)
+        elif category and not Product.objects.filter(category=category, is_active=True).exists():
+            self.add_error("category", _("No product on sale is of this category."))
+        return given
+
+
+@dataclass(frozen=True)
+class Made:
+    """A list that was asked for: how far it is, and what it would have been worth."""
+
+    job: Job
+    title: str
+    n_asked: int
+    segment: int | None
+    n_listed: int | None
+    checked: dict[str, Any] | None
+    times: str
+
+
+@permission_required("recommendations.view_product", raise_exception=True)
+@permission_required("profiles.add_segment", raise_exception=True)
+def likely_page(request: HttpRequest) -> HttpResponse:
+    """Ask which customers are likely to want a product or a category."""
+    run = TrainingRun.objects.active()
+    form = LikelyForm(request.POST or None, initial={"product": request.GET.get("product", "")})
+    if request.method == "POST" and run is not None and form.is_valid():
+        wanted = _wanted(form.cleaned_data)
+        now, language = timezone.now(), get_language() or "en"
+        asking.ask_for_likely(wanted, run, now, language=language)
+        return redirect(f"{reverse('admin:recommendations_product_likely')}#made")
+    made = [_made(job) for job in _asked()]
+    context = {
+        **admin.site.each_context(request),
+        "title": _("Who is likely to want this"),
+        "form": form,
+        "run": run,
+        "made": made,
+        "is_moving": any(one.job.is_open for one in made),
+        "products": Product.objects.order_by("title").values_list("product_id", "title")[:400],
+        "categories": Product.objects.exclude(category="")
+        .order_by("category")
+        .values_list("category", flat=True)
+        .distinct()[:200],
+    }
+    return render(request, "recommendations/likely.html", context)
+
+
+def _wanted(given: dict[str, Any]) -> Wanted:
+    title = given["category"]
+    if given["product"]:
+        found = Product.objects.get(product_id=given["product"])
+        title = found.title_in(get_language() or "en")
+    return Wanted(given["product"], given["category"], title, given["n"], float(given["least"]))
+
+
+def _asked() -> list[Job]:
+    return list(Job.objects.filter(kind=asking.LIKELY).order_by("-created_at", "-pk")[:N_MADE])
+
+
+def _made(job: Job) -> Made:
+    result = job.result or {}
+    checked = result.get("checked")
+    times = checked["times"] if checked else None
+    return Made(
+        job=job,
+        title=job.payload["title"],
+        n_asked=job.payload["n"],
+        segment=result.get("segment"),
+        n_listed=result.get("n_listed"),
+        checked=checked,
+        times=in_words(Estimate(**times)) if times else "",
+    )

@@ -1,0 +1,143 @@
+"""Who is likely to want a product or a category: a list to aim campaigns at."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from jobs import running
+from jobs.models import Job
+from privacy.models import Staff, Subject
+from profiles import segmentation
+from profiles.models import Customer, OrderLine, Segment
+from recommendations import asking
+from recommendations.asking import Wanted
+from recommendations.models import Product, TrainingRun
+from tests import make
+from tests.make import NOW
+from tests.recommendations import shops
+
+pytestmark = pytest.mark.django_db
+PAGE = "/admin/recommendations/product/likely/"
+PARAMETERS = {
+    "engine": "blend",
+    "parts": [
+        {"engine": "popular_28", "weight": 0.3, "as_of": 0, "window_days": 28},
+        {"engine": "item_based", "weight": 1.0, "as_of": 0, "n_neighbours": 50, "min_people": 3},
+    ],
+}
+
+
+def shop() -> TrainingRun:
+    """A shop of four tastes whose products of taste 1 are one category, with a model at hand."""
+    shops.of_tastes()
+    for product in Product.objects.all():
+        category = "Audio" if int(product.product_id[1:]) % shops.N_TASTES == 1 else "Other"
+        Product.objects.filter(pk=product.pk).update(category=category)
+    return TrainingRun.objects.create(
+        engine="blend", as_of=NOW, parameters=PARAMETERS, created_at=NOW, finished_at=NOW,
+        verdict=TrainingRun.Verdict.BEATS_POPULAR, is_active=True, activated_at=NOW,
+        n_customers=1, n_products=1, n_interactions=1, cpu_seconds=1, peak_rss_mb=1,
+    )  # fmt: skip
+
+
+def found(run: TrainingRun, **wanted: Any) -> Job:
+    job = asking.ask_for_likely(Wanted(title="X", **wanted), run, NOW, language="en")
+    done = running.run(job.pk, clock=lambda: NOW)
+    assert done is not None
+    return done
+
+
+def tastes(job: Job) -> list[int]:
+    segment = Segment.objects.get(pk=job.result["segment"])
+    members = segmentation.members(segment.rule, NOW)
+    return [int(id_[1:]) % shops.N_TASTES for id_ in members.values_list("external_id", flat=True)]
+
+
+def test_those_of_the_taste_are_listed_as_many_as_asked_for_and_the_check_says_what_it_is_worth() -> (
+    None
+):
+    run = shop()
+
+    job = found(run, category="Audio", n=20)
+
+    assert job.state == Job.State.DONE, job.error_detail
+    assert tastes(job) == [1] * 20
+    assert job.result["n_listed"] == 20
+    checked = job.result["checked"]
+    assert checked["n_listed"] == 20
+    assert checked["n_bought"] > checked["n_others_bought"] * 20 / checked["n_others"]
+    assert checked["times"]["low"] > 1
+
+
+def test_owners_and_whoever_refuses_profiling_are_left_out() -> None:
+    run = shop()
+    refusing = Customer.objects.get(external_id="c0001")
+    Subject.objects.filter(uuid=refusing.subject_id).update(no_profiling=True)
+    owners = set(
+        OrderLine.objects.filter(product_id="p001", order__customer__isnull=False).values_list(
+            "order__customer__external_id", flat=True
+        )
+    )
+
+    job = found(run, product="p001", n=1_000)
+
+    segment = Segment.objects.get(pk=job.result["segment"])
+    listed = set(segmentation.members(segment.rule, NOW).values_list("external_id", flat=True))
+    assert listed
+    assert not listed & owners
+    assert "c0001" not in listed
+
+
+def test_a_higher_least_score_lists_fewer_and_a_second_asking_makes_a_second_list() -> None:
+    run = shop()
+
+    many, few = found(run, category="Audio", n=500), found(run, category="Audio", n=500, least=0.9)
+
+    assert 0 < few.result["n_listed"] < many.result["n_listed"]
+    assert few.result["lowest"] >= 0.9
+    assert few.result["segment"] != many.result["segment"]
+    assert few.result["name"] == "Likely to want X 2"
+
+
+@pytest.mark.parametrize("wanted", [{"category": "Nothing"}, {"product": "p999"}])
+def test_what_the_model_does_not_know_ends_with_the_reason(wanted: dict[str, str]) -> None:
+    job = found(shop(), **wanted)
+
+    assert job.state == Job.State.DEAD
+    assert job.error_code == "nothing_to_want"
+
+
+def browser(role: str = Staff.Role.MARKETER) -> Client:
+    client = Client()
+    client.force_login(make.staff(role))
+    return client
+
+
+def test_a_marketer_asks_from_the_products_page_and_sees_the_segment() -> None:
+    run, client = shop(), browser()
+    product = Product.objects.get(product_id="p001")
+
+    there = client.get(f"/admin/recommendations/product/{product.pk}/change/").content.decode()
+    client.post(PAGE, {"product": "", "category": "Audio", "n": 20, "least": "0"})
+    job = Job.objects.get(kind=asking.LIKELY)
+    assert job.payload["run"] == run.pk
+    running.run(job.pk, clock=timezone.now)
+    page = client.get(PAGE).content.decode()
+
+    job.refresh_from_db()
+    assert f"{PAGE}?product=p001" in there
+    assert f"/admin/profiles/segment/{job.result['segment']}/change/" in page
+    assert browser(Staff.Role.VIEWER).get(PAGE).status_code == 403
+
+
+def test_a_request_that_names_nothing_is_answered_with_the_fix() -> None:
+    shop()
+
+    page = browser().post(PAGE, {"product": "", "category": "", "n": 20, "least": "0"})
+
+    assert "Name a product or a category" in page.content.decode()
+    assert not Job.objects.filter(kind=asking.LIKELY).exists()
