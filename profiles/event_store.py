@@ -1,8 +1,9 @@
 """The seam behind which events are kept and asked; the shop's own database is its one side today.
 
-Merging, segments and retention keep to `EventStore`, so a shop that outgrows one database writes
-another side of it (Citus speaks the same SQL; ClickHouse takes the events and the counting) and
-puts it into `EVENTS`. Traits read the same table by statements of their own (`traits.sources`).
+Merging, segments, memberships and retention keep to `EventStore`, so a shop that outgrows one
+database writes another side of it (Citus speaks the same SQL; ClickHouse takes the events and the
+counting) and puts it into `EVENTS`. Traits join events with orders in one statement and name the
+relation that the store gives them; what may is told in docs/decisions/0009.
 """
 
 from __future__ import annotations
@@ -51,7 +52,13 @@ DO UPDATE SET n_events = kept.n_events + excluded.n_events
 
 
 class EventStore(Protocol):
-    """What is asked of wherever events are kept."""
+    """What is asked of wherever events are kept.
+
+    `relation` is what statements that join events with other tables read them from: a table, a
+    view or a foreign table of the shop's database with the columns of `Event`.
+    """
+
+    relation: str
 
     def append(self, cursor: CursorWrapper) -> int:
         """Take in the merge's batch, in which every event stands once; returns how many."""
@@ -73,6 +80,8 @@ class EventStore(Protocol):
 
 class SqlEvents:
     """Events in the shop's own database: monthly partitions on PostgreSQL, a table on SQLite."""
+
+    relation = "profiles_event"
 
     def append(self, cursor: CursorWrapper) -> int:
         cursor.execute(APPEND)

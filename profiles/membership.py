@@ -19,9 +19,9 @@ from django.db import connection, transaction
 from django.db.models import QuerySet
 
 from profiles import segment_rules, segmentation, trait_conditions
+from profiles.event_store import EVENTS
 from profiles.features.vocabulary import Kind
-from profiles.models import Customer, CustomerTraits, Event, Order, Segment, SegmentMember
-from profiles.models.event import Kind as EventKind
+from profiles.models import Customer, CustomerTraits, Order, Segment, SegmentMember
 from profiles.segment_rules import Checked
 from profiles.segment_sql import compiled, these
 from profiles.segments.measures import spans
@@ -29,6 +29,7 @@ from profiles.segments.rules import Condition, conditions_of
 from profiles.segments.vocabulary import Source
 
 DAY = timedelta(days=1)
+TICK = timedelta(microseconds=1)
 MOST_DAYS = 36_500
 WRITTEN_AT_ONCE = 2_000
 MOST_CHANGED = 100_000  # beyond it a refresh in full is as cheap
@@ -189,13 +190,13 @@ def _looking_back(condition: Condition) -> Iterator[timedelta]:
 def _happened(condition: Condition, after: datetime, until: datetime) -> list[QuerySet[Any, Any]]:
     """Who bought or did in that time what the condition looks at, under the name `customer`."""
     orders = Order.objects.filter(customer__isnull=False, placed_at__range=(after, until))
-    events = Event.objects.filter(
-        kind=EventKind.TRACK, customer__isnull=False, happened_at__range=(after, until)
-    )
+
+    def did(name: str) -> QuerySet[Any, Any]:
+        return EVENTS.count_in(name, since=after, until=until + TICK).values("customer")
+
     match condition.field.source:
         case Source.PURCHASE | Source.ORDERS:
             return [orders.values("customer")]
         case Source.EVENTS:
-            return [events.filter(name=condition.scope.event).values("customer")]
-    named = events.filter(name__in=[condition.scope.event, condition.value])
-    return [named.values("customer"), orders.values("customer")]
+            return [did(condition.scope.event)]
+    return [did(condition.scope.event), did(str(condition.value)), orders.values("customer")]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
+from profiles.event_store import EVENTS
 from profiles.traits.sources.dialect import COUNTED, DIALECTS, Dialect
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def _select(vendor: str, aggregate: str, kind: str, path: tuple[str, ...]) -> st
     sql = DIALECTS[vendor]
     told = f"""
         SELECT id, customer_id, happened_at, {_value(sql, aggregate, kind, path)} AS value
-        FROM profiles_event WHERE {COUNTED} AND kind = 'track' AND name = %(event)s
+        FROM {EVENTS.relation} WHERE {COUNTED} AND kind = 'track' AND name = %(event)s
             AND happened_at >= %(start)s AND happened_at < %(as_of)s
     """  # nosec B608
     due = sql.moment(f"MIN({sql.seconds('happened_at')}) + %(seconds)s + 1")

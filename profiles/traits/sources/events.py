@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from profiles.event_store import EVENTS
 from profiles.features.vocabulary import EVENT_DAYS
 from profiles.traits.sources.dialect import COUNTED, Dialect, Source, most_frequent
 
@@ -35,7 +36,7 @@ def _ctes(sql: Dialect) -> dict[str, str]:
                 {sql.text("properties", "category")} AS category,
                 {sql.text("properties", "campaign")} AS campaign,
                 {sql.text("context", "campaign", "source")} AS channel
-            FROM profiles_event WHERE {COUNTED}
+            FROM {EVENTS.relation} WHERE {COUNTED}
                 AND happened_at >= %(event_days)s AND happened_at < %(as_of)s
         """,  # nosec B608
         "visits": f"""
@@ -47,7 +48,7 @@ def _ctes(sql: Dialect) -> dict[str, str]:
             SELECT customer_id,
                 MAX(CASE WHEN name NOT IN {ANSWERS} THEN happened_at END) AS visited_at,
                 MAX(CASE WHEN name IN {ANSWERS} THEN happened_at END) AS answered_at
-            FROM profiles_event WHERE {COUNTED} AND happened_at < %(as_of)s
+            FROM {EVENTS.relation} WHERE {COUNTED} AND happened_at < %(as_of)s
             GROUP BY customer_id
         """,  # nosec B608
         "by_visit": f"""
@@ -120,7 +121,7 @@ def _due(sql: Dialect) -> tuple[str, ...]:
     return (
         f"SELECT customer_id, MIN(at) + {EVENT_DAYS * 86_400} FROM seen GROUP BY customer_id",  # nosec B608
         f"""
-        SELECT customer_id, MIN({sql.seconds("happened_at")}) FROM profiles_event
+        SELECT customer_id, MIN({sql.seconds("happened_at")}) FROM {EVENTS.relation}
         WHERE {COUNTED} AND happened_at >= %(as_of)s GROUP BY customer_id
         """,  # nosec B608
     )

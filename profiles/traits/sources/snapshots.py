@@ -8,6 +8,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Final
 
+from profiles.event_store import EVENTS
 from profiles.scores.features import FACTS, OUTCOMES
 from profiles.traits.sources.dialect import COUNTED, DIALECTS, FACTOR, Dialect
 from profiles.traits.sources.events import ANSWERS
@@ -93,7 +94,7 @@ def _rest(sql: Dialect) -> str:
                 COUNT(DISTINCT CASE WHEN happened_at >= %(back_30)s
                     THEN {sql.day("happened_at")} END) AS n_30,
                 COUNT(DISTINCT {sql.day("happened_at")}) AS n_90
-            FROM profiles_event WHERE {COUNTED} AND name NOT IN {ANSWERS}
+            FROM {EVENTS.relation} WHERE {COUNTED} AND name NOT IN {ANSWERS}
                 AND happened_at >= %(back_90)s AND happened_at < %(at)s GROUP BY customer_id
         )
     """  # nosec B608
