@@ -52,7 +52,7 @@ def refuse_other(kind: str, names: Sequence[str]) -> None:
             "other_kind",
             _(
                 "The columns %(columns)s say that this is a file of another kind: %(other)s. "
-                "Bring it in as that, or say by --map which columns hold what you want of it."
+                "Bring it in as that, or name the columns that hold what you want of it."
             )
             % {"columns": ", ".join(telling), "other": other.label},
         )
