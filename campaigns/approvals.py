@@ -261,6 +261,12 @@ def audience_hash(campaign: Campaign) -> str:
     rule = Segment.objects.values_list("rule", flat=True).get(pk=campaign.segment_id)
     weights = list(campaign.variants.order_by("key").values_list("key", "weight"))
     facts = [rule, campaign.purpose, campaign.channel, campaign.holdout_ppm, weights]
+    others = {
+        name: list(segments.order_by("uuid").values_list("rule", flat=True))
+        for name, segments in (("also", campaign.also), ("excluded", campaign.excluded))
+    }
+    if any(others.values()):
+        facts.append(others)
     return _digest(facts if campaign.budget_minor is None else [*facts, campaign.budget_minor])
 
 

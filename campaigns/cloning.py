@@ -12,7 +12,7 @@ from privacy.models import Staff
 
 COPIED = (
     *("segment_id", "purpose", "channel", "holdout_ppm", "attribution_days", "first_percent"),
-    *("cost_per_message_micros", "fixed_cost_minor", "budget_minor"),
+    *("cost_per_message_micros", "fixed_cost_minor", "budget_minor", "offer_minor"),
 )
 
 
@@ -23,6 +23,8 @@ def clone(campaign: Campaign, *, staff: Staff, now: datetime) -> Campaign:
     made = Campaign.objects.create(
         name=_free_name(campaign.name), created_by=staff, created_at=now, **facts
     )
+    made.also.set(campaign.also.all())
+    made.excluded.set(campaign.excluded.all())
     texts, short = [], []
     for variant in campaign.variants.order_by("key").prefetch_related("templates", "sms_texts"):
         copy = Variant.objects.create(campaign=made, key=variant.key, weight=variant.weight)

@@ -52,6 +52,8 @@ def declare() -> None:
         *(Brand, Picture),
         reason=gettext_lazy("What is said to everybody."),
     )
+    segments = (Campaign.also.through, Campaign.excluded.through)
+    registry.nobody(*segments, reason=gettext_lazy("Which segments a campaign is for."))
     registry.nobody(Provider, Mailbox, reason=gettext_lazy("How mail servers do."))
     registry.nobody(
         Note,

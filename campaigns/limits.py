@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, time, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db.models import Count, Q
+from django.db.models import Count, Q, QuerySet
 
 from campaigns.experiments import money
 from campaigns.models import Campaign, Delivery, SendingRules
@@ -22,11 +23,23 @@ def capped(
     rules: SendingRules, campaign: Campaign, customers: Iterable[int], now: datetime
 ) -> set[int]:
     """Return the customers who have had as much from other campaigns as the cap allows."""
+    had = over_cap(rules, campaign, now, Delivery.objects.filter(customer__in=list(customers)))
+    return set() if had is None else set(had.values_list("customer", flat=True))
+
+
+def over_cap(
+    rules: SendingRules,
+    campaign: Campaign,
+    now: datetime,
+    among: QuerySet[Delivery] | None = None,
+) -> QuerySet[Delivery, Any] | None:
+    """Return, by `customer`, who has had as much as the cap allows; None without a cap."""
     if rules.cap_messages is None:
-        return set()
+        return None
     since = now - timedelta(days=rules.cap_days)
     had = (
-        Delivery.objects.filter(customer__in=list(customers), state__in=GONE)
+        (Delivery.objects.all() if among is None else among)
+        .filter(state__in=GONE)
         .filter(Q(intended_at__gt=since) | Q(sent_at__gt=since))
         .exclude(campaign=campaign)
         .exclude(campaign__kind=Campaign.Kind.TRANSACTIONAL)
@@ -34,24 +47,32 @@ def capped(
         .values("customer")
         .annotate(n=Count("pk"))
     )
-    return set(had.filter(n__gte=rules.cap_messages).values_list("customer", flat=True))
+    return had.filter(n__gte=rules.cap_messages)
 
 
 def quiet(rules: SendingRules, customers: Iterable[int], now: datetime) -> dict[int, datetime]:
     """Return, by customer for whom it is quiet now, when the quiet hours end."""
     if rules.quiet_from is None or rules.quiet_until is None:
         return {}
-    zones = Customer.objects.filter(pk__in=list(customers)).values_list("pk", "time_zone")
+    rows = Customer.objects.filter(pk__in=list(customers)).values_list("pk", "time_zone")
+    zones = dict(rows)
+    ends = quiet_zones(rules, set(zones.values()), now)
+    return {
+        customer: end for customer, zone in zones.items() if (end := ends.get(zone)) is not None
+    }
+
+
+def quiet_zones(
+    rules: SendingRules, zones: Iterable[str], now: datetime
+) -> dict[str, datetime | None]:
+    """Return when the quiet hours of each time zone end, None where it is not quiet now."""
+    if rules.quiet_from is None or rules.quiet_until is None:
+        return {}
     home = Shop.current().time_zone
-    ends: dict[str, datetime | None] = {}
-    found: dict[int, datetime] = {}
-    for customer, zone in zones:
-        if zone not in ends:
-            local = now.astimezone(_zone(zone, home))
-            ends[zone] = quiet_end(local, rules.quiet_from, rules.quiet_until)
-        if (end := ends[zone]) is not None:
-            found[customer] = end
-    return found
+    return {
+        zone: quiet_end(now.astimezone(_zone(zone, home)), rules.quiet_from, rules.quiet_until)
+        for zone in zones
+    }
 
 
 def quiet_end(local: datetime, start: time, end: time) -> datetime | None:

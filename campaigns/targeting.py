@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import reduce
+from operator import or_
+from typing import TYPE_CHECKING, Any, Final
+
+from django.db.models import Q
 
 from campaigns.experiments.assignment import PARTS
 from privacy import purposes
 from privacy.models import Consent
 from privacy.problems import Fault
 from profiles import segmentation
+from profiles.models import Customer
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from campaigns.models import Campaign
     from profiles.models import CustomerQuerySet
+
+PROFILES: Final = "profile.build"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +45,21 @@ class Estimate:
         return self.n_reachable - self.n_holdout
 
 
+def named(campaign: Campaign, as_of: datetime) -> CustomerQuerySet:
+    """Return the customers in any of the campaign's segments, those to be left out too."""
+    rules = [campaign.segment.rule, *(one.rule for one in campaign.also.all())]
+    return Customer.objects.for_purpose(PROFILES).filter(_in_any(rules, as_of))
+
+
 def members(campaign: Campaign, as_of: datetime) -> CustomerQuerySet:
-    """Return the customers of the campaign's segment, may they be written to or not."""
-    return segmentation.members(campaign.segment.rule, as_of)
+    """Return the customers of the campaign's segments, may they be written to or not."""
+    found = named(campaign, as_of)
+    excluded = [one.rule for one in campaign.excluded.all()]
+    return found.filter(~_in_any(excluded, as_of)) if excluded else found
+
+
+def _in_any(rules: Iterable[Any], as_of: datetime) -> Q:
+    return reduce(or_, (segmentation.condition_of(rule, as_of) for rule in rules))
 
 
 def audience(campaign: Campaign, as_of: datetime) -> CustomerQuerySet:
@@ -49,8 +69,13 @@ def audience(campaign: Campaign, as_of: datetime) -> CustomerQuerySet:
 
 def faults(campaign: Campaign) -> list[Fault]:
     """Return what keeps the campaign from having an audience, in the staff's language."""
-    found = segmentation.unreadable(campaign.segment)
-    return [Fault(found.code, found.detail, f"/segment{found.pointer}")] if found else []
+    named = [("segment", campaign.segment), *(("also", one) for one in campaign.also.all())]
+    named += [("excluded", one) for one in campaign.excluded.all()]
+    return [
+        Fault(found.code, found.detail, f"/{field}{found.pointer}")
+        for field, segment in named
+        if (found := segmentation.unreadable(segment))
+    ]
 
 
 def estimate(campaign: Campaign, as_of: datetime) -> Estimate:

@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminSelectWidget
 
 from campaigns import approvals, writing
-from campaigns.admin import deliveries, links, outbox, report, sms_texts, steps, texts
+from campaigns.admin import audience, deliveries, links, outbox, report, sms_texts, steps, texts
 from campaigns.models import Campaign, Delivery, Variant
 from campaigns.rendering import starters
 from privacy.admin.viewing import ThemedAdmin
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 MILLION = 1_000_000
 MAX_DAYS = 365
 EDITABLE = {Campaign.Status.DRAFT, Campaign.Status.REVIEW, Campaign.Status.APPROVED}
+AUDIENCE = ("segment", ("also", "excluded"))
 
 
 class CampaignForm(forms.ModelForm[Campaign]):
@@ -68,16 +69,17 @@ class CampaignForm(forms.ModelForm[Campaign]):
     class Meta:
         model = Campaign
         fields = [
-            *("name", "segment", "attribution_days"),
+            *("name", "segment", "also", "excluded", "attribution_days"),
             *("starts_at", "latest_start", "first_percent"),
-            *("fixed_cost_minor", "budget_minor"),
+            *("fixed_cost_minor", "budget_minor", "offer_minor"),
         ]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if (days := self.fields.get("attribution_days")) is not None:
             days.validators += [MinValueValidator(1), MaxValueValidator(MAX_DAYS)]
-        in_money(self, Shop.current().currency, "fixed_cost_minor", "budget_minor")
+        money = ("fixed_cost_minor", "budget_minor", "offer_minor")
+        in_money(self, Shop.current().currency, *money)
         campaign = self.instance
         self.initial.update(
             {
@@ -110,13 +112,16 @@ class CampaignAdmin(ThemedAdmin[Campaign]):
     ordering = ["-created_at", "-pk"]
     change_form_outer_before_template = "campaigns/admin/head.html"
     fieldsets = [
-        (None, {"fields": ["name", "segment", ("holdout", "attribution_days")]}),
+        (None, {"fields": ["name", *AUDIENCE, ("holdout", "attribution_days")]}),
         (_("Start"), {"fields": ["starts_at", "latest_start", "first_percent"]}),
-        (_("Cost"), {"fields": [("fixed_cost_minor", "message_cost"), "budget_minor"]}),
+        (
+            _("Cost"),
+            {"fields": [("fixed_cost_minor", "message_cost"), ("budget_minor", "offer_minor")]},
+        ),
     ]
     # Where nothing can be typed there is no form, so its own fields have no value to show.
     facts = [
-        (None, {"fields": ["name", "segment", ("held_out", "attribution_days")]}),
+        (None, {"fields": ["name", *AUDIENCE, ("held_out", "attribution_days")]}),
         (_("Start"), {"fields": ["starts_at", "latest_start", "first_percent"]}),
         (_("Cost"), {"fields": [("paid_once", "paid_per_message"), "at_most"]}),
     ]
@@ -183,7 +188,6 @@ class CampaignAdmin(ThemedAdmin[Campaign]):
             obj.created_by = request.user if isinstance(request.user, Staff) else None
         super().save_model(request, obj, form, change)
         if change:
-            approvals.void_if_edited(obj, now=timezone.now())
             return
         for key in "AB":
             variant = Variant.objects.create(campaign=obj, key=key)
@@ -191,6 +195,11 @@ class CampaignAdmin(ThemedAdmin[Campaign]):
                 sms_texts.start(variant)
                 continue
             writing.start_from(variant, form.cleaned_data["starter"] or starters.names()[0])
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:  # noqa: FBT001
+        super().save_related(request, form, formsets, change)
+        if change:  # all of the audience is stored by now
+            approvals.void_if_edited(form.instance, now=timezone.now())
 
     def response_add(
         self, request: HttpRequest, obj: Campaign, post_url_continue: str | None = None
@@ -218,6 +227,7 @@ class CampaignAdmin(ThemedAdmin[Campaign]):
             "<int:pk>/say/": (steps.say_action, "say"),
             "<int:pk>/clone/": (steps.clone_action, "clone"),
             "<int:pk>/deliveries/": (deliveries.deliveries_page, "deliveries"),
+            "<int:pk>/audience/": (audience.audience_page, "audience"),
             "<int:pk>/links/": (links.links_page, "links"),
             "<int:pk>/report/": (report.report_page, "report"),
             "<int:pk>/report/counting/": (report.counting_part, "counting"),

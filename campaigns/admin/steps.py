@@ -160,6 +160,8 @@ def overview(request: HttpRequest, object_id: str) -> dict[str, Any]:
         "rule_words": segmentation.in_words(
             campaign.segment, request.LANGUAGE_CODE, currency=shop_of(request).currency
         ),
+        "also": campaign.also.order_by("name"),
+        "excluded": campaign.excluded.order_by("name"),
         "working": working,
         "is_moving": working is not None or campaign.status in MOVING,
         "pause_words": PAUSES.get(campaign.pause_reason, campaign.pause_reason),

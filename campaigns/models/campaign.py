@@ -46,6 +46,26 @@ class Campaign(models.Model):
     segment = models.ForeignKey(
         "profiles.Segment", models.PROTECT, related_name="+", verbose_name=_("segment")
     )
+    also = models.ManyToManyField(
+        "profiles.Segment",
+        related_name="+",
+        blank=True,
+        verbose_name=_("or in"),
+        help_text=_("Whoever is in one of these segments is addressed too."),
+    )
+    excluded = models.ManyToManyField(
+        "profiles.Segment",
+        related_name="+",
+        blank=True,
+        verbose_name=_("but not in"),
+        help_text=_("Whoever is in one of these segments is left out, whatever else they are in."),
+    )
+    offer_minor = models.BigIntegerField(
+        _("worth of the offer to a customer"),
+        null=True,
+        blank=True,
+        help_text=_("Such as a voucher's value; the fairness preview shows who gets how much."),
+    )
     purpose = models.CharField(_("purpose"), max_length=64, default="campaign.email")
     channel = models.CharField(
         _("channel"), max_length=8, choices=Channel.choices, default=Channel.EMAIL

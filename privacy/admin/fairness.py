@@ -75,7 +75,7 @@ def fairness_page(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
     with purpose("fairness.audit", actor=f"staff:{request.user.pk}", now=now, reason=attribute):
         audits = [
-            (audit, [_card(audit, one) for one in audit.run(attribute, now)])
+            (audit, [card(audit, one) for one in audit.run(attribute, now)])
             for audit in fairness_audits.audits()
         ]
     context = {
@@ -89,7 +89,8 @@ def fairness_page(request: HttpRequest) -> HttpResponse:
     return render(request, "privacy/fairness.html", context)
 
 
-def _card(audit: Audit, audited: Audited) -> Card:
+def card(audit: Audit, audited: Audited) -> Card:
+    """Tell what was found of each group: rows for the table, and those of them to chart."""
     rows = [_row(audit, finding) for finding in audited.findings]
     verdicts = {finding.verdict for finding in audited.findings}
     tone, sentence = _conclusion(verdicts)
