@@ -56,7 +56,9 @@ def test_segments_are_added_and_left_out_and_the_plan_writes_just_these() -> Non
     assert ids(copy) == {"a", "b"}
 
 
-def test_a_segment_added_or_left_out_voids_an_approval_and_one_that_is_unreadable_is_a_fault() -> None:
+def test_a_segment_added_or_left_out_voids_an_approval_and_one_that_is_unreadable_is_a_fault() -> (
+    None
+):
     campaign = make.written_campaign()
     assert approvals.is_as_approved(campaign)
 
