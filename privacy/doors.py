@@ -26,6 +26,8 @@ PUBLISHABLE_SCOPES: Final = frozenset({"events:write", "recommendations:read"})
 SECRET_SCOPES: Final = PUBLISHABLE_SCOPES | {
     "orders:read",
     "orders:write",
+    "products:read",
+    "products:write",
     "customers:read",
     "customers:write",
     "consents:write",

@@ -1,8 +1,15 @@
 from django.urls import path
 
+from recommendations.api.feeds import FeedFetchView, MerchantView, MerchantXmlView
+from recommendations.api.products import ProductBatchView, ProductView
 from recommendations.api.views import BoughtTogetherView, RecommendationsView, SimilarView
 
 urlpatterns = [
+    path("products/batch", ProductBatchView.as_view(), name="product-batch"),
+    path("products/<str:product_id>", ProductView.as_view(), name="product"),
+    path("feeds/merchant.tsv", MerchantView.as_view(), name="merchant-tsv"),
+    path("feeds/merchant.xml", MerchantXmlView.as_view(), name="merchant-xml"),
+    path("feeds/<str:name>/fetch", FeedFetchView.as_view(), name="fetch-feed"),
     path("recommendations", RecommendationsView.as_view(), name="recommendations"),
     path("products/<str:product_id>/similar", SimilarView.as_view(), name="similar-products"),
     path(

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -8,7 +10,8 @@ from profiles import registry
 from profiles.models import OrderLine
 from recommendations import catalogue
 from recommendations.catalogue import ProductFacts
-from recommendations.models import Product
+from recommendations.catalogue_writing import forget_changes
+from recommendations.models import Product, ProductChange
 from recommendations.titles import cleaned
 from tests import make
 from tests.make import NOW
@@ -109,3 +112,14 @@ def test_the_number_of_statements_does_not_grow_with_the_products() -> None:
         counts.append(len(queries))
 
     assert counts[1] <= counts[0] + 3  # SQLite takes some 35 products a statement
+
+
+def test_history_is_kept_two_years_and_begins_with_what_held_then() -> None:
+    make.shop()
+    for days, price in ((900, 100), (800, 90), (100, 80)):
+        catalogue.upsert([ProductFacts("1", "Lamp", price_minor=price)], now=NOW - timedelta(days))
+
+    assert forget_changes(NOW) == 1
+
+    prices = ProductChange.objects.order_by("pk").values_list("price_minor", flat=True)
+    assert list(prices) == [90, 80]
