@@ -45,6 +45,7 @@ GRANTS: dict[str, tuple[str, ...]] = {
         "profiles.*_customtrait",
         "recommendations.change_*",
         "recommendations.*_scenario",
+        "recommendations.*_feed",
         RETRY,
     ),
     Staff.Role.APPROVER: (*_LOOKING, APPROVE, "campaigns.pause_*"),

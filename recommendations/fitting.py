@@ -81,6 +81,10 @@ class Fitting:
         None for what is no accessory, or for no device that is here. A device that fits is
         enough: a charger for the laptop may be too much for nothing else.
         """
+        known = product.fits_products
+        for device in self.around.devices:
+            if device.product_id in known:
+                return Answer.YES, device
         devices = [one for one in self.around.devices if one.category in product.accessory_for]
         if not devices:
             return None, None

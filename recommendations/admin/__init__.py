@@ -1,3 +1,3 @@
-from recommendations.admin import fairness, products, runs, scenarios
+from recommendations.admin import fairness, feeds, products, runs, scenarios
 
-__all__ = ["fairness", "products", "runs", "scenarios"]
+__all__ = ["fairness", "feeds", "products", "runs", "scenarios"]

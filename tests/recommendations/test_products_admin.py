@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 
 from privacy.models import Staff
-from recommendations.models import Product
+from recommendations.models import Product, ProductChange
 from tests import make
 
 pytestmark = pytest.mark.django_db
@@ -100,3 +100,69 @@ def test_categories_of_devices_are_kept(typed: str, kept: list[str]) -> None:
     browser().post(f"{LIST}add/", facts(accessory_for=typed))
 
     assert Product.objects.get().accessory_for == kept
+
+
+def test_the_page_of_an_accessory_says_what_it_fits_and_what_is_missing() -> None:
+    make.shop()
+    make.product("l1", "Laptop A", category="Laptops", specs={"needs_watts": "45 W"})
+    make.product("l2", "Laptop B", category="Laptops")
+    charger = make.product(
+        "c", "Charger", accessory_for=["Laptops"], specs={"output_watts": "65 W", "hdmi": "fast"}
+    )
+
+    page = browser().get(f"{LIST}{charger.pk}/change/").content.decode()
+
+    assert "1 fit, 1 unknown, 0 do not" in page
+    assert "Wattage is missing on 1 devices, such as Laptop B: cannot tell whether it fits." in page
+    assert "<code>hdmi</code> cannot be read" in page
+
+
+def test_the_page_of_a_device_says_which_accessories_fit() -> None:
+    make.shop()
+    laptop = make.product("l", "Laptop", category="Laptops", specs={"needs_watts": "45 W"})
+    make.product("c1", "Weak", accessory_for=["Laptops"], specs={"output_watts": "20 W"})
+    make.product("c2", "Known", accessory_for=["Laptops"], fits_products=["l"])
+    make.product("c3", "Of phones", accessory_for=["Phones"], specs={"output_watts": "65 W"})
+
+    page = browser().get(f"{LIST}{laptop.pk}/change/").content.decode()
+
+    assert "1 fit, 0 unknown, 1 do not" in page
+    assert "told by the catalogue" in page
+    assert "Of phones" not in page
+
+
+def test_the_page_shows_variants_and_what_changed_of_price_and_stock() -> None:
+    make.shop()
+    client = browser()
+    client.post(f"{LIST}add/", facts(price_minor="20.00", stock="4", family="tv"))
+    tv = Product.objects.get()
+    make.product("tv-2", "The white one", family="tv")
+
+    for price, stock in (("20.00", "4"), ("18.00", "4"), ("18.00", "3")):
+        client.post(f"{LIST}{tv.pk}/change/", facts(price_minor=price, stock=stock, family="tv"))
+
+    changes = ProductChange.objects.order_by("pk").values_list("price_minor", "stock")
+    assert list(changes) == [(2_000, 4), (1_800, 4), (1_800, 3)]
+    page = client.get(f"{LIST}{tv.pk}/change/").content.decode()
+    assert "The white one" in page
+    assert "€18.00" in page
+    assert "€20.00" in page
+
+
+@pytest.mark.parametrize(
+    ("typed", "field"),
+    [
+        ({"gtin": "4006381333932"}, "gtin"),
+        ({"price_minor": "5", "list_price_minor": "4"}, "list_price_minor"),
+        ({"images": '["javascript:1"]'}, "images"),
+        ({"fits_products": "[1]"}, "fits_products"),
+    ],
+)
+def test_what_cannot_be_of_a_product_is_refused_at_its_field(
+    typed: dict[str, Any], field: str
+) -> None:
+    make.shop()
+
+    answer = browser().post(f"{LIST}add/", facts(**typed))
+
+    assert answer.context["adminform"].form.errors.keys() == {field}
