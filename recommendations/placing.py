@@ -21,7 +21,7 @@ from recommendations.serving import N_RECENT, Entry, Recommended
 
 POOL: Final = 200
 N_DEVICES: Final = 50
-RULED_BY: Final = ("stock", "family", "brand", "accessory_for", "specs")
+RULED_BY: Final = ("stock", "family", "brand", "accessory_for", "fits_products", "specs")
 LATELY: Final = timedelta(days=7)
 BEFORE: Final = timedelta(days=28)
 LEAST_SOLD: Final = 3

@@ -102,7 +102,8 @@ def of(product: Product) -> Fit:
             Pair(other, verdict.answer, _words(one.attribute for one in verdict.deciding))
         )
         if verdict.answer is Answer.UNKNOWN:
-            for attribute in {one.attribute for one in verdict.deciding} or {None}:
+            attributes: set[Attribute | None] = {one.attribute for one in verdict.deciding}
+            for attribute in attributes or {None}:
                 missing[attribute] += 1
                 examples[attribute].append(other.title)
     fit.doubts = [

@@ -50,7 +50,7 @@ from profiles.models import (
 )
 from profiles.traits import featuring
 from recommendations import serving
-from recommendations.models import Scenario, TrainingRun
+from recommendations.models import Feed, FeedImport, Scenario, TrainingRun
 from tests import make
 
 pytestmark = pytest.mark.django_db
@@ -72,6 +72,12 @@ def buyers(n: int) -> None:
     for number in range(n):
         make.order(make.customer(f"b{number}-{n}"), ("p", "Audio", 1, 100), days_ago=number)
     featuring.build_traits(make.NOW)
+
+
+def feeds(n: int) -> None:
+    for number in range(n):
+        feed = Feed.objects.create(name=f"f{number}of{n}", created_at=make.NOW)
+        FeedImport.objects.create(feed=feed, created_at=make.NOW, finished_at=make.NOW)
 
 
 def mail_servers(n: int) -> None:
@@ -369,6 +375,7 @@ LISTS: dict[str, Callable[[int], None]] = {
     "profiles.scorerun": score_runs,
     "profiles.segment": segments,
     "profiles.upload": uploads,
+    "recommendations.feed": feeds,
     "recommendations.product": products,
     "recommendations.scenario": scenarios,
     "recommendations.trainingrun": training_runs,

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from django import forms
 from django.contrib import admin
+from django.contrib.admin.utils import unquote
 from django.core.exceptions import ValidationError
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
@@ -112,7 +113,8 @@ class FeedAdmin(ThemedAdmin[Feed]):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        imports = FeedImport.objects.filter(feed=object_id).order_by("-pk")[:MOST_IMPORTS]
+        feed = self.get_object(request, unquote(object_id))
+        imports = FeedImport.objects.filter(feed=feed).order_by("-pk")[:MOST_IMPORTS]
         return super().change_view(
             request, object_id, form_url, {**(extra_context or {}), "imports": imports}
         )

@@ -76,7 +76,7 @@ class OfferSerializer(SoldSerializer):
 
     def to_representation(self, instance: Any) -> dict[str, Any]:
         # Each country has money of its own.
-        self._context = self.context | {"currency": instance.currency}
+        self._context = {**self.context, "currency": instance.currency}
         return super().to_representation(instance)
 
 

@@ -94,7 +94,9 @@ def test_a_feed_is_fetched_and_its_rows_come_in(shelf: Shelf) -> None:
 
     brought = FeedImport.objects.get()
     assert brought.filename == "feed.tsv"
-    running.run(Job.objects.get(uuid=brought.job_uuid).pk, clock=lambda: NOW)
+    job = Job.objects.get(kind="recommendations.import_feed")
+    assert job.uuid == brought.job_uuid
+    running.run(job.pk, clock=lambda: NOW)
     assert Product.objects.count() == 2
     made.refresh_from_db()
     assert (made.fetched_at, made.next_fetch_at) == (NOW, NOW + timedelta(hours=6))
