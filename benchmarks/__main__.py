@@ -30,8 +30,10 @@ def facts() -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", choices=[*NAMES, *SIZED, []], help="all, unless named")
-    parser.add_argument("--events", type=int, help="of ingest and features")
-    parser.add_argument("--customers", type=int, help="of features, clustering and traits")
+    parser.add_argument("--events", type=int, help="of ingest, features and segments")
+    parser.add_argument(
+        "--customers", type=int, help="of features, clustering, traits and segments"
+    )
     parser.add_argument("--json", type=Path, metavar="OUT", help="also write the figures here")
     parser.add_argument(
         "--orders", type=Path, metavar="FILE", help="have the imports take this real file"
@@ -48,7 +50,6 @@ def main() -> int:
     sizes = {name: size for name, size in asked.items() if size}
     takes = dict.fromkeys(SIZED, sizes) | {
         "imports": {"orders": options.orders, "runs": options.runs},
-        "segments": {"n_customers": options.customers} if options.customers else {},
     }
     for name in options.names or (*NAMES, *SIZED):
         run = importlib.import_module(f"benchmarks.{name}").run

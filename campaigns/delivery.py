@@ -33,6 +33,7 @@ from campaigns.texting import TextComposer
 from privacy import suppression
 from privacy.models import Shop, Staff, Suppression
 from privacy.problems import DomainError
+from profiles.bulk import planned_for_many
 from profiles.models import Customer
 from profiles.models.customer import ADDRESS_TAGS
 
@@ -79,7 +80,7 @@ def plan(
     n_added, last = 0, Customer.objects.aggregate(last=Max("pk"))["last"] or 0
     while (low := campaign.plan_cursor) < last:
         high = min(low + range_size, last)
-        with transaction.atomic():
+        with planned_for_many():
             _move_cursor(campaign, low, high)
             audience = targeting.audience(campaign, cut.planned_at)
             n_added += planning.insert(audience.filter(pk__gt=low, pk__lte=high), cut)

@@ -15,6 +15,7 @@ from privacy import purposes
 from privacy.models import Consent
 from privacy.problems import Fault
 from profiles import segmentation
+from profiles.bulk import planned_for_many
 from profiles.models import Customer
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ def faults(campaign: Campaign) -> list[Fault]:
     ]
 
 
+@planned_for_many()
 def estimate(campaign: Campaign, as_of: datetime) -> Estimate:
     """Count the audience and what keeps the other members out of it."""
     everybody = members(campaign, as_of)

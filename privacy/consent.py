@@ -6,7 +6,7 @@ consent of the same moment. So entries may arrive in any order and any number of
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
@@ -30,6 +30,12 @@ Key = tuple[UUID, str, str]
 BATCH = 1_000
 CHANGED = "consent.changed"
 NOT_YET = ""
+_told: list[Callable[[Collection[UUID]], None]] = []
+
+
+def tell_changed(told: Callable[[Collection[UUID]], None]) -> None:
+    """Have `told` hear of the subjects of each change, in the transaction that makes it."""
+    _told.append(told)
 
 
 @dataclass(frozen=True)
@@ -204,6 +210,8 @@ def _project(keys: Iterable[Key], *, now: datetime) -> None:
     touched.update(
         state=Subquery(last.values("state")[:1]), since=Subquery(last.values("happened_at")[:1])
     )
+    for told in _told:
+        told(subjects)
     if announcing.is_heard(CHANGED):
         _announce(before, _states(touched), now=now)
 

@@ -7,10 +7,11 @@ class ProfilesConfig(AppConfig):
     verbose_name = _("Profiles")
 
     def ready(self) -> None:
-        from privacy import purposes
+        from privacy import consent, purposes
         from profiles import (
             asking,
             auditing,
+            changes,
             custom_traits,
             event_catalogue,
             holdings,
@@ -38,3 +39,4 @@ class ProfilesConfig(AppConfig):
         sections.declare()
         timeline.declare()
         purposes.tell_buyers(ordering.has_bought)
+        consent.tell_changed(changes.mark_subjects)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
-from django.db.models import Q
-
+from privacy import purposes
 from profiles.models import Customer, CustomerChange, Segment
 
 if TYPE_CHECKING:
@@ -22,6 +22,19 @@ def mark(customer_ids: Iterable[int], stage: int = Stage.NEW) -> None:
     """Mark customers by key, in the transaction that changes what they did."""
     marks = [CustomerChange(customer_id=pk, stage=stage) for pk in sorted(customer_ids)]
     CustomerChange.objects.bulk_create(marks, batch_size=WRITTEN_AT_ONCE)
+
+
+def mark_told(customer_ids: Iterable[int]) -> None:
+    """Mark for segments alone whose own facts changed, such as place, age, address and lists.
+
+    No trait is made of these, so that no build has to come in between.
+    """
+    mark(customer_ids, Stage.BUILT)
+
+
+def mark_subjects(subjects: Collection[UUID]) -> None:
+    """Mark for segments alone the customers of subjects whose consents changed."""
+    mark_told(Customer.objects.filter(subject__uuid__in=subjects).values_list("pk", flat=True))
 
 
 def mark_found(
@@ -67,5 +80,4 @@ def _held_back() -> CustomerQuerySet:
     Whoever may be again before traits are built was out of all segments for as long; without
     traits the build makes them, which leaves a mark.
     """
-    allowed = Customer.objects.for_purpose("profile.build").values("pk")
-    return Customer.objects.filter(traits__isnull=False).filter(~Q(pk__in=allowed))
+    return Customer.objects.filter(~purposes.may_use("profile.build"), traits__isnull=False)

@@ -8,15 +8,19 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db import OperationalError, connection, transaction
 from django.db.models import Count, Max, Min, Q
 
 from privacy.purpose_registry import REGISTRY
+from profiles.bulk import planned_for_many
 from profiles.models import Customer
 from profiles.segment_rules import Checked
-from profiles.segment_sql import compiled
+from profiles.segment_sql import compiled, few, these
+
+if TYPE_CHECKING:
+    from profiles.models import CustomerQuerySet
 
 WAIT = timedelta(seconds=2)
 SOON = timedelta(milliseconds=100)
@@ -45,16 +49,10 @@ class Size:
     is_estimate: bool = False
 
 
-def size(rule: Checked, now: datetime, *, among: Sequence[int] | None = None) -> Size:
-    """Count the members and the reachable in one statement; with `among` of these alone."""
-    condition = compiled(rule, now, among=among)
-    found = Customer.objects.for_purpose("profile.build").filter(condition)
-    counts = {
-        f"by_{channel}": Count("pk", filter=Q(pk__in=_reachable(purpose, channel)))
-        for channel, purpose in channels().items()
-    }
-    row = found.aggregate(n=Count("pk"), **counts)
-    return Size(row["n"], {channel: row[f"by_{channel}"] for channel in channels()})
+@planned_for_many()
+def size(rule: Checked, now: datetime) -> Size:
+    """Count the members and the reachable in one statement."""
+    return _counted(Customer.objects.for_purpose("profile.build").filter(compiled(rule, now)))
 
 
 def size_if_quick(rule: Checked, now: datetime, *, wait: timedelta = WAIT) -> Size:
@@ -78,6 +76,7 @@ def soon(rule: Checked, now: datetime, *, of: str = "") -> Size:
             return estimate(rule, now)
 
 
+@planned_for_many()
 def estimate(rule: Checked, now: datetime, *, sampled: int = SAMPLED) -> Size:
     """Scale up what is true of keys drawn by chance among all between the first and the last.
 
@@ -87,7 +86,7 @@ def estimate(rule: Checked, now: datetime, *, sampled: int = SAMPLED) -> Size:
     first, last = ends["first"] or 0, ends["last"] or 0
     keys = range(first, last + 1)
     drawn = random.Random(now.toordinal()).sample(keys, min(sampled, len(keys)))  # noqa: S311
-    counted = size(rule, now, among=drawn)
+    counted = _counted_of(few(rule, now, among=drawn))
     factor = len(keys) / len(drawn)
     return Size(
         round(counted.n_customers * factor),
@@ -106,6 +105,7 @@ def channels() -> dict[str, str]:
     }
 
 
+@planned_for_many()
 def samples(rule: Checked, now: datetime) -> list[dict[str, Any]]:
     """A few of the customers, masked: whoever writes a rule sees that it means the right ones."""
     found = Customer.objects.for_purpose("profile.build").filter(compiled(rule, now))
@@ -180,5 +180,23 @@ def _was_ended(error: OperationalError) -> bool:
     return getattr(error.__cause__, "sqlstate", "") == "57014" or str(error) == "interrupted"
 
 
-def _reachable(purpose: str, channel: str) -> Any:
-    return Customer.objects.for_purpose(purpose, channel=channel).values("pk")
+def _counted(found: CustomerQuerySet) -> Size:
+    counts = {
+        f"by_{channel}": Count("pk", filter=Q(pk__in=_reachable(purpose, channel).values("pk")))
+        for channel, purpose in channels().items()
+    }
+    row = found.aggregate(n=Count("pk"), **counts)
+    return Size(row["n"], {channel: row[f"by_{channel}"] for channel in channels()})
+
+
+def _counted_of(members: Sequence[int]) -> Size:
+    """Count those of a few members who can be reached, reading nothing of anybody else."""
+    reachable = {
+        channel: _reachable(purpose, channel).filter(pk__in=these(members)).count()
+        for channel, purpose in channels().items()
+    }
+    return Size(len(members), reachable)
+
+
+def _reachable(purpose: str, channel: str) -> CustomerQuerySet:
+    return Customer.objects.for_purpose(purpose, channel=channel)

@@ -26,6 +26,7 @@ from profiles.models import (
     Segment,
 )
 from profiles.models.custom_trait import DEFINING, DESCRIBING
+from profiles.models.quality import counted
 from profiles.segments.rules import conditions_of
 from profiles.segments.vocabulary import FIELDS, Source
 from profiles.traits import custom, featuring
@@ -280,7 +281,7 @@ def panel(customer: Customer, _now: datetime) -> dict[str, Any]:
 def try_out(trait: CustomTrait, now: datetime) -> Trial:
     """Return what the newest events of that name say, and the values of a few customers."""
     check(trait)
-    events = Event.objects.filter(kind="track", name=trait.event, happened_at__lt=now)
+    events = Event.objects.filter(counted(), kind="track", name=trait.event, happened_at__lt=now)
     if trait.window_days:
         events = events.filter(happened_at__gte=now - timedelta(days=trait.window_days))
     newest = list(events.order_by("-happened_at").values_list("customer", "properties")[:LOOKED_AT])

@@ -17,6 +17,7 @@ from django.db.models.expressions import CombinedExpression
 
 from profiles.models import Event
 from profiles.models.event import Kind
+from profiles.models.quality import counted
 
 if TYPE_CHECKING:
     from django.db.backends.utils import CursorWrapper
@@ -69,7 +70,10 @@ class EventStore(Protocol):
     def count_in(
         self, name: str, *, until: datetime, since: datetime | None = None
     ) -> QuerySet[Event]:
-        """Return what known customers did by that name in a window, to be counted by customer."""
+        """Return what known customers did by that name in a window, to be counted by customer.
+
+        What cleaning marked as no person's doing is left out, here and of a sequence.
+        """
 
     def sequence(self, name: str, *, within: timedelta, until: datetime) -> Exists:
         """Return the condition on an event that one of that name came after it, in time."""
@@ -94,12 +98,13 @@ class SqlEvents:
         self, name: str, *, until: datetime, since: datetime | None = None
     ) -> QuerySet[Event]:
         events = Event.objects.filter(
-            kind=Kind.TRACK, name=name, customer__isnull=False, happened_at__lt=until
+            counted(), kind=Kind.TRACK, name=name, customer__isnull=False, happened_at__lt=until
         )
         return events.filter(happened_at__gte=since) if since else events
 
     def sequence(self, name: str, *, within: timedelta, until: datetime) -> Exists:
         after = Event.objects.filter(
+            counted(),
             kind=Kind.TRACK,
             name=name,
             customer=OuterRef("customer"),

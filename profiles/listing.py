@@ -11,7 +11,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from privacy.problems import DomainError
-from profiles import segmentation
+from profiles import changes, segmentation
 from profiles.files import columns, rejects, tables
 from profiles.files.reading import BadRow, Table
 from profiles.importing import uploads
@@ -98,6 +98,7 @@ def add(name: str, external_ids: Iterable[str], *, now: datetime, actor: str = "
         raise DomainError("list_too_long", detail, pointer="/customerIds")
     static_list, _made = StaticList.objects.get_or_create(name=name, defaults={"created_at": now})
     known = _known(wanted)
+    changes.mark_told(known.values())
     before = static_list.members.count()
     StaticListMember.objects.bulk_create(
         (

@@ -4,8 +4,8 @@ A refresh compares the rule with the open stays in two statements. Given the cus
 changed, it looks at these alone and at those whom the clock moved: whose purchase or event
 has since left a window, reached a number of days, or waited long enough.
 
-Marks (`changes`) tell of every change of orders, events and traits. A rule that asks of more,
-such as consent or the city, is refreshed in full, and so is every rule once a day.
+Marks (`changes`) tell of every change of a customer. A rule that asks for the brand of products,
+which change by themselves, is refreshed in full, and so is every rule once a day.
 """
 
 from __future__ import annotations
@@ -15,15 +15,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import connection
 from django.db.models import QuerySet
 
 from profiles import segment_rules, segmentation, trait_conditions
+from profiles.bulk import learn_sizes, planned_for_many
 from profiles.event_store import EVENTS
 from profiles.features.vocabulary import Kind
 from profiles.models import Customer, CustomerTraits, Order, Segment, SegmentMember
 from profiles.segment_rules import Checked
-from profiles.segment_sql import compiled, these
+from profiles.segment_sql import compiled, few, these
 from profiles.segments.measures import spans
 from profiles.segments.rules import Condition, conditions_of
 from profiles.segments.vocabulary import Source
@@ -33,10 +34,6 @@ TICK = timedelta(microseconds=1)
 MOST_DAYS = 36_500
 WRITTEN_AT_ONCE = 2_000
 MOST_CHANGED = 100_000  # beyond it a refresh in full is as cheap
-# What marks tell of; `changes.mark_all` tells of segments.
-MARKED = frozenset({
-    Source.TRAIT, Source.PURCHASE, Source.ORDERS, Source.EVENTS, Source.SEQUENCE, Source.SEGMENT,
-})  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -75,15 +72,13 @@ def refresh_changed(segment: Segment, *, now: datetime, changed: Collection[int]
 def _is_marked(rule: Checked) -> bool:
     """Tell whether marks tell of all the rule asks; which brand a product is of they do not."""
     return all(
-        condition.field.source in MARKED
-        and condition.field.kind != Kind.BRAND
-        and not condition.scope.brand
+        condition.field.kind != Kind.BRAND and not condition.scope.brand
         for part in (rule.rule, *rule.rules.values())
         for condition in conditions_of(part)
     )
 
 
-@transaction.atomic
+@planned_for_many()
 def refresh(segment: Segment, *, now: datetime, customers: Iterable[int] | None = None) -> Moved:
     """Bring the stays to `now`; with `customers`, of these and of those whom the clock moved.
 
@@ -92,13 +87,16 @@ def refresh(segment: Segment, *, now: datetime, customers: Iterable[int] | None 
     row = Segment.objects.select_for_update().get(pk=segment.pk)
     rule = segment_rules.checked(row.rule, of=str(row.uuid))
     among = _looked_at(row, rule, customers, now)
-    found = Customer.objects.for_purpose("profile.build").filter(compiled(rule, now, among=among))
     stays = SegmentMember.objects.filter(segment=row, left_at__isnull=True)
     if among is None:
+        found = Customer.objects.for_purpose("profile.build").filter(compiled(rule, now))
         n_left = stays.exclude(customer__in=found.values("pk")).update(left_at=now)
         moved = Moved(_enter(stays, found, row, now), n_left)
+        if moved.n_entered > WRITTEN_AT_ONCE:
+            learn_sizes(SegmentMember)
     else:
-        moved = _move(stays.filter(customer__in=these(among)), found, row, now)
+        inside = few(rule, now, among=among)
+        moved = _move(stays.filter(customer__in=these(among)), set(inside), row, now)
     Segment.objects.filter(pk=row.pk).update(refreshed_at=now, is_open_to_all=False)
     segment.refreshed_at = now
     return moved
@@ -120,10 +118,9 @@ def _looked_at(
 
 
 def _move(
-    stays: QuerySet[SegmentMember], found: QuerySet[Customer], segment: Segment, now: datetime
+    stays: QuerySet[SegmentMember], inside: set[int], segment: Segment, now: datetime
 ) -> Moved:
-    """End and begin the stays of few: the rule is asked once, and the rest is compared here."""
-    inside = set(found.order_by().values_list("pk", flat=True))
+    """End and begin the stays of few: the rule was asked once, and the rest is compared here."""
     staying = dict(stays.values_list("customer", "pk"))
     ended = [pk for customer, pk in staying.items() if customer not in inside]
     n_left = SegmentMember.objects.filter(pk__in=these(ended)).update(left_at=now)

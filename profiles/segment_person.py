@@ -16,6 +16,7 @@ from profiles.models import (
     StaticListMember,
 )
 from profiles.models.event import Kind as EventKind
+from profiles.models.quality import counted
 from profiles.segments.evaluate import Happening, Person, Purchase
 from profiles.segments.rules import Rule, Scalar, conditions_of
 from profiles.segments.vocabulary import FIELDS, Source
@@ -82,7 +83,9 @@ def _events(customer: Customer, rules: Iterable[Rule]) -> list[Happening]:
             wanted.add(condition.scope.event)
     if not wanted:
         return []
-    found = Event.objects.filter(customer=customer, kind=EventKind.TRACK, name__in=wanted)
+    found = Event.objects.filter(
+        counted(), customer=customer, kind=EventKind.TRACK, name__in=wanted
+    )
     rows = found.order_by("happened_at").values_list("name", "happened_at", "properties")
     return [Happening(name, at, properties) for name, at, properties in rows]
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from django.db.models import Count, Max
 
 from profiles.models import OrderLine
+from profiles.models.quality import counted
 from recommendations.catalogue_writing import merge
 from recommendations.models import Product
 from recommendations.titles import cleaned
@@ -77,7 +78,7 @@ def upsert(products: Iterable[ProductFacts], *, now: datetime) -> Upserted:
 
 
 def refresh(now: datetime) -> Upserted:
-    """Take title, category and price of products from the order lines.
+    """Take title, category and price of products from the order lines, tests and programs' left out.
 
     The title and category most lines carry are taken (one line may say "damaged?"), and the
     latest price above 0. Products that the shop told of itself are left alone.
@@ -91,7 +92,8 @@ def refresh(now: datetime) -> Upserted:
 def _seen() -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the products of the order lines, in the order of their ids."""
     groups = (
-        OrderLine.objects.exclude(product_id="")
+        OrderLine.objects.filter(counted("order__"))
+        .exclude(product_id="")
         .values_list("product_id", "title", "category", "unit_price_minor")
         .annotate(n=Count("pk"), last=Max("order__placed_at"))
         .order_by()

@@ -11,6 +11,7 @@ from django.db import transaction
 from privacy.crypto import blind_index
 from privacy.fields import SealedField
 from privacy.sealed import keys
+from profiles import changes
 from profiles.bulk import again_if_overtaken
 from profiles.events.wire import Concern, Message
 from profiles.identity import identifiers, registering
@@ -108,6 +109,7 @@ def _take_over(
             codes = _set(customers[message.user_id], message.sealed, owners)
             left += [(message, code) for code in codes]
     Customer.objects.bulk_update(customers.values(), TRAITS)
+    changes.mark_told(customer.pk for customer in customers.values())
     return left
 
 

@@ -16,6 +16,7 @@ from privacy.consent import Declaration
 from privacy.crypto.blind_index import NotAnAddressError
 from privacy.fields import MaskedValueError, sealed_field, with_tags
 from privacy.problems import DomainError
+from profiles import changes as marks
 from profiles.bulk import again_if_overtaken
 from profiles.identity import identifiers, registering
 from profiles.models import Customer
@@ -38,6 +39,7 @@ def put(external_id: str, changes: Mapping[str, Any], *, now: datetime) -> Custo
         customer.birth_year = birth_date.year if birth_date else None
     _refuse_taken(customer, changes.get("email"))
     customer.save()
+    marks.mark_told([customer.pk])
     if birth_date:
         birth = ages.Birth(birth_date, customer.country)
         ages.note({customer.subject_id: birth}, today=now.date())
@@ -71,6 +73,7 @@ def put_many(stated: Sequence[tuple[str, Mapping[str, Any]]], *, now: datetime) 
         unique_fields=["external_id"],
         update_fields=with_tags(Customer, sorted(named)),
     )
+    marks.mark_told(row.pk for row in there.values())
     ages.note(births, today=now.date())
     return len(there)
 

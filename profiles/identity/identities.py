@@ -7,6 +7,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from privacy import ages
+from profiles import changes
 from profiles.identity import identifiers, registering
 from profiles.models import Customer, Identity
 
@@ -96,6 +97,7 @@ def learn(cursor: CursorWrapper, *, today: date) -> None:
         for name, value in traits[customer.external_id].items():
             setattr(customer, name, value)
     Customer.objects.bulk_update(customers, [*OPEN_TRAITS, "birth_year"], batch_size=500)
+    changes.mark_told(customer.pk for customer in customers)
     births = {
         customer.subject_id: ages.of_year(customer.birth_year, customer.country)
         for customer in customers

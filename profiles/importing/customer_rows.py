@@ -22,6 +22,7 @@ from privacy.crypto import blind_index
 from privacy.crypto.blind_index import NotAnAddressError
 from privacy.fields import with_tags
 from privacy.sealed import keys
+from profiles import changes
 from profiles.identity import identifiers, registering, telling
 from profiles.importing import row_changes
 from profiles.importing.comparing import Compared
@@ -263,6 +264,7 @@ def insert(
         unique_fields=["external_id"],
         update_fields=with_tags(Customer, [*SEALED, *PLAIN, "birth_year", "imported_digest"]),
     )
+    changes.mark_told(customer.pk for customer in changed)
     if upload is not None:
         added = {one.pk for one in changed if one.external_id not in known}
         row_changes.note_customers(upload, changed, before, added=added)

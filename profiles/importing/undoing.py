@@ -359,6 +359,7 @@ def _write(by_columns: Mapping[tuple[str, ...], list[list[Any]]]) -> None:
             # Columns are names of our own model; the values are given beside the statement.
             sql = f"UPDATE profiles_customer SET {names} WHERE id = %s"  # noqa: S608  # nosec B608
             cursor.executemany(sql, values)
+    changes.mark_told(row[-1] for values in by_columns.values() for row in values)
 
 
 def _suppressions(rows: Changes, now: datetime) -> set[int]:

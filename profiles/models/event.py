@@ -3,7 +3,7 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from profiles.models.quality import Quality
+from profiles.models.quality import Quality, counted
 
 # What these tell of is money: it counts once a secret key vouches for it.
 ORDER_EVENTS = ("Order Completed", "Order Updated", "Order Cancelled", "Order Refunded")
@@ -57,14 +57,19 @@ class Event(models.Model):
         verbose_name = _("event")
         verbose_name_plural = _("events")
         indexes = [
-            # A customer's history, newest first; traits of the customers who changed.
-            models.Index(fields=["customer", "happened_at"], name="event_of_customer"),
-            # Who did something by that name in a window: segments, and the try of an own trait.
+            # A customer's history, newest first; traits and segments of the customers who changed.
+            # What segments count by stands in it, so that a few are counted without their events.
+            models.Index(
+                fields=["customer", "happened_at", "name", "kind", "quality"],
+                name="event_of_customer",
+                condition=models.Q(customer__isnull=False),
+            ),
+            # Who did something by that name in a window, without what cleaning marked: segments.
             # The customer stands in the index, so that counting reads nothing else.
             models.Index(
                 fields=["name", "happened_at", "customer"],
                 name="event_by_name",
-                condition=models.Q(customer__isnull=False, kind="track"),
+                condition=models.Q(customer__isnull=False, kind="track") & counted(),
             ),
             # What an anonymous visitor did is given to the customer who logs in later.
             models.Index(

@@ -236,11 +236,11 @@ def sweep(now: datetime) -> int:
 
 
 def _bought() -> Exists:
-    """An order of the cart's customer since the cart last changed."""
-    orders = Order.objects.filter(
+    """An order of the cart's customer that counts, since the cart last changed."""
+    orders = Order.objects.countable().filter(
         customer=OuterRef("customer"), placed_at__gte=OuterRef("changed_at")
     )
-    return Exists(orders.exclude(status=Order.Status.CANCELLED))
+    return Exists(orders)
 
 
 def _recovered_at(now: datetime) -> Any:

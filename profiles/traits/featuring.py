@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from django.db import connection, transaction
 from django.db.models import Count, Q
 
+from privacy import purposes
 from privacy.models import Shop
 from profiles import changes
 from profiles.features.vocabulary import EVENT_DAYS, TRAITS, YEAR_DAYS
@@ -180,13 +181,13 @@ def _changed(plan: Plan, *, after: int) -> CustomerQuerySet:
     customers = Customer.objects.filter(pk__gt=after)
     if plan.everybody:
         return customers
-    allowed = customers.for_purpose("profile.build").values("pk")
+    allowed = purposes.may_use("profile.build")
     return customers.filter(
         Q(pk__in=_marks().filter(customer__gt=after).values("customer"))
         | Q(traits__due_at__lt=plan.as_of)
         | custom.due(plan.as_of)
-        | Q(traits__isnull=True, pk__in=allowed)
-        | Q(traits__isnull=False) & ~Q(pk__in=allowed)
+        | Q(traits__isnull=True) & allowed
+        | Q(traits__isnull=False) & ~allowed
     )
 
 

@@ -139,6 +139,15 @@ def test_an_order_closes_the_cart_and_the_next_product_opens_another(client: Cli
     assert (opened.state, content(opened)) == ("open", {"hdmi": 1})
 
 
+def test_a_test_order_is_no_purchase_of_the_cart(client: Client) -> None:
+    put(client, updatedAt=at(90))
+    make.order(Customer.objects.get(), ("tv", "", 1, 1_000), at=timezone.now(), quality="test")
+
+    carts.sweep(timezone.now())
+
+    assert Cart.objects.get().state == "abandoned"
+
+
 def test_an_abandoned_cart_whose_customer_orders_elsewhere_is_ordered(client: Client) -> None:
     put(client, updatedAt=at(90))
     carts.sweep(timezone.now())

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import random
 import time
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
 from django.db import connection
+from django.test import Client
 
-from profiles import counting, membership, segment_rules, segmentation
-from profiles.models import Customer, Event, Segment, SegmentMember
+from privacy import consent
+from profiles import changes, counting, listing, membership, segment_rules, segmentation
+from profiles.identity import enrolling
+from profiles.importing import customer_rows
+from profiles.models import Customer, CustomTrait, Event, Segment, SegmentMember
+from profiles.traits import featuring
 from tests import make
 from tests.make import NOW
+from tests.profiles.calls import identify, merge, post
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)
@@ -130,6 +136,99 @@ def happens(dice: random.Random, to: Customer, *, at: datetime) -> None:
         happened_at=at,
         received_at=at,
     )
+
+
+TOLD = {
+    "city": rule("city", "=", "Rome"),
+    "age_band": rule("age_band", "in", ["25-34", "18-24"]),
+    "consent": rule("consent", "!=", "campaign.email:email"),
+    "email": rule("email", "=", "c1@example.com"),
+    "list": rule("list", "=", ""),
+    "persona": rule("persona", "=", 1),
+    "custom": rule("custom_number", ">=", 2, trait="views"),
+}
+
+
+def test_a_refresh_by_marks_comes_to_the_same_as_in_full(client: Client) -> None:
+    """Facts, addresses, consents, lists, own traits and events change by every way there is."""
+    dice = random.Random(11)
+    make.shop()
+    names = [f"c{n}" for n in range(14)]
+    for name in names:
+        make.customer(name)
+    TOLD["list"]["value"] = str(listing.add("VIP", names[:2], now=NOW).static_list.uuid)
+    CustomTrait.objects.create(
+        name="views", label="Views", kind="number", event="Product Viewed", aggregate="count",
+        created_at=NOW,
+    )  # fmt: skip
+    segments = [segmentation.create(name, all_of(one), now=NOW) for name, one in TOLD.items()]
+    for segment in segments:
+        membership.refresh(segment, now=NOW)
+    featuring.build_traits(NOW)
+    now, n_moved = NOW, 0
+
+    for _turn in range(12):
+        now += timedelta(minutes=40)
+        for name in dice.sample(names, 3):
+            something_changes(dice, client, name, now)
+        featuring.build_traits(now)
+        changes.take_for_segments()
+        changed = changes.for_segments()
+        for segment in Segment.objects.all():
+            moved = membership.refresh_changed(segment, now=now, changed=changed)
+            n_moved += moved.n_entered + moved.n_left
+        changes.done_for_segments()
+
+        for segment in segments:
+            found = segmentation.members(segment.rule, now)
+            assert inside(segment) == set(found.values_list("external_id", flat=True))
+    assert n_moved > 20
+
+
+def something_changes(dice: random.Random, client: Client, name: str, now: datetime) -> None:
+    who = Customer.objects.get(external_id=name)
+    city, year = dice.choice(["Rome", "Paris", ""]), dice.choice([1950, 1995, 2002])
+    match dice.randrange(7):
+        case 0:
+            facts = {"city": city, "email": f"{name}@example.com" if dice.random() < 0.5 else None}
+            enrolling.put(name, facts, now=now)
+        case 1:
+            enrolling.put_many([(name, {"birth_date": date(year, 1, 1)})], now=now)
+        case 2:
+            told = identify(name) | {"traits": {"city": city or "Oslo", "birth_year": year}}
+            post(client, told, key=make.secret_key())
+            merge()
+        case 3:
+            state = dice.choice(["given", "withdrawn"])
+            consent.record(
+                who.subject, "campaign.email", "email", state, wording="Yes", source="test",
+                happened_at=now, now=now,
+            )  # fmt: skip
+        case 4:
+            listing.add("VIP", [name], now=now)
+        case 5:
+            row = customer_rows.CustomerRow(external_id=name, city=city or "Bern")
+            customer_rows.insert([row], now=now)
+        case _:
+            Event.objects.create(
+                source=make.source(), message_id=f"v{Event.objects.count()}", kind="track",
+                name="Product Viewed", customer=who, happened_at=now - timedelta(minutes=5),
+                received_at=now,
+            )  # fmt: skip
+            changes.mark([who.pk])
+
+
+def test_a_refresh_of_the_changed_does_not_look_at_the_rest() -> None:
+    ann, bo = make.customer("ann"), make.customer("bo")
+    segment = segmentation.create("Romans", all_of(rule("city", "=", "Rome")), now=NOW)
+    membership.refresh(segment, now=NOW)
+    Customer.objects.update(city="Rome")
+
+    later = NOW + timedelta(hours=1)
+    membership.refresh_changed(segment, now=later, changed={ann.pk})
+    assert inside(segment) == {"ann"}
+    membership.refresh_changed(segment, now=NOW + DAY, changed=set())
+    assert inside(segment) == {"ann", bo.external_id}
 
 
 def test_a_count_that_takes_too_long_is_ended() -> None:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from privacy.problems import DomainError
-from profiles import segment_rules, segmentation
+from profiles import segment_person, segment_rules, segmentation
+from profiles.event_store import EVENTS
 from profiles.models import Customer, Event, Segment, StaticList, StaticListMember
+from profiles.models.quality import NOT_COUNTED, Quality
+from profiles.segments import evaluate
 from tests import make
 from tests.make import NOW
 
@@ -39,6 +44,48 @@ def did(who: Customer, name: str, *, hours_ago: float, **properties: Any) -> Non
         happened_at=NOW - timedelta(hours=hours_ago),
         received_at=NOW,
     )
+
+
+@pytest.mark.parametrize("mark", Quality.values)
+def test_what_no_person_did_fulfils_no_condition_on_events(mark: str) -> None:
+    ann = make.customer("ann")
+    did(ann, "Product Viewed", hours_ago=3, value=5)
+    did(ann, "Product Added", hours_ago=2)
+    Event.objects.update(quality=mark)
+    conditions = [
+        rule("event_times", ">=", 1, event="Product Viewed"),
+        rule("event_sum", ">", 0, event="Product Viewed", summed="value"),
+        rule("event_last_days", "=", 0, event="Product Viewed"),
+        rule("event_followed", "then", "Product Added", event="Product Viewed", within_hours=2),
+    ]
+
+    in_sql = [bool(found(one)) for one in conditions]
+
+    rules = [segment_rules.parsed(all_of(one)) for one in conditions]
+    known = segment_person.person(ann, rules, NOW)
+    assert in_sql == [evaluate.matches(one, known, NOW) for one in rules]
+    assert in_sql == [mark not in NOT_COUNTED] * 4
+
+
+def test_an_event_that_is_no_persons_does_not_follow_another() -> None:
+    ann = make.customer("ann")
+    did(ann, "Product Viewed", hours_ago=3)
+    did(ann, "Product Added", hours_ago=2)
+    Event.objects.filter(name="Product Added").update(quality=Quality.BOT)
+    more = {"event": "Product Viewed", "within_hours": 2}
+
+    assert found(rule("event_followed", "then", "Product Added", **more)) == set()
+    assert found(rule("event_followed", "thenNot", "Product Added", **more)) == {"ann"}
+
+
+def test_counting_events_by_name_reads_the_index_of_what_persons_did() -> None:
+    """A term of the index that the statement lacks would have it read every event."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
+    events = EVENTS.count_in("Product Viewed", until=NOW, since=NOW - timedelta(days=9))
+
+    assert re.search("event_by_name|name_happened_at_customer", events.values("customer").explain())
 
 
 def test_bought_from_a_category_twice_in_ninety_days() -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import random
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -28,7 +29,8 @@ from profiles.models import (
     StaticList,
     StaticListMember,
 )
-from profiles.segment_sql import compiled
+from profiles.models.quality import NOT_COUNTED, Quality
+from profiles.segment_sql import compiled, these
 from profiles.segments import evaluate
 from profiles.segments.vocabulary import FIELDS, Field, Source
 from tests import make
@@ -52,6 +54,7 @@ EMAILS = ("ann@example.com", "bo+shop@example.com", "cy@example.com")
 LISTS = ("11111111-1111-4111-8111-111111111111", "11111111-1111-4111-8111-222222222222")
 OWN = {"custom_number": "points", "custom_text": "plan"}
 PHONES = ("+4366012345678", "+8613800138000")
+MARKS = ("", "", "", "", *filter(None, Quality.values))
 
 
 def all_of(*rules: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -148,7 +151,7 @@ def person(dice: random.Random, name: str, personas: list[Persona]) -> tuple[str
         birth_year,
         purchases,
         consents,
-        events=[happened(dice, customer, n) for n in range(dice.randrange(5))],
+        events=list(happened(dice, customer)),
         tags=tags(customer),
         lists=lists,
         custom=own(dice, customer),
@@ -180,8 +183,16 @@ def tags(customer: Customer) -> dict[str, str]:
     return {name: f"tag:{bytes(tag).hex()}" for name, tag in known.items() if tag is not None}
 
 
-def happened(dice: random.Random, customer: Customer, n: int) -> evaluate.Happening:
-    """Something tracked; some of it a whole number of hours or days before another."""
+def happened(dice: random.Random, customer: Customer) -> Iterator[evaluate.Happening]:
+    """Things tracked; some a whole number of hours or days before another, some no person's."""
+    for n in range(dice.randrange(6)):
+        mark = dice.choice(MARKS)
+        told = tracked(dice, customer, n, quality=mark)
+        if mark not in NOT_COUNTED:
+            yield told
+
+
+def tracked(dice: random.Random, customer: Customer, n: int, *, quality: str) -> evaluate.Happening:
     at = NOW - timedelta(hours=dice.choice([-1, 0, 1, 2, 24, 25, 48, 720, 9_600]))
     properties = {name: dice.choice(TOLD) for name in ("kind", "n") if dice.random() < 0.6}
     event = Event.objects.create(
@@ -191,6 +202,7 @@ def happened(dice: random.Random, customer: Customer, n: int) -> evaluate.Happen
         name=dice.choice(EVENTS),
         customer=customer,
         properties=properties,
+        quality=quality,
         happened_at=at,
         received_at=NOW,
     )
@@ -226,8 +238,12 @@ def purchased(dice: random.Random, customer: Customer, n: int) -> list[evaluate.
         for _line in range(dice.randrange(1, 4))
     ]
     number = f"{customer.external_id}-{n}"
-    make.order(customer, *items, days_ago=days_ago, status=status, number=number, currency=currency)
-    if status == "cancelled":
+    mark = dice.choice(MARKS)
+    make.order(
+        customer, *items, days_ago=days_ago, status=status, number=number, currency=currency,
+        quality=mark,
+    )  # fmt: skip
+    if status == "cancelled" or mark in NOT_COUNTED:
         return []
     return [
         evaluate.Purchase(
@@ -425,7 +441,7 @@ def test_a_rule_asked_of_some_means_those_of_them_whom_it_means(people: People) 
 
     def among(tree: dict[str, Any]) -> set[str]:
         rule = segment_rules.checked(tree)
-        found = Customer.objects.filter(compiled(rule, NOW, among=some))
+        found = Customer.objects.filter(compiled(rule, NOW, among=these(some)))
         return set(found.values_list("external_id", flat=True))
 
     wrong = [tree["rules"] for tree in singles() if among(tree) != external_ids(tree) & names]

@@ -7,7 +7,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from profiles import registry
-from profiles.models import OrderLine
+from profiles.models import Order, OrderLine
 from recommendations import catalogue
 from recommendations.catalogue import ProductFacts
 from recommendations.catalogue_writing import forget_changes
@@ -56,6 +56,18 @@ def test_the_lines_title_most_often_seen_and_the_latest_price_above_0_are_taken(
     lamp, nameless = Product.objects.order_by("product_id")
     assert (lamp.title, lamp.category, lamp.price_minor) == ("Lava Lamp", "Audio", 350)
     assert nameless.title == "2"
+
+
+def test_lines_of_test_orders_name_no_product() -> None:
+    line("1", "LAVA LAMP", days_ago=9)
+    for _n in range(3):
+        line("1", "TEST", days_ago=1)
+        line("2", "TEST", days_ago=1)
+    Order.objects.filter(lines__title="TEST").update(quality="test")
+
+    catalogue.refresh(NOW)
+
+    assert list(Product.objects.values_list("product_id", "title")) == [("1", "Lava Lamp")]
 
 
 def test_an_import_of_orders_refreshes_the_catalogue() -> None:
