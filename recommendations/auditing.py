@@ -59,12 +59,13 @@ def _compared(
     lists = (
         CustomerListing.objects.filter(run=run)
         .order_by("customer__uuid")
-        .values_list(group_of(attribute, as_of, prefix="customer__"), "items")[:SAMPLE]
+        .values_list(group_of(attribute, as_of, prefix="customer__"), "products")[:SAMPLE]
     )
+    id_of = dict(Product.objects.values_list("pk", "product_id"))
     values: defaultdict[str, list[float]] = defaultdict(list)
-    for group, items in lists:
-        if items:
-            values[group].append(value([entry[0] for entry in items[:PLACES]]))
+    for group, products in lists:
+        if products:
+            values[group].append(value([id_of[key] for key in products[:PLACES] if key in id_of]))
     groups = {group: Moments.of(found) for group, found in values.items()}
     return [Audited(name, exposure.parity(groups))] if groups else []
 

@@ -11,7 +11,7 @@ from django.utils import translation
 from privacy import audit
 from privacy.purposes import purpose
 from profiles.models import Customer, OrderLine
-from recommendations import serving
+from recommendations import lists, serving
 from recommendations.explaining import Reason
 from recommendations.models import CustomerListing, ProductListing, TrainingRun
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from recommendations.serving import Entry
+    from recommendations.lists import Entry
 
 N_SHOWN: Final = 10
 PURPOSE: Final = "recommend"
@@ -110,7 +110,7 @@ def _of_customer(pk: int, run: TrainingRun, language: str) -> Listed:
     evidence: list[Any] = kept.first() or []
     names = [part["engine"] for part in run.parameters.get("parts", [run.parameters])]
     ids = {id_ for _parts, bases in evidence for id_, _value in bases}
-    shelf = serving.on_shelf([*entries, *(serving.Entry(id_, 0, "", ()) for id_ in ids)])
+    shelf = serving.on_shelf([*entries, *(lists.Entry(id_, 0, "", ()) for id_ in ids)])
     places = _dressed(entries, language)
     for at, (parts, bases) in enumerate(evidence[: len(places)]):
         places[at] = replace(

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 CHUNK = 20_000
+# A product nobody can show is learned from and not listed: once bought, not on sale, no text.
+NOT_IN_CATALOGUE = (False, False, "")
 # What a product's text is made of.
 DESCRIBED = ("title", "brand", "category", "description")
 
@@ -132,7 +134,7 @@ def _items(products: list[str]) -> tuple[Integers, Items]:
             "product_id", "is_consumable", "is_active", *DESCRIBED
         ).iterator(CHUNK)
     }
-    known = [facts.get(product, (False, True, "")) for product in ids]
+    known = [facts.get(product, NOT_IN_CATALOGUE) for product in ids]
     return number_of, Items(
         ids,
         repeatable=np.array([again for again, _, _ in known], dtype=np.bool_),

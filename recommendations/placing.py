@@ -16,8 +16,9 @@ from recommendations import serving
 from recommendations.compatibility.rules import Answer
 from recommendations.explaining import Reason
 from recommendations.fitting import Around, Fitting, diverse
+from recommendations.lists import Entry
 from recommendations.models import Product, Scenario, TrainingRun
-from recommendations.serving import N_RECENT, Entry, Recommended
+from recommendations.serving import N_RECENT, Recommended
 
 POOL: Final = 200
 N_DEVICES: Final = 50
@@ -198,8 +199,8 @@ def _history(customer_pk: int) -> tuple[Had, ...]:
 def _for_you(scene: _Scene) -> list[Entry]:
     own: list[Entry] = []
     if scene.customer_pk is not None:
-        lists = serving.own_lists(scene.run, [scene.customer_pk])
-        own = lists.get(scene.customer_pk, [])
+        found = serving.own_lists(scene.run, [scene.customer_pk])
+        own = found.get(scene.customer_pk, [])
     near = serving.neighbours(scene.run, scene.recent)
     return serving.summed([*own, *near], without=scene.recent)
 

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from privacy import registry
+from recommendations import lists
 from recommendations.models import CustomerListing
 
 
@@ -17,15 +18,9 @@ def declare() -> None:
 
 def _recommendations(subject: UUID, _now: datetime) -> Iterator[dict[str, Any]]:
     """Each product of each stored list with its score and why it was chosen."""
-    lists = CustomerListing.objects.filter(customer__subject__uuid=subject).order_by("run")
-    for run, made_at, items in lists.values_list("run", "run__created_at", "items"):
-        for place, (product, score, reason, based_on) in enumerate(items, start=1):
-            yield {
-                "run": run,
-                "made_at": made_at,
-                "place": place,
-                "product_id": product,
-                "score": score,
-                "reason": reason,
-                "based_on": based_on,
-            }
+    mine = CustomerListing.objects.filter(customer__subject__uuid=subject).order_by("run")
+    rows = list(mine.values_list("run", "run__created_at", *lists.COLUMNS))
+    found = lists.read([row[2:] for row in rows])
+    for (run, made_at, *_), entries in zip(rows, found, strict=True):
+        for place, entry in enumerate(entries, start=1):
+            yield {"run": run, "made_at": made_at, "place": place, **entry._asdict()}

@@ -9,14 +9,15 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from django.db.models import F
 from django.utils import translation
 
 from profiles.models import Customer, OrderLine
-from recommendations import explaining
+from recommendations import explaining, lists
 from recommendations.explaining import Reason
+from recommendations.lists import Entry
 from recommendations.models import CustomerListing, Product, ProductListing, TrainingRun
 
 N_RECENT = 20
@@ -48,15 +49,6 @@ class Served:
     run: TrainingRun | None
 
 
-class Entry(NamedTuple):
-    """A place of a stored list."""
-
-    product_id: str
-    score: float
-    reason: str
-    based_on: tuple[str, ...]
-
-
 def for_customers(
     customer_pks: Iterable[int], *, n: int, language: str
 ) -> dict[int, list[Recommended]]:
@@ -68,8 +60,8 @@ def for_customers(
     run = TrainingRun.objects.active()
     pks = list(customer_pks)
     allowed = may_profile(pks)
-    lists = own_lists(run, allowed)
-    served = _serve({pk: lists.get(pk, []) for pk in pks}, allowed, n=n, language=language)
+    own = own_lists(run, allowed)
+    served = _serve({pk: own.get(pk, []) for pk in pks}, allowed, n=n, language=language)
     return {pk: items for pk, (items, _) in served.items()}
 
 
@@ -122,8 +114,10 @@ def may_profile(pks: Sequence[int]) -> set[int]:
 def own_lists(run: TrainingRun | None, pks: Collection[int]) -> dict[int, list[Entry]]:
     if run is None or not pks:
         return {}
-    lists = CustomerListing.objects.filter(run=run, customer_id__in=pks)
-    return {pk: _entries(items) for pk, items in lists.values_list("customer_id", "items")}
+    there = CustomerListing.objects.filter(run=run, customer_id__in=pks)
+    rows = list(there.values_list("customer_id", *lists.COLUMNS))
+    found = lists.read([row[1:] for row in rows])
+    return {row[0]: entries for row, entries in zip(rows, found, strict=True)}
 
 
 def neighbours(
@@ -131,22 +125,16 @@ def neighbours(
 ) -> list[Entry]:
     if run is None or not product_ids:
         return []
-    lists = ProductListing.objects.filter(run=run, product_id__in=product_ids)
-    return [
-        entry._replace(reason=str(reason))
-        for items in lists.order_by("product_id").values_list("items", flat=True)
-        for entry in _entries(items)
-    ]
+    there = ProductListing.objects.filter(run=run, product_id__in=product_ids)
+    rows = list(there.order_by("product_id").values_list(*lists.COLUMNS))
+    return [entry._replace(reason=str(reason)) for entries in lists.read(rows) for entry in entries]
 
 
 def popular_entries() -> list[Entry]:
     """Return what was popular when a training last finished, whichever run serves."""
     newest = ProductListing.objects.filter(product_id="").order_by("-run__created_at", "-run_id")
-    return _entries(newest.values_list("items", flat=True).first() or [])
-
-
-def _entries(items: Iterable[tuple[str, float, str, list[str]]]) -> list[Entry]:
-    return [Entry(product, score, reason, tuple(base)) for product, score, reason, base in items]
+    row = newest.values_list(*lists.COLUMNS).first()
+    return lists.read([row])[0] if row else []
 
 
 def summed(entries: Iterable[Entry], *, without: Collection[str]) -> list[Entry]:
@@ -164,7 +152,7 @@ def summed(entries: Iterable[Entry], *, without: Collection[str]) -> list[Entry]
 
 
 def _serve(
-    lists: dict[int, list[Entry]],
+    own: dict[int, list[Entry]],
     allowed: Collection[int],
     *,
     n: int,
@@ -173,18 +161,18 @@ def _serve(
 ) -> dict[int, tuple[list[Recommended], bool]]:
     """Fill each list up to `n` with what is popular and dress its entries as products."""
     popular = popular_entries()[: n + SPARE_POPULAR]
-    everything = [*popular, *(entry for entries in lists.values() for entry in entries)]
+    everything = [*popular, *(entry for entries in own.values() for entry in entries)]
     shelf = on_shelf(everything)
     owned = _owned({entry.product_id for entry in everything}, allowed, shelf)
     served = {}
     with translation.override(language):
-        for pk, entries in lists.items():
+        for pk, entries in own.items():
             hidden = owned.get(pk, set()) | {without}
-            own = _shown(entries, shelf, hidden)[:n]
-            shown = {entry.product_id for entry in own}
-            filling = _shown(popular, shelf, hidden | shown)[: n - len(own)]
-            items = [dressed(entry, shelf, language) for entry in (*own, *filling)]
-            served[pk] = (items, len(own) < n)
+            first = _shown(entries, shelf, hidden)[:n]
+            shown = {entry.product_id for entry in first}
+            filling = _shown(popular, shelf, hidden | shown)[: n - len(first)]
+            items = [dressed(entry, shelf, language) for entry in (*first, *filling)]
+            served[pk] = (items, len(first) < n)
     return served
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from django.conf import settings
 
 from jobs.work import ObstacleError
-from recommendations import activation, evenness, fairness, interactions
+from recommendations import activation, evenness, fairness, interactions, lists
 from recommendations.engines.base import NOTHING, Items
 from recommendations.engines.blend import BlendModel
 from recommendations.engines.item_based import ItemBased
@@ -28,6 +28,7 @@ from recommendations.evaluation.contenders import (
     spec_of,
 )
 from recommendations.explaining import Reason
+from recommendations.lists import Entry, OfCustomer
 from recommendations.models import CustomerListing, ProductListing, TrainingRun
 
 if TYPE_CHECKING:
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
 N_FOR_CUSTOMER = 20
 N_SIMILAR = 50
 N_POPULAR = 200
-N_REASONS = 2
 N_EVIDENT = 10  # places whose evidence is kept
 N_BASES = 3
 BATCH = 500
@@ -299,25 +299,26 @@ def _write_lists(run: TrainingRun, reading: Reading, work: Work) -> None:
     memory_bytes = settings.RECOMMENDATIONS_MEMORY_MB * 2**20
     model = budgeted(engine_of(run.parameters), memory_bytes).fit(data, items, work.renew)
     near = budgeted(engine_of(run.parameters["near"]), memory_bytes).fit(data, items, work.renew)
+    keys = lists.keys_of(items.ids)
     n_people, n_items = len(reading.customers), len(reading.items.ids)
     total = n_people + n_items
     for start in range(work.cursor.get("customers", 0), n_people, BATCH):
         rows = range(start, min(start + BATCH, n_people))
+        ranked = list(_customer_lists(reading, model, rows))  # no transaction waits for this
         with work.step() as cursor:
             cursor["customers"] = rows.stop
-            CustomerListing.objects.bulk_create(_customer_lists(run, reading, model, rows))
+            lists.write_customers(run, ranked, keys)
         work.progress(rows.stop, total, "writing customers' lists")
     for start in range(work.cursor.get("products", 0), n_items, BATCH):
         rows = range(start, min(start + BATCH, n_items))
+        similar = list(_product_lists(items, near, rows))
         with work.step() as cursor:
             cursor["products"] = rows.stop
-            ProductListing.objects.bulk_create(_product_lists(run, items, near, rows))
+            lists.write_products(run, similar, keys)
         work.progress(n_people + rows.stop, total, "writing similar products")
 
 
-def _customer_lists(
-    run: TrainingRun, reading: Reading, model: Model, rows: range
-) -> Iterator[CustomerListing]:
+def _customer_lists(reading: Reading, model: Model, rows: range) -> Iterator[OfCustomer]:
     ids = reading.items.ids
     people = np.arange(rows.start, rows.stop)
     ranked = model.recommend(people, N_FOR_CUSTOMER)
@@ -329,18 +330,14 @@ def _customer_lists(
         there = listed[listed != NOTHING]
         if len(there):
             entries = [
-                [ids[item], _rounded(score), *_reason(why, ids)]
+                Entry(ids[item], _rounded(score), *_reason(why, ids))
                 for item, score, why in zip(there, scores, whys, strict=False)
             ]
-            yield CustomerListing(
-                run=run,
-                customer_id=reading.customers[row],
-                items=entries,
-                evidence=[
-                    [[_rounded(one) for one in of_parts], _bases(why, ids)]
-                    for of_parts, why in zip(added[: len(there)], whys, strict=False)
-                ],
-            )
+            evidence = [
+                [[_rounded(one) for one in of_parts], _bases(why, ids)]
+                for of_parts, why in zip(added[: len(there)], whys, strict=False)
+            ]
+            yield OfCustomer(reading.customers[row], entries, evidence)
 
 
 def _parts(model: Model, people: Integers, ranked: Ranked) -> Floats:
@@ -356,39 +353,36 @@ def _bases(why: list[Contribution], ids: tuple[str, ...]) -> list[list[Any]]:
     ]
 
 
-def _reason(why: list[Contribution], ids: tuple[str, ...]) -> tuple[str, list[str]]:
+def _reason(why: list[Contribution], ids: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
     """Say from which purchases a place in a list comes; from none, it is popular now."""
-    based_on = [ids[one.item] for one in why if one.value > 0][:N_REASONS]
-    return (Reason.BOUGHT if based_on else Reason.POPULAR_NOW), based_on
+    based_on = tuple(ids[one.item] for one in why if one.value > 0)[: lists.N_BASES]
+    return (Reason.BOUGHT if based_on else Reason.POPULAR_NOW).value, based_on
 
 
-def _product_lists(
-    run: TrainingRun, items: Items, model: Model, rows: range
-) -> Iterator[ProductListing]:
+def _product_lists(items: Items, model: Model, rows: range) -> Iterator[tuple[str, list[Entry]]]:
     ranked = model.similar(np.arange(rows.start, rows.stop), N_SIMILAR)
-    for row, entries in zip(rows, _entries(ranked, items.ids), strict=True):
-        if entries:
+    for row, found in zip(rows, _scored(ranked, items.ids), strict=True):
+        if found:
             own = items.ids[row]
-            listed = [[*entry, Reason.TOGETHER, [own]] for entry in entries]
-            yield ProductListing(run=run, product_id=own, items=listed)
+            yield own, [Entry(*one, Reason.TOGETHER.value, (own,)) for one in found]
 
 
 def _write_popular(run: TrainingRun, reading: Reading) -> None:
     """Write what is popular: the last 28 days first, then of all time what is left."""
-    listed: dict[str, list[Any]] = {}
+    listed: dict[str, Entry] = {}
     for days, reason in ((28, Reason.POPULAR_NOW), (ALL_TIME_DAYS, Reason.POPULAR)):
         engine = Popular(as_of=reading.end, window_days=days)
         ranked = engine.fit(reading.interactions, reading.items).ranking(N_POPULAR)
-        for product, score in _entries(ranked, reading.items.ids)[0]:
-            listed.setdefault(product, [product, score, reason, []])
+        for product, score in _scored(ranked, reading.items.ids)[0]:
+            listed.setdefault(product, Entry(product, score, reason.value, ()))
     entries = list(listed.values())[:N_POPULAR]
-    ProductListing.objects.create(run=run, product_id="", items=entries)
+    lists.write_products(run, [("", entries)], lists.keys_of(listed))
 
 
-def _entries(ranked: Ranked, ids: tuple[str, ...]) -> list[list[list[Any]]]:
+def _scored(ranked: Ranked, ids: tuple[str, ...]) -> list[list[tuple[str, float]]]:
     return [
         [
-            [ids[item], _rounded(score)]
+            (ids[item], _rounded(score))
             for item, score in zip(items, scores, strict=True)
             if item != NOTHING
         ]

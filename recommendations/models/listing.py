@@ -3,18 +3,34 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from recommendations.arrays import Numbers
 
-class CustomerListing(models.Model):
-    """The stored recommendations of one customer by one run, best first.
 
-    `items` holds `[product id, score, reason code, [product ids it is based on]]`. `evidence` says
-    of the first places `[[what each part of the engine adds], [[product id, what it adds]]]`: the
-    parts add up to the score, and the purchases to what is personal of it.
+class Listing(models.Model):
+    """A ranked list made by one run, best first, in columns of equal order.
+
+    `products` are keys of the catalogue; `reasons` are numbers of `lists.REASONS`; `bases`
+    holds, for each product, the keys of the two that it is based on, 0 for none.
     """
 
     run = models.ForeignKey("recommendations.TrainingRun", models.CASCADE, related_name="+")
+    products = Numbers(_("products"), of="integer")
+    scores = Numbers(_("scores"), of="real")
+    reasons = Numbers(_("reasons"), of="smallint")
+    bases = Numbers(_("based on"), of="integer")
+
+    class Meta:
+        abstract = True
+
+
+class CustomerListing(Listing):
+    """The stored recommendations of one customer by one run.
+
+    `evidence` says of the first places `[[what each part of the engine adds], [[product id,
+    what it adds]]]`: the parts add up to the score, and the purchases to what is personal of it.
+    """
+
     customer = models.ForeignKey("profiles.Customer", models.CASCADE, related_name="+")
-    items = models.JSONField(_("items"))
     evidence = models.JSONField(_("evidence"), default=list)
 
     class Meta:
@@ -30,15 +46,13 @@ class CustomerListing(models.Model):
         return f"run {self.run_id} customer {self.customer_id}"
 
 
-class ProductListing(models.Model):
-    """Products bought with one product by one run, best first, as `CustomerListing.items`.
+class ProductListing(Listing):
+    """Products bought with one product by one run.
 
     An empty `product_id` is the list of what is popular.
     """
 
-    run = models.ForeignKey("recommendations.TrainingRun", models.CASCADE, related_name="+")
     product_id = models.CharField(_("product id"), max_length=100, blank=True)
-    items = models.JSONField(_("items"))
 
     class Meta:
         verbose_name = _("similar products")

@@ -14,9 +14,10 @@ from privacy import fairness_audits
 from privacy.fairness.findings import Finding, Verdict
 from privacy.models import Staff
 from profiles.models import Customer, Segment
-from recommendations.models import CustomerListing, TrainingRun
+from recommendations.models import TrainingRun
 from tests import make
 from tests.make import NOW
+from tests.recommendations import listed
 
 pytestmark = pytest.mark.django_db
 
@@ -86,8 +87,8 @@ def test_showing_dear_products_to_one_group_only_is_uneven() -> None:
     )  # fmt: skip
     for gender, shown in (("female", ["p8", "p0", "p7"]), ("male", ["p0", "p8", "p1"])):
         for i, customer in enumerate(customers(60, gender=gender)):
-            items = [[product, 1.0, "similar", []] for product in shown[: 3 - i % 2]]
-            CustomerListing.objects.create(run=run, customer=customer, items=items)
+            items = [[product, 1.0, "bought_together", []] for product in shown[: 3 - i % 2]]
+            listed.customer(run, customer, items)
 
     found = findings("recommendations.prices", "gender")
 

@@ -15,9 +15,10 @@ from playwright.sync_api import Browser, BrowserContext, Page, Request, Route
 from profiles import snippet
 from profiles.events import merging
 from profiles.models import Customer, Event, EventStaging, Identity
-from recommendations.models import ProductListing, TrainingRun
+from recommendations.models import TrainingRun
 from tests import make
 from tests.journeys.foreign_shop import STRICT, Shop, running_candor, running_shop
+from tests.recommendations import listed
 
 pytestmark = pytest.mark.django_db(transaction=True)
 HELD_MS = 700  # longer than the snippet gathers events
@@ -93,7 +94,7 @@ def sells(product_id: str) -> None:
         engine="popular", as_of=make.NOW, n_customers=1, n_products=1, n_interactions=1,
         cpu_seconds=0, peak_rss_mb=0, verdict="too_little_data", created_at=make.NOW,
     )  # fmt: skip
-    ProductListing.objects.create(run=run, product_id="", items=[[product_id, 1.0, "popular", []]])
+    listed.product(run, "", [[product_id, 1.0, "popular", []]])
 
 
 def stored(page: Page) -> list[str]:

@@ -28,9 +28,10 @@ from profiles.models import (
     Upload,
 )
 from profiles.orders import carts
-from recommendations.models import CustomerListing, TrainingRun
+from recommendations.models import TrainingRun
 from tests import make
 from tests.make import NOW
+from tests.recommendations import listed
 
 # Each stands for the person somewhere, and nowhere else.
 CANARIES = (
@@ -146,9 +147,7 @@ def _figures(person: Customer) -> None:
         activated_at=NOW,
     )
     make.product("radio", "Radio")
-    CustomerListing.objects.create(
-        run=training, customer=person, items=[["radio", 1.5, "bought", ["tv"]]]
-    )
+    listed.customer(training, person, [["radio", 1.5, "because_you_bought", ["tv"]]])
 
 
 def _message(person: Customer, order: Order) -> Path:

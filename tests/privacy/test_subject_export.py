@@ -52,7 +52,7 @@ def test_a_copy_holds_every_section_with_the_persons_own_values() -> None:
     assert data["traits"][0]["revenue_minor"] == 49_000
     assert "persona_zh" in data["traits"][0]
     assert data["segments"][0]["segment"] == "Everybody"
-    assert data["recommendations"][0]["reason"] == "bought"
+    assert data["recommendations"][0]["reason"] == "because_you_bought"
     assert {row["campaign__name"] for row in data["messages"]} == {"Sent", "Waiting"}
     assert data["message_reactions"][0]["kind"] == "click"
     assert [(row["actor"], row["action"]) for row in data["accesses"]] == [

@@ -9,7 +9,7 @@ import hashlib
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,7 @@ from profiles.models import (  # noqa: E402
     Refund,
     Upload,
 )
+from recommendations import lists  # noqa: E402
 from recommendations.models import CustomerListing, ProductListing, TrainingRun  # noqa: E402
 from tests import make  # noqa: E402
 
@@ -195,7 +196,9 @@ def _trained() -> Iterator[tuple[str, Any]]:
         (CustomerListing, "customer__external_id"),
         (ProductListing, "product_id"),
     ):
-        rows = listing._default_manager.filter(run=run).values_list(key, "items")
+        stored = list(listing._default_manager.filter(run=run).values_list(key, *lists.COLUMNS))
+        entries = lists.read([row[1:] for row in stored])
+        rows = [(row[0], entry) for row, entry in zip(stored, entries, strict=True)]
         name = listing._meta.verbose_name_plural
         yield f"{name}", len(rows)
         yield f"{name}: all of them", _digest(rows)
@@ -216,7 +219,7 @@ def _campaign() -> Iterator[tuple[str, Any]]:
         yield f"campaign verdict ({language})", wording.verdict_text(report, language)
 
 
-def _digest(rows: models.QuerySet[Any, Any]) -> str:
+def _digest(rows: Iterable[Sequence[Any]]) -> str:
     """A SHA-256 of rows in the order of their first column; floats as eight digits."""
     digest = hashlib.sha256()
     for row in sorted(rows, key=lambda row: str(row[0])):

@@ -14,9 +14,10 @@ from django.utils import timezone
 
 from privacy import doors
 from profiles.models import Event, Identity
-from recommendations.models import CustomerListing, ProductListing, Scenario, TrainingRun
+from recommendations.models import CustomerListing, Scenario, TrainingRun
 from tests import make
 from tests.make import NOW
+from tests.recommendations import listed
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("shelf")]
 
@@ -41,12 +42,10 @@ def shelf() -> TrainingRun:
         activated_at=NOW,
     )
     popular = [["p1", 2.0, "popular", []], ["p2", 1.0, "popular", []]]
-    ProductListing.objects.create(run=run, product_id="", items=popular)
-    ProductListing.objects.create(
-        run=run, product_id="p3", items=[["p4", 5.0, "because_you_bought", ["p3"]]]
-    )
-    listed = [["p5", 9.0, "because_you_bought", ["p3"]]]
-    CustomerListing.objects.create(run=run, customer=make.customer("C-1"), items=listed)
+    listed.product(run, "", popular)
+    listed.product(run, "p3", [["p4", 5.0, "because_you_bought", ["p3"]]])
+    own = [["p5", 9.0, "because_you_bought", ["p3"]]]
+    listed.customer(run, make.customer("C-1"), own)
     return run
 
 

@@ -13,10 +13,10 @@ from recommendations.engines.base import Items
 from recommendations.engines.blend import Blend
 from recommendations.engines.item_based import ItemBased
 from recommendations.engines.popular import ALL_TIME_DAYS, Popular
-from recommendations.models import CustomerListing, ProductListing, Scenario, TrainingRun
+from recommendations.models import Scenario, TrainingRun
 from tests import make
 from tests.make import NOW
-from tests.recommendations import shops
+from tests.recommendations import listed, shops
 from tests.recommendations.interactions import interactions
 
 pytestmark = pytest.mark.django_db
@@ -92,8 +92,8 @@ def made_run(customer: Customer, ids: list[str], *, is_active: bool = False) -> 
     )  # fmt: skip
     items = [[id_, 1.0, "because_you_bought", ["p0"]] for id_ in ids]
     evidence = [[[1.0], [["p0", 0.75]]] for _ in ids]
-    CustomerListing.objects.create(run=run, customer=customer, items=items, evidence=evidence)
-    ProductListing.objects.create(run=run, product_id="p0", items=items)
+    listed.customer(run, customer, items, evidence)
+    listed.product(run, "p0", items)
     return run
 
 

@@ -18,7 +18,7 @@ from recommendations import activation, evenness
 from recommendations.models import CustomerListing, FairnessRules, Product, TrainingRun
 from tests import make
 from tests.make import NOW
-from tests.recommendations import shops
+from tests.recommendations import listed, shops
 
 pytestmark = pytest.mark.django_db
 RUNS = "/admin/recommendations/trainingrun/"
@@ -54,7 +54,7 @@ def uneven(**columns: Any) -> TrainingRun:
         parameters={"engine": "popular_28"},
         fairness={"quality": {"gender": [{**row, "ratio": ratio}]}, "exposure": {}}, **columns,
     )  # fmt: skip
-    CustomerListing.objects.create(run=run, customer=make.customer(), items=[])
+    listed.customer(run, make.customer(), [])
     return run
 
 

@@ -8,9 +8,10 @@ import pytest
 from django.test import Client
 
 from privacy.models import Staff
-from recommendations.models import CustomerListing, TrainingRun
+from recommendations.models import TrainingRun
 from tests import make
 from tests.make import NOW
+from tests.recommendations import listed
 
 pytestmark = pytest.mark.django_db
 LIST = "/admin/recommendations/trainingrun/"
@@ -30,7 +31,7 @@ def run(*, has_lists: bool = True, **columns: Any) -> TrainingRun:
         **columns,
     )
     if has_lists:
-        CustomerListing.objects.create(run=made, customer=make.customer(), items=[])
+        listed.customer(made, make.customer(), [])
     return made
 
 

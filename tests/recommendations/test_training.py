@@ -21,7 +21,7 @@ from recommendations.evaluation.contenders import engine_of, regression_for
 from recommendations.models import CustomerListing, Product, ProductListing, TrainingRun
 from tests import make
 from tests.make import NOW
-from tests.recommendations import shops
+from tests.recommendations import listed, shops
 
 pytestmark = pytest.mark.django_db
 
@@ -56,12 +56,12 @@ def test_each_list_keeps_to_the_customers_taste_and_says_from_which_purchases() 
     assert len(lists) == 120
     for listing in lists:
         own = int(listing.customer.external_id[1:]) % shops.N_TASTES
-        first, _score, reason, based_on = listing.items[0]
+        first, _score, reason, based_on = listed.entries(listing)[0]
         assert taste(first) == own
         assert reason == "because_you_bought"
         assert based_on
         assert set(based_on) <= bought[listing.customer_id]
-        assert not {entry[0] for entry in listing.items} & bought[listing.customer_id]
+        assert not {entry[0] for entry in listed.entries(listing)} & bought[listing.customer_id]
 
 
 def test_a_model_that_is_not_better_is_kept_as_a_card_and_popularity_serves() -> None:
@@ -73,7 +73,7 @@ def test_a_model_that_is_not_better_is_kept_as_a_card_and_popularity_serves() ->
     assert TrainingRun.objects.active() is None
     assert not CustomerListing.objects.exists()
     popular = ProductListing.objects.get(run=run, product_id="")
-    assert popular.items[0][2] == "popular_this_month"
+    assert listed.entries(popular)[0].reason == "popular_this_month"
 
 
 def test_an_active_run_steps_back_when_a_newer_one_is_not_better() -> None:
@@ -91,16 +91,17 @@ def test_an_empty_shop_is_trained_without_a_fault() -> None:
     run = shops.train()
 
     assert run.verdict == TrainingRun.Verdict.TOO_LITTLE_DATA
-    assert ProductListing.objects.get(run=run).items == []
+    assert ProductListing.objects.get(run=run).products == []
 
 
 def test_one_customer_is_too_little_to_judge() -> None:
+    make.product("p1")
     make.order(make.customer(), ("p1", "", 1, 100), days_ago=3)
 
     run = shops.train()
 
     assert run.verdict == TrainingRun.Verdict.TOO_LITTLE_DATA
-    assert [entry[0] for entry in ProductListing.objects.get(run=run).items] == ["p1"]
+    assert [entry[0] for entry in listed.entries(ProductListing.objects.get(run=run))] == ["p1"]
 
 
 @pytest.mark.parametrize(
@@ -154,12 +155,14 @@ def test_products_off_sale_are_in_no_list_and_consumables_come_back() -> None:
     run = shops.train()
 
     shown = {
-        entry[0] for listing in CustomerListing.objects.filter(run=run) for entry in listing.items
+        entry[0]
+        for listing in CustomerListing.objects.filter(run=run)
+        for entry in listed.entries(listing)
     }
     assert not shown & {"p000", "p001", "p002"}
     owners = OrderLine.objects.filter(product_id="p004").values("order__customer_id")
     lists = CustomerListing.objects.filter(run=run, customer_id__in=owners)
-    assert any(entry[0] == "p004" for listing in lists for entry in listing.items)
+    assert any(entry[0] == "p004" for listing in lists for entry in listed.entries(listing))
 
 
 def test_two_trainings_of_the_same_orders_are_the_same() -> None:
@@ -170,7 +173,7 @@ def test_two_trainings_of_the_same_orders_are_the_same() -> None:
     assert first.metrics == second.metrics
     assert first.parameters == second.parameters
     lists = [
-        dict(CustomerListing.objects.filter(run=run).values_list("customer_id", "items"))
+        dict(CustomerListing.objects.filter(run=run).values_list("customer_id", "products"))
         for run in (first, second)
     ]
     assert lists[0] == lists[1]
