@@ -100,7 +100,7 @@ def _arrays(entries: Sequence[Entry], keys: Mapping[str, int]) -> dict[str, list
         bases += [*there, *(0 for _ in range(N_BASES - len(there)))]
     return {
         "products": [keys[entry.product_id] for entry in known],
-        "scores": [entry.score for entry in known],
+        "scores": [float(entry.score) for entry in known],
         "reasons": [NUMBER_OF[entry.reason] for entry in known],
         "bases": bases,
     }
