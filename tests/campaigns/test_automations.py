@@ -20,10 +20,11 @@ from privacy.problems import DomainError
 from profiles.models import Cart, Customer
 from profiles.orders import carts
 from recommendations.explaining import Reason
-from recommendations.models import ProductListing, TrainingRun
+from recommendations.models import TrainingRun
 from tests import make
 from tests.campaigns.sending import Tray, body, withdraw
 from tests.make import NOW
+from tests.recommendations import listed
 
 pytestmark = pytest.mark.django_db
 State = Delivery.State
@@ -167,7 +168,7 @@ def popular(*product_ids: str) -> None:
         finished_at=NOW, activated_at=NOW,
     )  # fmt: skip
     items = [[id_, 1.0, Reason.POPULAR_NOW, []] for id_ in product_ids]
-    ProductListing.objects.create(run=run, product_id="", items=items)
+    listed.product(run, "", items)
 
 
 def test_the_same_gate_stops_a_message_that_may_not_go_any_more() -> None:
