@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+from django.conf import settings
 from django.utils import translation
 from django.utils.translation import gettext as _
 
@@ -18,7 +19,7 @@ from recommendations import interactions
 from recommendations.engines.base import DAY, hide_owned
 from recommendations.engines.blend import BlendModel
 from recommendations.engines.popular import PopularModel
-from recommendations.evaluation.contenders import dated, engine_of
+from recommendations.evaluation.contenders import budgeted, dated, engine_of
 from recommendations.models import Product, TrainingRun
 
 if TYPE_CHECKING:
@@ -101,7 +102,8 @@ def _scores(engine: Engine, reading: Reading, targets: Integers, *, at: int, wor
     that goes with a product is likelier than somebody whose little all goes with it.
     """
     before = reading.interactions.between(int(reading.interactions.at.min(initial=0)), at)
-    model = dated(engine, at).fit(before, reading.items, work.renew)
+    memory_bytes = settings.RECOMMENDATIONS_MEMORY_MB * 2**20
+    model = budgeted(dated(engine, at), memory_bytes).fit(before, reading.items, work.renew)
     total = np.zeros(before.n_people)
     for part, weight in _personal(model):
         found = _of_part(part, before, reading, targets, work)

@@ -13,6 +13,7 @@ from django.conf import settings
 
 from jobs.work import ObstacleError
 from recommendations import activation, evenness, fairness, interactions, lists
+from recommendations.code_version import code_version
 from recommendations.engines.base import NOTHING, Items
 from recommendations.engines.blend import BlendModel
 from recommendations.engines.item_based import ItemBased
@@ -277,6 +278,8 @@ def _store(
     return TrainingRun.objects.create(
         engine=judgement.engine.name,
         as_of=as_of,
+        learned_from=datetime.fromtimestamp(int(data.at.min()), tz=UTC) if len(data) else None,
+        code_version=code_version(),
         parameters={**spec_of(judgement.engine), "near": spec_of(judgement.near)},
         metrics=judgement.metrics,
         baseline_metrics=judgement.baseline_metrics,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from django.contrib import admin
@@ -21,13 +22,14 @@ from campaigns.reach import Effect, Reach
 from privacy.admin.fairness import ATTRIBUTES, Card, card
 from privacy.admin.viewing import shop_of
 from privacy.fairness_audits import Audit, Audited
-from profiles import figures
+from profiles import counting, figures
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from django_stubs_ext import StrOrPromise
 
+WAIT: Final = timedelta(seconds=20)
 PREVIEW: Final = Audit(
     "campaigns.preview",
     gettext_lazy("Who would be addressed"),
@@ -75,15 +77,20 @@ def _counted(request: HttpRequest, campaign: Campaign, now: datetime) -> dict[st
     asked = request.GET.get("by", "")
     attribute = asked if asked in ATTRIBUTES else "gender"
     currency = shop_of(request).currency
-    found = reach.reach(campaign, now)
-    effect = reach.effect(campaign, found, now)
+    try:
+        with counting.at_most(WAIT):
+            found = reach.reach(campaign, now)
+            effect = reach.effect(campaign, found, now)
+            overlaps = reach.overlaps(campaign, now)
+    except counting.TooLongError:
+        return {"takes_too_long": True}
     findings = reach.fairness(campaign, attribute, now, actor=f"staff:{request.user.pk}")
     told = card(PREVIEW, Audited(_("Who would be addressed"), findings))
     part = 1 - campaign.holdout_ppm / PARTS
     return {
         "reach": found,
         "lines": lines(found),
-        "overlaps": reach.overlaps(campaign, now),
+        "overlaps": overlaps,
         "effect": effect,
         "words": _words(effect, currency),
         "attribute": attribute,

@@ -28,6 +28,8 @@ class TrainingRun(models.Model):
 
     engine = models.CharField(_("engine"), max_length=40)
     as_of = models.DateTimeField(_("as of"))
+    learned_from = models.DateTimeField(_("first purchase"), null=True, blank=True)
+    code_version = models.CharField(_("code"), max_length=40, blank=True)
     parameters = models.JSONField(_("parameters"), default=dict)
     metrics = models.JSONField(_("metrics"), default=dict)
     baseline_metrics = models.JSONField(_("metrics of 28-day popularity"), default=dict)

@@ -14,6 +14,7 @@ from privacy.models import AuditEntry, Subject
 from privacy.problems import DomainError
 from profiles.models import Customer, OrderLine
 from recommendations import activation, asking, interactions, tasks, training
+from recommendations.code_version import code_version
 from recommendations.engines.memory import Size
 from recommendations.engines.popular import Popular
 from recommendations.evaluation import comparing
@@ -38,6 +39,9 @@ def test_a_model_that_beats_popularity_is_activated_with_its_card() -> None:
     assert run.verdict == TrainingRun.Verdict.BEATS_POPULAR
     assert TrainingRun.objects.active() == run
     assert run.comparison["ndcg@10"]["low"] > 0
+    assert run.code_version == code_version()
+    first = OrderLine.objects.order_by("order__placed_at").values_list("order__placed_at")[0]
+    assert run.learned_from == first[0].replace(microsecond=0)
     assert run.metrics["ndcg@10"]["value"] > run.baseline_metrics["ndcg@10"]["value"]
     assert (run.n_customers, run.n_guest_baskets, run.n_products) == (120, 19, 60)
     assert run.cpu_seconds > 0

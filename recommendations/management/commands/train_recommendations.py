@@ -52,6 +52,15 @@ def _card(run: TrainingRun) -> list[str]:
             f"difference in nDCG@10 from 28-day popularity {_figure(run.comparison['ndcg@10'])}"
         )
         lines.append(f"  from item-based    {_figure(run.comparison['item_based'])}")
+    for kind, rows in run.fairness.get("quality", {}).items():
+        told = [row for row in rows if row["ratio"]]
+        if told:  # the lowest comes first
+            low = told[0]
+            group = evenness.group_words(kind, low["group"])
+            lines.append(
+                f"lowest nDCG@10 by {kind}: {group} ({low['n']} people), "
+                f"{_figure(low['ratio'])} times everybody else's"
+            )
     held_back = evenness.beyond(run)
     serves = "serving" if run.is_active else "held back" if held_back else "popular serves"
     lines += [f"{run.get_verdict_display()}; {serves}", *map(str, held_back)]
