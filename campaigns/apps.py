@@ -7,7 +7,7 @@ class CampaignsConfig(AppConfig):
     verbose_name = _("Campaigns")
 
     def ready(self) -> None:
-        from campaigns import auditing, history, holdings, post, sections
+        from campaigns import auditing, event_catalogue, history, holdings, post, sections
         from privacy import registry as privacy_registry
         from profiles import registry
 
@@ -16,6 +16,7 @@ class CampaignsConfig(AppConfig):
         registry.tell_timeline("message", history.TIMELINE)
         registry.on_merge("campaigns.deliveries", history.move)
         auditing.declare()
+        event_catalogue.declare()
         holdings.declare()
         sections.declare()
         privacy_registry.carry_mail(post.carry)

@@ -166,7 +166,9 @@ class Composer:
         return coupons.of(wanted) if wanted else {}
 
     def _link_numbers(self, messages: Iterable[Rendered]) -> dict[str, int]:
-        """Return a stored number for each web address in the messages."""
+        """Return a stored number for each web address in the messages; of none that is not tracked."""
+        if not self._campaign.is_marketing:
+            return {}
         own = (f"{settings.PUBLIC_URL}/u/", f"{settings.PUBLIC_URL}/r/")
         urls = {
             url
@@ -192,14 +194,16 @@ class Composer:
         numbers: Mapping[str, int],
     ) -> Message:
         token = delivery.token or ""
-        tracked = message.tracked(
-            {url: click_url(token, number) for url, number in numbers.items()}, open_url(token)
-        )
-        html = links.with_canary(tracked.html, canary_url(token))
+        tracked, html = message, message.html
+        if self._campaign.is_marketing:
+            tracked = message.tracked(
+                {url: click_url(token, number) for url, number in numbers.items()}, open_url(token)
+            )
+            html = links.with_canary(tracked.html, canary_url(token))
         envelope = self.envelope(
             address,
             message_id=message_id(self._campaign, delivery.pk),
-            unsubscribe_url=unsubscribe_url(token),
+            unsubscribe_url=unsubscribe_url(token) if self._campaign.is_marketing else "",
         )
         content = build(envelope, subject=tracked.subject, html=html, text=tracked.text)
         return Message(str(delivery.pk), self._shop.sender_email, address, content, self._now)

@@ -19,7 +19,16 @@ from django.db import transaction
 from django.db.models import Exists, F, Max, OuterRef, Q
 from django.utils.translation import gettext as _
 
-from campaigns import approvals, gate, limits, planning, targeting, throttling, writing
+from campaigns import (
+    approvals,
+    event_catalogue,
+    gate,
+    limits,
+    planning,
+    targeting,
+    throttling,
+    writing,
+)
 from campaigns.bounces.codes import is_hard
 from campaigns.channels import email, ways
 from campaigns.channels.base import Channel, Message, Outcome, Result
@@ -197,6 +206,9 @@ def _send_some(
 def recover(now: datetime) -> None:
     """Put right what dead workers held: not begun is planned again, begun is unknown."""
     lost = Delivery.objects.lost(now)
+    # A transactional message goes out at least once, a campaign's never twice.
+    again = lost.filter(state=State.SENDING, campaign__kind=Campaign.Kind.TRANSACTIONAL)
+    again.update(state=State.PLANNED, reason="worker_lost", claim_token=None, lease_until=None)
     lost.filter(state=State.SENDING).update(
         state=State.UNKNOWN, reason="worker_lost", lease_until=None
     )
@@ -262,7 +274,7 @@ def _send_claimed(
     looked = gate.look(campaign, rows, now)
     free = [row for row in rows if looked.lets(row.pk)]
     messages, failed = _composed(campaign, free, now) if free else ([], {})
-    _skip(token, looked.barred | failed)
+    _skip(token, looked.barred | failed, now)
     _hold(token, looked.waits)
     by_pk = {row.pk: row for row in rows}
     renewed, n_tried = now, 0
@@ -275,6 +287,8 @@ def _send_claimed(
         meant = _intend(campaign, mine, token, clock())
         ready = [message for message in some if int(message.key) in meant]
         results = channel.send_batch(ready) if ready else []
+        if not campaign.is_marketing:
+            results = [_tried_again(result) for result in results]
         _record(results, {row.pk: row.n_attempts for row in mine}, token, clock())
         n_tried += len(ready)
         if not throttling.report(results, clock(), channel=campaign.channel):
@@ -291,7 +305,12 @@ def _composed(
     return Composer(campaign, now=now).compose(rows)
 
 
-def _skip(token: UUID, reasons: Mapping[int, str]) -> None:
+@transaction.atomic
+def _skip(token: UUID, reasons: Mapping[int, str], now: datetime) -> None:
+    held = Delivery.objects.held(token, State.CLAIMED).filter(pk__in=list(reasons))
+    mine = set(held.values_list("pk", flat=True)) if reasons else set()
+    told = {pk: reason for pk, reason in reasons.items() if pk in mine}
+    event_catalogue.tell({event_catalogue.SKIPPED: told}, now)
     for reason in sorted(set(reasons.values())):
         pks = [pk for pk, found in reasons.items() if found == reason]
         Delivery.objects.held(token, State.CLAIMED).filter(pk__in=pks).update(
@@ -324,11 +343,11 @@ def _intend(campaign: Campaign, rows: Sequence[Delivery], token: UUID, now: date
     if current is None:
         return set()
     looked = gate.look(current, rows, now)
-    _skip(token, looked.barred)
+    _skip(token, looked.barred, now)
     _hold(token, looked.waits)
     free = [row.pk for row in rows if looked.lets(row.pk)]
     if (room := limits.room(current)) is not None:
-        _skip(token, dict.fromkeys(free[room:], "budget_spent"))
+        _skip(token, dict.fromkeys(free[room:], "budget_spent"), now)
         free = free[:room]
     held = Delivery.objects.held(token, State.CLAIMED).filter(lease_until__gte=now)
     held.filter(pk__in=free, campaign__in=sending).update(
@@ -338,6 +357,12 @@ def _intend(campaign: Campaign, rows: Sequence[Delivery], token: UUID, now: date
     return set(ours.values_list("pk", flat=True))
 
 
+def _tried_again(result: Result) -> Result:
+    again = result.outcome is Outcome.UNKNOWN
+    return Result(result.key, Outcome.LATER, result.code) if again else result
+
+
+@transaction.atomic
 def _record(
     results: Iterable[Result], attempts: Mapping[int, int], token: UUID, now: datetime
 ) -> None:
@@ -349,9 +374,20 @@ def _record(
     for (outcome, code, n_tries), pks in alike.items():
         # A row whose lease ran out meanwhile is `unknown`: now we know better.
         mine = Delivery.objects.held(token, State.SENDING, State.UNKNOWN).filter(pk__in=pks)
-        mine.update(**_ending(outcome, code, n_tries, now))
+        ended = list(mine.values_list("pk", flat=True))
+        ending = _ending(outcome, code, n_tries, now)
+        mine.update(**ending)
+        if (name := _EVENTS.get(str(ending["state"]))) is not None:
+            event_catalogue.tell({name: dict.fromkeys(ended, str(ending["reason"]))}, now)
         if outcome is Outcome.REFUSED and (is_hard(code) or code.startswith(NO_NUMBER)):
             _suppress(pks, now)
+
+
+_EVENTS = {
+    State.SENT: event_catalogue.SENT,
+    State.FAILED: event_catalogue.FAILED,
+    State.UNKNOWN: event_catalogue.UNKNOWN,
+}
 
 
 def _suppress(pks: Sequence[int], now: datetime) -> None:

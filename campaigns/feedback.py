@@ -18,6 +18,7 @@ from django.db import transaction
 from django.db.models import Max
 from django.utils.translation import gettext as _
 
+from campaigns import event_catalogue
 from campaigns.bounces.codes import Kind
 from campaigns.models import Delivery, Feedback, Hit
 from privacy import consent, suppression
@@ -82,6 +83,7 @@ def take(notices: Sequence[Notice], *, now: datetime) -> int:
     if fresh:
         Feedback.objects.bulk_create(fresh, ignore_conflicts=True)
         _settle(fresh)
+        _announce(fresh, now)
         _keep_off(fresh, now)
         _withdraw(fresh, now)
     return len(rows)
@@ -146,6 +148,20 @@ def _settle(rows: Iterable[Feedback]) -> None:
         )
         back.filter(state=states.UNKNOWN).update(state=states.FAILED, reason=f"bounce_{kind}")
         back.filter(state=states.SENT).update(reason=f"bounce_{kind}")
+
+
+def _announce(rows: Sequence[Feedback], now: datetime) -> None:
+    event_catalogue.tell(
+        {
+            event_catalogue.BOUNCED: {
+                row.delivery_id: row.code for row in rows if row.kind in _FAILED
+            },
+            event_catalogue.COMPLAINED: {
+                row.delivery_id: "" for row in rows if row.kind == Kind.COMPLAINT
+            },
+        },
+        now,
+    )
 
 
 def _keep_off(rows: Sequence[Feedback], now: datetime) -> None:

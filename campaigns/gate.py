@@ -89,7 +89,7 @@ def barred(campaign: Campaign, customers: Iterable[int]) -> dict[int, str]:
     if not shut:
         return {}
     asked_of = Customer.objects.filter(pk__in=shut).select_related("subject")
-    known = list(asked_of)
+    known, use = list(asked_of), purposes.find(campaign.purpose)
     minors = set(asked_of.filter(purposes.minor()).values_list("pk", flat=True))
     consented = set(
         Consent.objects.filter(
@@ -103,8 +103,9 @@ def barred(campaign: Campaign, customers: Iterable[int]) -> dict[int, str]:
     found = {
         customer.pk: _reason(
             customer.subject,
-            is_minor=customer.pk in minors,
-            consented=customer.subject_id in consented,
+            is_minor=use.is_marketing and customer.pk in minors,
+            is_objecting=use.is_marketing and customer.subject.objected,
+            consented=not use.is_declared or customer.subject_id in consented,
             addressed=getattr(customer, tag) is not None,
         )
         for customer in known
@@ -117,11 +118,13 @@ def in_words(reason: str) -> StrOrPromise:
     return REASONS.get(reason, reason)
 
 
-def _reason(subject: Subject, *, is_minor: bool, consented: bool, addressed: bool) -> str:
+def _reason(
+    subject: Subject, *, is_minor: bool, is_objecting: bool, consented: bool, addressed: bool
+) -> str:
     bars = (
         (subject.erased_at is not None, "erased"),
         (subject.restricted, "restricted"),
-        (subject.objected, "objected"),
+        (is_objecting, "objected"),
         (is_minor, "minor"),
         (not consented, "no_consent"),
         (not addressed, "no_address"),

@@ -27,6 +27,7 @@ from campaigns.models import (
     Picture,
     Provider,
     SendingRules,
+    ServiceMessage,
     SmsText,
     Step,
     Template,
@@ -46,6 +47,7 @@ def declare() -> None:
     registry.delete(Hit, f"delivery__{PERSON}")
     registry.delete(Feedback, f"delivery__{PERSON}")
     registry.delete(Conversion, f"delivery__{PERSON}", f"order__{PERSON}")
+    registry.delete(ServiceMessage, "subject", f"delivery__{PERSON}")
     registry.delete(Coupon, f"delivery__{PERSON}")
     registry.nobody(
         *(Campaign, Variant, Template, TemplateVersion, SmsText, Link, Automation, Step),
@@ -73,6 +75,12 @@ def declare() -> None:
         gettext_lazy("Bounces, complaints and proofs of arrival"),
         days=3 * 365,
         old=lambda before: Feedback.objects.filter(at__lt=before),
+    )
+    registry.retain(
+        "service_messages",
+        gettext_lazy("What transactional messages were about"),
+        days=90,
+        old=lambda before: ServiceMessage.objects.filter(asked_at__lt=before),
     )
     registry.retain(
         "deliveries",

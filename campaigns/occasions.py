@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 
 from campaigns import triggers, writing
-from campaigns.models import Automation
+from campaigns.models import Automation, ServiceMessage
+from privacy.fields import reveal_columns
+from privacy.purposes import purpose
 from profiles.models import CartLine, OrderLine
 from recommendations import placing
 from recommendations.explaining import Reason
@@ -40,6 +44,8 @@ class Occasion:
 
 def of(campaign: Campaign, rows: Sequence[Delivery], now: datetime) -> dict[int, Occasion]:
     """Return the occasion of each delivery; none for a plain campaign's."""
+    if not campaign.is_marketing:
+        return _calls(campaign, rows, now)
     kind = triggers.kind_of(campaign)
     if kind == Kind.CART:
         return _carts(rows)
@@ -50,7 +56,44 @@ def of(campaign: Campaign, rows: Sequence[Delivery], now: datetime) -> dict[int,
 
 def sample(campaign: Campaign) -> Mapping[str, object]:
     """Return made-up facts of the campaign's kind, to check and show its template with."""
+    if not campaign.is_marketing:
+        return {"data": _Anything()}
     return SAMPLES.get(triggers.kind_of(campaign), {})
+
+
+class _Anything(dict[str, Any]):
+    """Data of which every member is there: what the shop's server sends is not known here."""
+
+    def __missing__(self, key: str) -> _Anything:
+        return _Anything()
+
+    def __str__(self) -> str:
+        return "…"
+
+
+def depth(value: object) -> int:
+    """Return how many levels of lists and objects are in `value`."""
+    if isinstance(value, dict):
+        return 1 + max((depth(one) for one in value.values()), default=0)
+    if isinstance(value, list):
+        return 1 + max((depth(one) for one in value), default=0)
+    return 0
+
+
+def new_token() -> str:
+    return secrets.token_urlsafe(32)
+
+
+def _calls(campaign: Campaign, rows: Sequence[Delivery], now: datetime) -> dict[int, Occasion]:
+    """What the shop's server said of each message, opened in one audited act."""
+    asked = ServiceMessage.objects.filter(delivery__in=[row.pk for row in rows])
+    by_pk = dict(asked.values_list("pk", "delivery_id"))
+    with purpose(campaign.purpose, actor=f"campaign:{campaign.uuid}", now=now):
+        found = reveal_columns(asked, ["data"], campaign.purpose)
+    return {
+        by_pk[pk]: Occasion({"data": json.loads(columns["data"] or "{}")})
+        for pk, columns in found.items()
+    }
 
 
 SAMPLES: dict[str, Mapping[str, object]] = {

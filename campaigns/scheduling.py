@@ -15,7 +15,7 @@ from privacy.problems import DomainError
 Status = Campaign.Status
 
 
-def schedule(campaign: Campaign, *, staff: Staff, now: datetime) -> None:
+def schedule(campaign: Campaign, *, staff: Staff | None, now: datetime) -> None:
     """Let an approved campaign go out by itself at `starts_at`, or after the time to undo.
 
     Raises DomainError if it was edited, or its times cannot be kept.

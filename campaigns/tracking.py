@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from django.db import transaction
 
-from campaigns import feedback
+from campaigns import event_catalogue, feedback
 from campaigns.models import Automation, Campaign, Delivery, Hit, Link
 from privacy import consent, preferences, suppression
 from privacy.models import Consent, ConsentEntry, Source, Suppression
@@ -170,6 +171,7 @@ def unsubscribe(token: str, now: datetime, *, wording: str) -> bool:
         )
     if not delivery.hits.filter(kind=Hit.Kind.UNSUBSCRIBE).exists():
         Hit.objects.create(delivery=delivery, kind=Hit.Kind.UNSUBSCRIBE, at=now)
+        event_catalogue.tell_one(event_catalogue.UNSUBSCRIBED, delivery, now)
     return True
 
 
@@ -241,7 +243,15 @@ def tell(now: datetime, *, limit: int = TOLD_AT_ONCE) -> int:
             events = [_event(hit) for hit in hits]
             staging.write(events, source_id=source.pk, is_confirmed=True, received_at=now)
             Hit.objects.filter(pk__in=[hit.pk for hit in hits]).update(waits=False)
+            _announce(hits, now)
     return len(hits)
+
+
+def _announce(hits: Sequence[Hit], now: datetime) -> None:
+    opened = {hit.delivery_id: "" for hit in hits if hit.kind == Hit.Kind.OPEN}
+    clicked = {hit.delivery_id: "" for hit in hits if hit.kind == Hit.Kind.CLICK}
+    told = {event_catalogue.OPENED: opened, event_catalogue.CLICKED: clicked}
+    event_catalogue.tell(told, now)
 
 
 def _event(hit: Hit) -> wire.Message:

@@ -65,6 +65,12 @@ NAVIGATION = [
             _item(_("Campaigns"), "campaign", "campaigns.campaign")
             | {"active": _is_below("/campaign/", but_not="/outbox/")},
             _item(_("Automations"), "autorenew", "campaigns.automation"),
+            {
+                "title": _("Transactional messages"),
+                "icon": "receipt_long",
+                "link": reverse_lazy("admin:campaigns_campaign_service"),
+                "permission": _may("campaigns.view_campaign"),
+            },
             _item(_("Sending rules"), "rule", "campaigns.sendingrules"),
             _item(_("Channel health"), "monitor_heart", "campaigns.provider"),
             {

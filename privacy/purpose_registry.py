@@ -135,6 +135,14 @@ REGISTRY = {
             known=_SENT_TO,
         ),
         Purpose(
+            "service.email",
+            _("E-mail about a person's own orders"),
+            _CONTRACT,
+            _WITH_CUSTOMER,
+            data_classes=_MAIL | {"text"},
+            channels=frozenset({Channel.EMAIL.value}),
+        ),
+        Purpose(
             "campaign.onsite",
             _("Campaigns in the shop's own pages"),
             _INTEREST,

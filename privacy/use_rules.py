@@ -53,6 +53,7 @@ def _shipped() -> Iterable[Rule]:
         "campaign.email": ("email", "name"),
         "campaign.email.existing": ("email", "name"),
         "campaign.sms": ("phone", "name"),
+        "service.email": ("email", "name", "text"),
         "subject.rights": (*_PERSONAL, "text"),
         "import": (*_PERSONAL, "file"),
         "customer.merge": _PERSONAL,

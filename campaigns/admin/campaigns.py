@@ -16,8 +16,18 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminSelectWidget
 
-from campaigns import approvals, writing
-from campaigns.admin import audience, deliveries, links, outbox, report, sms_texts, steps, texts
+from campaigns import approvals, making
+from campaigns.admin import (
+    audience,
+    deliveries,
+    links,
+    outbox,
+    report,
+    service,
+    sms_texts,
+    steps,
+    texts,
+)
 from campaigns.models import Campaign, Delivery, Variant
 from campaigns.rendering import starters
 from privacy.admin.viewing import ThemedAdmin
@@ -189,12 +199,11 @@ class CampaignAdmin(ThemedAdmin[Campaign]):
         super().save_model(request, obj, form, change)
         if change:
             return
-        for key in "AB":
-            variant = Variant.objects.create(campaign=obj, key=key)
-            if obj.channel == Channel.SMS:
-                sms_texts.start(variant)
-                continue
-            writing.start_from(variant, form.cleaned_data["starter"] or starters.names()[0])
+        if obj.channel == Channel.SMS:
+            for key in making.VARIANTS:
+                sms_texts.start(Variant.objects.create(campaign=obj, key=key))
+            return
+        making.write(obj, form.cleaned_data["starter"] or starters.names()[0])
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:  # noqa: FBT001
         super().save_related(request, form, formsets, change)
@@ -232,6 +241,8 @@ class CampaignAdmin(ThemedAdmin[Campaign]):
             "<int:pk>/report/": (report.report_page, "report"),
             "<int:pk>/report/counting/": (report.counting_part, "counting"),
             "<int:pk>/report/recount/": (report.recount_action, "recount"),
+            "transactional/": (service.service_page, "service"),
+            "transactional/<int:pk>/do/<slug:verb>/": (service.switch_action, "service_verb"),
             "outbox/": (outbox.outbox_page, "outbox"),
             "outbox/<str:name>/": (outbox.message_page, "outbox_message"),
             "outbox/<str:name>/body/": (outbox.body_page, "outbox_body"),

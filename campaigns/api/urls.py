@@ -2,9 +2,26 @@
 
 from django.urls import path
 
-from campaigns.api import feedback_views, sms_views, tracking_views
+from campaigns.api import campaigns, feedback_views, messages, sms_views, tracking_views
 
 urlpatterns = [
+    path("v1/campaigns", campaigns.CampaignsView.as_view(), name="campaigns"),
+    path("v1/campaigns/<uuid:uuid>", campaigns.CampaignView.as_view(), name="campaign"),
+    path("v1/campaigns/<uuid:uuid>/report", campaigns.ReportView.as_view(), name="campaign-report"),
+    path(
+        "v1/campaigns/<uuid:uuid>/deliveries",
+        campaigns.DeliveriesView.as_view(),
+        name="campaign-deliveries",
+    ),
+    path("v1/campaigns/<uuid:uuid>/test", campaigns.TestView.as_view(), name="campaign-test"),
+    path("v1/campaigns/<uuid:uuid>/schedule", campaigns.ScheduleView.as_view()),
+    path("v1/campaigns/<uuid:uuid>/pause", campaigns.PauseView.as_view()),
+    path("v1/campaigns/<uuid:uuid>/resume", campaigns.ResumeView.as_view()),
+    path("v1/campaigns/<uuid:uuid>/cancel", campaigns.CancelView.as_view()),
+    path("v1/messages", messages.MessagesView.as_view(), name="messages"),
+    path("v1/messages/<uuid:uuid>", messages.MessageView.as_view(), name="message"),
+    path("v1/coupons/<str:code>/validate", messages.ValidateView.as_view()),
+    path("v1/coupons/<str:code>/redeem", messages.RedeemView.as_view()),
     path("o/<str:token>", tracking_views.open_pixel, name="open-pixel"),
     path("c/<str:token>", tracking_views.click, name="click"),
     path("r/<str:token>", tracking_views.cart, name="back-to-cart"),

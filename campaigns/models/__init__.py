@@ -7,6 +7,7 @@ from campaigns.models.delivery import Delivery, DeliveryQuerySet
 from campaigns.models.feedback import Feedback, Mailbox
 from campaigns.models.provider import Provider
 from campaigns.models.rules import SendingRules
+from campaigns.models.service import ServiceMessage
 from campaigns.models.sms import SmsText
 from campaigns.models.template import Template, TemplateVersion
 from campaigns.models.tracking import Hit, Link
@@ -27,6 +28,7 @@ __all__ = [
     "Picture",
     "Provider",
     "SendingRules",
+    "ServiceMessage",
     "SmsText",
     "Step",
     "Template",

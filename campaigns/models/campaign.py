@@ -16,7 +16,10 @@ class CampaignQuerySet(models.QuerySet["Campaign"]):
 
 
 class Campaign(models.Model):
-    """One message plan aimed at one segment, with its variants and its holdout."""
+    """One message plan aimed at one segment, with its variants and its holdout.
+
+    `key` is what the shop's server calls a transactional message by.
+    """
 
     class Status(models.TextChoices):
         DRAFT = "draft", _("Draft")
@@ -43,6 +46,7 @@ class Campaign(models.Model):
     kind = models.CharField(
         max_length=13, choices=Kind.choices, default=Kind.CAMPAIGN, editable=False
     )
+    key = models.SlugField(_("key"), max_length=64, null=True, unique=True, editable=False)
     segment = models.ForeignKey(
         "profiles.Segment", models.PROTECT, related_name="+", verbose_name=_("segment")
     )

@@ -32,7 +32,8 @@ class CustomerQuerySet(SealedQuerySet["Customer"]):
 
         `channel` may be left out where the purpose has one. Out are the erased, restricted,
         objecting, those without consent in force where it is needed, and on a channel with
-        addresses those who have none or a suppressed one. Raises UnknownPurposeError, and
+        addresses those who have none or a suppressed one; what is no advertising goes to
+        addresses that only refused advertising. Raises UnknownPurposeError, and
         ValueError for a channel the purpose does not use.
         """
         allowed = self.filter(purposes.may_use(name, channel=channel))
@@ -41,6 +42,9 @@ class CustomerQuerySet(SealedQuerySet["Customer"]):
         if (tag := ADDRESS_TAGS.get(channel or "")) is None:
             return allowed
         suppressed = Suppression.objects.filter(channel=channel, address_tag=OuterRef(tag))
+        if not purposes.find(name).is_marketing:
+            dead = [Suppression.Reason.BOUNCED, Suppression.Reason.ERASED]
+            suppressed = suppressed.filter(reason__in=dead)
         return allowed.filter(~Exists(suppressed), **{f"{tag}__isnull": False})
 
 

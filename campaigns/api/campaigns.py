@@ -1,0 +1,268 @@
+"""Campaigns by API: made as drafts, moved on by verbs, and their reports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.shortcuts import get_object_or_404
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.validators import UniqueValidator
+from rest_framework.views import APIView
+
+from campaigns import approvals, delivery, making, measurement, scheduling, wording
+from campaigns.models import Campaign, Delivery
+from campaigns.rendering import starters
+from privacy.api import paging
+from privacy.api.fields import Text
+from profiles.models import Segment
+
+MILLION = 1_000_000
+
+
+class CampaignSerializer(serializers.Serializer[Any]):
+    id = serializers.UUIDField(source="uuid", read_only=True)
+    name = Text(
+        max_length=100, validators=[UniqueValidator(Campaign.objects.all(), lookup="exact")]
+    )
+    segmentId = serializers.SlugRelatedField(
+        slug_field="uuid", source="segment", queryset=Segment.objects.all()
+    )
+    starter = serializers.ChoiceField(
+        choices=starters.names(),
+        write_only=True,
+        help_text="The message to begin with; its text is written in the admin.",
+    )
+    status = serializers.ChoiceField(choices=Campaign.Status.choices, read_only=True)
+    holdout = serializers.FloatField(
+        min_value=0, max_value=0.5, default=0.1, help_text="Who gets no message, as a fraction."
+    )
+    startsAt = serializers.DateTimeField(source="starts_at", allow_null=True, default=None)
+    latestStart = serializers.DateTimeField(source="latest_start", allow_null=True, default=None)
+    goesAt = serializers.DateTimeField(source="goes_at", read_only=True, allow_null=True)
+    plannedAt = serializers.DateTimeField(source="planned_at", read_only=True, allow_null=True)
+    finishedAt = serializers.DateTimeField(source="finished_at", read_only=True, allow_null=True)
+    createdAt = serializers.DateTimeField(source="created_at", read_only=True)
+    deliveries = serializers.DictField(
+        child=serializers.IntegerField(), read_only=True, help_text="How many, by state."
+    )
+
+
+class CampaignPageSerializer(serializers.Serializer[Any]):
+    data = CampaignSerializer(many=True)  # type: ignore[assignment]  # the wire's name
+    next = serializers.CharField(allow_null=True)
+
+
+class EstimateSerializer(serializers.Serializer[Any]):
+    value = serializers.FloatField()
+    low = serializers.FloatField(help_text="Of the 95 % interval.")
+    high = serializers.FloatField()
+
+
+class ArmSerializer(serializers.Serializer[Any]):
+    arm = serializers.CharField(source="key", help_text="A variant's letter, or holdout.")
+    customers = serializers.IntegerField(source="n")
+    sent = serializers.IntegerField(source="n_sent")
+    skipped = serializers.IntegerField(source="n_skipped")
+    failed = serializers.IntegerField(source="n_failed")
+    unknown = serializers.IntegerField(source="n_unknown")
+    clicked = serializers.IntegerField(source="n_clicked")
+    unsubscribed = serializers.IntegerField(source="n_unsubscribed")
+    buyers = serializers.IntegerField(source="n_buyers")
+    orders = serializers.IntegerField(source="n_orders")
+    netMinor = serializers.IntegerField(source="net_minor", help_text="Minor units.")
+    clickRate = EstimateSerializer(source="click_rate", allow_null=True)
+    buyerRate = EstimateSerializer(source="buyer_rate", allow_null=True)
+
+
+class ReportSerializer(serializers.Serializer[Any]):
+    campaignId = serializers.UUIDField(source="campaign")
+    currency = serializers.CharField()
+    asOf = serializers.DateTimeField(source="as_of")
+    opens = serializers.DateTimeField(allow_null=True)
+    closes = serializers.DateTimeField(allow_null=True)
+    conclusion = serializers.CharField(source="verdict.code", help_text="Such as not_enough.")
+    words = serializers.DictField(
+        child=serializers.CharField(),
+        default=dict,
+        help_text="The conclusion in a sentence, by language.",
+    )
+    arms = ArmSerializer(many=True)
+
+
+class DeliverySerializer(serializers.Serializer[Any]):
+    id = serializers.CharField(source="pk")
+    customerId = serializers.CharField(source="customer.external_id")
+    arm = serializers.CharField()
+    state = serializers.ChoiceField(choices=Delivery.State.choices)
+    reason = serializers.CharField()
+    dueAt = serializers.DateTimeField(source="due_at")
+    sentAt = serializers.DateTimeField(source="sent_at", allow_null=True)
+
+
+class DeliveryPageSerializer(serializers.Serializer[Any]):
+    data = DeliverySerializer(many=True)  # type: ignore[assignment]  # the wire's name
+    next = serializers.CharField(allow_null=True)
+
+
+class TestSerializer(serializers.Serializer[Any]):
+    to = Text(max_length=254, help_text="The address of an active staff account.")
+    variant = Text(max_length=1, default="A")
+    locale = Text(max_length=12, default="en")
+
+
+class CampaignsView(APIView):
+    required_scope = "campaigns"
+
+    @extend_schema(
+        operation_id="campaigns",
+        summary="The campaigns",
+        parameters=paging.PARAMETERS,
+        responses=CampaignPageSerializer,
+    )
+    def get(self, request: Request) -> Response:
+        rows = Campaign.objects.plans().select_related("segment")
+        return Response(paging.page(rows, request.query_params, _told))
+
+    @extend_schema(
+        operation_id="create_campaign",
+        summary="Make a campaign as a draft",
+        request=CampaignSerializer,
+        responses=CampaignSerializer,
+    )
+    def post(self, request: Request) -> Response:
+        """Its message begins as a starter; a person writes it and another approves it."""
+        facts = CampaignSerializer(data=request.data)
+        facts.is_valid(raise_exception=True)
+        given = facts.validated_data
+        made = making.draft(
+            given["name"],
+            given["segment"],
+            starter=given["starter"],
+            holdout_ppm=round(given["holdout"] * MILLION),
+            starts_at=given["starts_at"],
+            latest_start=given["latest_start"],
+            now=timezone.now(),
+        )
+        return Response(_told([made])[0])
+
+
+class CampaignView(APIView):
+    required_scope = "campaigns:read"
+
+    @extend_schema(operation_id="campaign", summary="A campaign", responses=CampaignSerializer)
+    def get(self, _request: Request, uuid: UUID) -> Response:
+        return Response(_told([_campaign(uuid)])[0])
+
+
+class ReportView(APIView):
+    required_scope = "campaigns:read"
+
+    @extend_schema(
+        operation_id="campaign_report",
+        summary="What a campaign did and earned",
+        responses=ReportSerializer,
+    )
+    def get(self, _request: Request, uuid: UUID) -> Response:
+        """Orders are those that the hourly count last found."""
+        found = measurement.report(_campaign(uuid), timezone.now())
+        words = {code: wording.verdict_text(found, code) for code in ("en", "zh-hans")}
+        return Response({**ReportSerializer(found).data, "words": words})
+
+
+class DeliveriesView(APIView):
+    required_scope = "campaigns:read"
+
+    @extend_schema(
+        operation_id="campaign_deliveries",
+        summary="Who got the message, who did not, and why",
+        parameters=paging.PARAMETERS,
+        responses=DeliveryPageSerializer,
+    )
+    def get(self, request: Request, uuid: UUID) -> Response:
+        rows = _campaign(uuid).deliveries.select_related("customer", "variant")
+        return Response(paging.page(rows, request.query_params, _deliveries))
+
+
+class TestView(APIView):
+    required_scope = "campaigns:write"
+
+    @extend_schema(
+        operation_id="test_campaign",
+        summary="Send a test to a staff account",
+        request=TestSerializer,
+        responses=CampaignSerializer,
+    )
+    def post(self, request: Request, uuid: UUID) -> Response:
+        """The message as it is saved; nobody but staff gets it."""
+        facts = TestSerializer(data=request.data)
+        facts.is_valid(raise_exception=True)
+        campaign, given = _campaign(uuid), facts.validated_data
+        variant = get_object_or_404(campaign.variants, key=given["variant"])
+        delivery.send_test(campaign, variant, given["locale"], given["to"], timezone.now())
+        return Response(_told([campaign])[0])
+
+
+class VerbView(APIView):
+    """One verb of a campaign's life."""
+
+    required_scope = "campaigns:write"
+    act: ClassVar[Callable[[Campaign, datetime], None]]
+
+    def post(self, _request: Request, uuid: UUID) -> Response:
+        campaign = _campaign(uuid)
+        type(self).act(campaign, timezone.now())
+        return Response(_told([campaign])[0])
+
+
+def _verb(name: str, summary: str, act: Callable[[Campaign, datetime], None]) -> type[VerbView]:
+    made = type(f"{name.title()}View", (VerbView,), {"act": staticmethod(act)})
+    described = extend_schema(
+        operation_id=f"{name}_campaign", summary=summary, request=None, responses=CampaignSerializer
+    )
+    return described(made)
+
+
+ScheduleView = _verb(
+    "schedule",
+    "Let an approved campaign go out",
+    lambda campaign, now: scheduling.schedule(campaign, staff=None, now=now),
+)
+PauseView = _verb("pause", "Pause a campaign", lambda campaign, _now: approvals.pause(campaign))
+ResumeView = _verb(
+    "resume", "Go on with a campaign", lambda campaign, now: approvals.resume(campaign, now=now)
+)
+CancelView = _verb(
+    "cancel", "End a campaign", lambda campaign, now: approvals.cancel(campaign, now=now)
+)
+
+
+def _campaign(uuid: UUID) -> Campaign:
+    return get_object_or_404(Campaign.objects.plans().select_related("segment"), uuid=uuid)
+
+
+def _told(rows: list[Campaign]) -> list[dict[str, Any]]:
+    counts = Delivery.objects.counted(row.pk for row in rows)
+    return [_one(row, counts.get(row.pk, {})) for row in rows]
+
+
+def _one(row: Campaign, by_state: dict[str, int]) -> dict[str, Any]:
+    columns = (
+        *("uuid", "name", "segment", "status", "starts_at", "latest_start"),
+        *("goes_at", "planned_at", "finished_at", "created_at"),
+    )
+    facts = {name: getattr(row, name) for name in columns}
+    facts |= {"holdout": row.holdout_ppm / MILLION, "deliveries": by_state}
+    return CampaignSerializer(facts).data
+
+
+def _deliveries(rows: list[Delivery]) -> Any:
+    for row in rows:
+        vars(row)["arm"] = row.variant.key if row.variant else "holdout"
+    return DeliverySerializer(rows, many=True).data
