@@ -30,17 +30,13 @@ from campaigns import (
     writing,
 )
 from campaigns.bounces.codes import is_hard
-from campaigns.channels import email, ways
+from campaigns.channels import ways
 from campaigns.channels.base import Channel, Message, Outcome, Result
-from campaigns.composing import Composer, message_id, unsubscribe_url
-from campaigns.models import Campaign, Delivery, SendingRules, Variant
-from campaigns.rendering import locales
-from campaigns.rendering.content import Reader, Rendered
-from campaigns.rendering.faults import TemplateError
-from campaigns.rendering.message import build, mailable
+from campaigns.composing import Composer
+from campaigns.models import Campaign, Delivery, SendingRules
 from campaigns.texting import TextComposer
 from privacy import suppression
-from privacy.models import Shop, Staff, Suppression
+from privacy.models import Suppression
 from privacy.problems import DomainError
 from profiles.bulk import planned_for_many
 from profiles.models import Customer
@@ -61,7 +57,6 @@ MAX_ATTEMPTS = 5
 RETRY_AFTER = timedelta(minutes=5)
 # What gateways of text messages call a number that is none.
 NO_NUMBER = "no_number"
-NO_TOKEN = "0" * 43
 
 State = Delivery.State
 Status = Campaign.Status
@@ -422,104 +417,3 @@ _UNTRIED: dict[str, Any] = {
     "lease_until": None,
     "n_attempts": F("n_attempts") - 1,
 }
-
-
-# Looking at a message before it goes out ---------------------------------------------------
-
-
-def preview(campaign: Campaign, variant: Variant, customer: Customer, now: datetime) -> Rendered:
-    """Return the message as `customer` would get it, the name masked.
-
-    Raises DomainError if the template cannot be rendered.
-    """
-    available = writing.languages(campaign)
-    if not available:
-        raise DomainError("no_message", _("Write the message of a variant."), status=409)
-    locale = locales.choose(customer.locale, available, shop_language=Shop.current().language)
-    if campaign.channel == ways.SMS:
-        return _text_sample(campaign, variant, locale, customer, now)
-    return _sample(_composer(campaign, now), variant, locale, customer)
-
-
-def send_test(
-    campaign: Campaign,
-    variant: Variant,
-    locale: str,
-    to: str,
-    now: datetime,
-    *,
-    channel: Channel | None = None,
-) -> Rendered:
-    """Send the message to a staff address, with the picks anybody would get; returns it.
-
-    Links are not tracked and unsubscribing does nothing. Raises DomainError if `to` is no
-    active staff address, the template is faulty or the server does not take the message.
-    """
-    if not Staff.objects.filter(is_active=True, email__iexact=to).exclude(email="").exists():
-        raise DomainError(
-            "not_a_staff_address",
-            _("A test goes to the address of an active staff account."),
-            pointer="/to",
-        )
-    composer = _composer(campaign, now)
-    rendered = _sample(composer, variant, locale, None)
-    key = f"test-{uuid4().hex}"
-    envelope = composer.envelope(
-        mailable(to),
-        message_id=message_id(campaign, key),
-        unsubscribe_url=unsubscribe_url(NO_TOKEN),
-    )
-    subject = _("[Test] %(subject)s") % {"subject": rendered.subject}
-    content = build(envelope, subject=subject, html=rendered.html, text=rendered.text)
-    message = Message(key, envelope.sender_email, envelope.recipient, content, now)
-    result = (channel or email.channel()).send_batch([message])[0]
-    if result.outcome is not Outcome.SENT:
-        raise DomainError(
-            "test_not_sent",
-            _("The test was not sent (%(code)s).") % {"code": result.code},
-            status=502,
-        )
-    return rendered
-
-
-def _text_sample(
-    campaign: Campaign, variant: Variant, locale: str, customer: Customer, now: datetime
-) -> Rendered:
-    try:
-        composer = TextComposer(campaign, now=now)
-        return composer.render(variant.pk, locale, Reader(str(customer.full_name or "")))
-    except TemplateError as error:
-        raise _as_domain_error(error) from None
-
-
-def _composer(campaign: Campaign, now: datetime) -> Composer:
-    try:
-        return Composer(campaign, now=now)
-    except TemplateError as error:
-        raise _as_domain_error(error) from None
-
-
-def _sample(
-    composer: Composer, variant: Variant, locale: str, customer: Customer | None
-) -> Rendered:
-    name = str(customer.full_name or "") if customer else ""
-    reader = Reader(
-        name, composer.sample_picks(customer, locale), "SAMPLE-CODE", composer.sample_occasion()
-    )
-    try:
-        return composer.render(
-            variant.pk, locale, reader, unsubscribe_url=unsubscribe_url(NO_TOKEN)
-        )
-    except KeyError:
-        raise DomainError(
-            "missing_language",
-            _("Variant %(key)s has no text in “%(locale)s”.")
-            % {"key": variant.key, "locale": locale},
-            pointer="/locale",
-        ) from None
-    except TemplateError as error:
-        raise _as_domain_error(error) from None
-
-
-def _as_domain_error(error: TemplateError) -> DomainError:
-    return DomainError("template_fault", writing.explain(error), pointer=f"/{error.field}")

@@ -31,7 +31,9 @@ SPECTACULAR_SETTINGS: Final[dict[str, Any]] = {
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_NAME_OVERRIDES": {
+        "CampaignStatus": "campaigns.models.campaign.Campaign.Status",
         "ConsentState": "privacy.models.consent.ConsentEntry.State",
+        "DeliveryState": "campaigns.models.delivery.Delivery.State",
         "JobState": "jobs.models.job.Job.State",
         "KindEnum": "profiles.models.identifier.Identifier.Kind",
         "OrderStatus": "profiles.models.order.Order.Status",

@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_GET, require_POST
 
-from campaigns import approvals, delivery, targeting
+from campaigns import approvals, looking, targeting
 from campaigns.admin import sms_texts
 from campaigns.admin.outbox import sandboxed
 from campaigns.models import Campaign, Template, Variant
@@ -83,7 +83,7 @@ def preview_page(request: HttpRequest, pk: int) -> HttpResponse:
     variant = get_object_or_404(Variant, campaign=campaign, key=request.GET.get("variant", "A"))
     customer = get_object_or_404(Customer, external_id=request.GET.get("customer", ""))
     try:
-        shown = delivery.preview(campaign, variant, customer, timezone.now())
+        shown = looking.preview(campaign, variant, customer, timezone.now())
     except DomainError as error:
         return sandboxed(format_html("<p>{}</p>", error.detail))
     return sandboxed(shown.html)
@@ -99,7 +99,7 @@ def test_action(request: HttpRequest, pk: int) -> HttpResponse:
     if not isinstance(request.user, Staff):
         return redirect("admin:login")
     try:
-        delivery.send_test(
+        looking.send_test(
             campaign, variant, asked.get("locale", "en"), request.user.email, timezone.now()
         )
     except DomainError as error:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any
 from uuid import UUID
 
 from django.shortcuts import get_object_or_404
@@ -16,7 +14,7 @@ from rest_framework.response import Response
 from rest_framework.validators import UniqueValidator
 from rest_framework.views import APIView
 
-from campaigns import approvals, delivery, making, measurement, scheduling, wording
+from campaigns import approvals, looking, making, measurement, scheduling, wording
 from campaigns.models import Campaign, Delivery
 from campaigns.rendering import starters
 from privacy.api import paging
@@ -205,42 +203,72 @@ class TestView(APIView):
         facts.is_valid(raise_exception=True)
         campaign, given = _campaign(uuid), facts.validated_data
         variant = get_object_or_404(campaign.variants, key=given["variant"])
-        delivery.send_test(campaign, variant, given["locale"], given["to"], timezone.now())
+        looking.send_test(campaign, variant, given["locale"], given["to"], timezone.now())
         return Response(_told([campaign])[0])
 
 
-class VerbView(APIView):
-    """One verb of a campaign's life."""
-
+class ScheduleView(APIView):
     required_scope = "campaigns:write"
-    act: ClassVar[Callable[[Campaign, datetime], None]]
 
+    @extend_schema(
+        operation_id="schedule_campaign",
+        summary="Let an approved campaign go out",
+        request=None,
+        responses=CampaignSerializer,
+    )
     def post(self, _request: Request, uuid: UUID) -> Response:
+        """At `startsAt`, or after the shop's minutes to undo."""
         campaign = _campaign(uuid)
-        type(self).act(campaign, timezone.now())
+        scheduling.schedule(campaign, staff=None, now=timezone.now())
         return Response(_told([campaign])[0])
 
 
-def _verb(name: str, summary: str, act: Callable[[Campaign, datetime], None]) -> type[VerbView]:
-    made = type(f"{name.title()}View", (VerbView,), {"act": staticmethod(act)})
-    described = extend_schema(
-        operation_id=f"{name}_campaign", summary=summary, request=None, responses=CampaignSerializer
+class PauseView(APIView):
+    required_scope = "campaigns:write"
+
+    @extend_schema(
+        operation_id="pause_campaign",
+        summary="Pause a campaign",
+        request=None,
+        responses=CampaignSerializer,
     )
-    return described(made)
+    def post(self, _request: Request, uuid: UUID) -> Response:
+        """At most one small batch still goes out."""
+        campaign = _campaign(uuid)
+        approvals.pause(campaign)
+        return Response(_told([campaign])[0])
 
 
-ScheduleView = _verb(
-    "schedule",
-    "Let an approved campaign go out",
-    lambda campaign, now: scheduling.schedule(campaign, staff=None, now=now),
-)
-PauseView = _verb("pause", "Pause a campaign", lambda campaign, _now: approvals.pause(campaign))
-ResumeView = _verb(
-    "resume", "Go on with a campaign", lambda campaign, now: approvals.resume(campaign, now=now)
-)
-CancelView = _verb(
-    "cancel", "End a campaign", lambda campaign, now: approvals.cancel(campaign, now=now)
-)
+class ResumeView(APIView):
+    required_scope = "campaigns:write"
+
+    @extend_schema(
+        operation_id="resume_campaign",
+        summary="Go on with a paused campaign",
+        request=None,
+        responses=CampaignSerializer,
+    )
+    def post(self, _request: Request, uuid: UUID) -> Response:
+        """With all of it, if its first part is out."""
+        campaign = _campaign(uuid)
+        approvals.resume(campaign, now=timezone.now())
+        return Response(_told([campaign])[0])
+
+
+class CancelView(APIView):
+    required_scope = "campaigns:write"
+
+    @extend_schema(
+        operation_id="cancel_campaign",
+        summary="End a campaign",
+        request=None,
+        responses=CampaignSerializer,
+    )
+    def post(self, _request: Request, uuid: UUID) -> Response:
+        """What is not under way is not sent any more."""
+        campaign = _campaign(uuid)
+        approvals.cancel(campaign, now=timezone.now())
+        return Response(_told([campaign])[0])
 
 
 def _campaign(uuid: UUID) -> Campaign:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from campaigns import delivery
+from campaigns import looking
 from campaigns.models import Delivery, Link
 from privacy.problems import DomainError
 from tests import make
@@ -19,7 +19,7 @@ def test_a_preview_is_what_the_reader_would_get_with_the_name_masked() -> None:
     campaign = make.written_campaign(locales=["en", "zh-hans"])
     variant = campaign.variants.get()
 
-    shown = delivery.preview(campaign, variant, wei, NOW)
+    shown = looking.preview(campaign, variant, wei, NOW)
 
     assert (shown.locale, shown.subject) == ("zh-hans", "Hello A zh-hans")
     assert "张伟" not in shown.html
@@ -33,7 +33,7 @@ def test_a_test_goes_to_staff_and_changes_nothing() -> None:
     boss = make.staff(username="tester")
     type(boss).objects.filter(pk=boss.pk).update(email="boss@shop.test")
 
-    delivery.send_test(campaign, campaign.variants.get(), "en", "boss@shop.test", NOW, channel=tray)
+    looking.send_test(campaign, campaign.variants.get(), "en", "boss@shop.test", NOW, channel=tray)
 
     assert tray.recipients == ["boss@shop.test"]
     assert parsed(tray.taken[0])["Subject"] == "[Test] Hello A en"
@@ -46,7 +46,7 @@ def test_a_test_goes_to_nobody_but_staff(to: str) -> None:
     campaign, tray = make.written_campaign(), Tray()
 
     with pytest.raises(DomainError) as caught:
-        delivery.send_test(campaign, campaign.variants.get(), "en", to, NOW, channel=tray)
+        looking.send_test(campaign, campaign.variants.get(), "en", to, NOW, channel=tray)
 
     assert caught.value.code == "not_a_staff_address"
     assert tray.taken == []
