@@ -378,7 +378,7 @@ def _record(
             _suppress(pks, now)
 
 
-_EVENTS = {
+_EVENTS: dict[str, str] = {
     State.SENT: event_catalogue.SENT,
     State.FAILED: event_catalogue.FAILED,
     State.UNKNOWN: event_catalogue.UNKNOWN,

@@ -42,7 +42,7 @@ class MessageSerializer(serializers.Serializer[Any]):
         allow_blank=True,
         help_text="Of the customer, without it.",
     )
-    data: serializers.DictField = serializers.DictField(
+    data = serializers.DictField(  # type: ignore[assignment]  # the wire's name
         required=False, write_only=True, help_text="What the template names as data.…; kept sealed."
     )
     state = serializers.ChoiceField(

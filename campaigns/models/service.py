@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+class ServiceMessageQuerySet(SealedQuerySet["ServiceMessage"]):
+    """Its rows; `data` opens only under the purpose `service.email`."""
+
+
 class ServiceMessage(SealedModel):
     """A transactional message that the shop's server asked for; `data` is what it is about."""
 
@@ -26,7 +30,7 @@ class ServiceMessage(SealedModel):
     data = SealedTextField(_("what it is about"))
     asked_at = models.DateTimeField(_("asked at"))
 
-    objects = SealedQuerySet["ServiceMessage"].as_manager()
+    objects = ServiceMessageQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("transactional message")
