@@ -21,6 +21,7 @@ from django.db.models import Count, Q
 from privacy import purposes
 from privacy.models import Shop
 from profiles import changes
+from profiles.bulk import HASHED_MB
 from profiles.features.vocabulary import EVENT_DAYS, TRAITS, YEAR_DAYS
 from profiles.models import (
     Customer,
@@ -247,10 +248,12 @@ def plan_by_hashing(cursor: CursorWrapper) -> None:
     """Keep PostgreSQL from nested loops until the transaction ends.
 
     Nothing is known of the size of a statement's parts: guessed too small, they are joined by
-    nested loops, which took 438 s where hashing takes one.
+    nested loops, which took 438 s where hashing takes one. With memory for a step's events, sorts
+    and hashes stay out of files.
     """
     if connection.vendor == "postgresql":
-        cursor.execute("SET LOCAL enable_nestloop = off; SET LOCAL jit = off")
+        memory = f"SET LOCAL work_mem = '{HASHED_MB}MB'"
+        cursor.execute(f"SET LOCAL enable_nestloop = off; SET LOCAL jit = off; {memory}")
 
 
 def _upsert(cursor: CursorWrapper, plan: Plan) -> None:
