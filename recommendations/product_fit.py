@@ -133,14 +133,13 @@ def _words(attributes: Iterable[Attribute]) -> str:
 def _doubt(attribute: Attribute | None, n: int, example: str, *, is_accessory: bool) -> str:
     told = {"n": n, "example": example, "what": "" if attribute is None else LABELS[attribute]}
     if attribute is None:
-        text = _("No specification of both can be compared: %(n)d products, such as %(example)s.")
+        text = _("No specification of both can be compared: %(example)s (%(n)d in all).")
     elif is_accessory:
         text = _(
-            "%(what)s is missing on %(n)d devices, such as %(example)s: cannot tell whether it fits."
+            "%(what)s of the device is missing, so it cannot be told whether it fits: "
+            "%(example)s (%(n)d in all)."
         )
     else:
-        text = _(
-            "%(what)s is missing: cannot tell whether %(n)d accessories fit, such as %(example)s."
-        )
+        text = _("%(what)s is missing: cannot tell whether it fits: %(example)s (%(n)d in all).")
     sentence = text % told
     return sentence[:1].upper() + sentence[1:]

@@ -381,3 +381,17 @@ def test_a_price_band_upside_down_is_refused_by_the_database() -> None:
 
     with pytest.raises(IntegrityError), transaction.atomic():
         of.save()
+
+
+def test_what_the_catalogue_says_fits_is_shown_whatever_specifications_say(
+    run: TrainingRun,
+) -> None:
+    products("phone", category="Phones", specs=PHONE)
+    products("made", accessory_for=["Phones"], specs=MISFIT, fits_products=["phone"])
+    customer = make.customer()
+    make.order(customer, ("phone", "", 1, 100), days_ago=9)
+    listed(run, customer, "made")
+
+    ids = shown(scenario(Kind.FOR_YOU, fills_up=False), customer_pk=customer.pk)
+
+    assert ids == "made"

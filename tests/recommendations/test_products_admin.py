@@ -113,7 +113,8 @@ def test_the_page_of_an_accessory_says_what_it_fits_and_what_is_missing() -> Non
     page = browser().get(f"{LIST}{charger.pk}/change/").content.decode()
 
     assert "1 fit, 1 unknown, 0 do not" in page
-    assert "Wattage is missing on 1 devices, such as Laptop B: cannot tell whether it fits." in page
+    missing = "Wattage of the device is missing, so it cannot be told whether it fits"
+    assert f"{missing}: Laptop B (1 in all)." in page
     assert "<code>hdmi</code> cannot be read" in page
 
 
