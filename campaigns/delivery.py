@@ -391,9 +391,9 @@ def _suppress(pks: Sequence[int], now: datetime) -> None:
     for row in rows:
         name = ADDRESS_TAGS.get(row.campaign.channel, "")
         if name and (tag := getattr(row.customer, name)) is not None:
-            suppression.suppress_tag(
-                row.campaign.channel, bytes(tag), reason=Suppression.Reason.BOUNCED, now=now
-            )
+            channel, reason = row.campaign.channel, Suppression.Reason.BOUNCED
+            source = ways.provider(channel)
+            suppression.suppress_tag(channel, bytes(tag), reason=reason, now=now, source=source)
 
 
 def _ending(outcome: Outcome, code: str, n_tries: int, now: datetime) -> dict[str, object]:

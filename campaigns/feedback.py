@@ -167,7 +167,9 @@ def _announce(rows: Sequence[Feedback], now: datetime) -> None:
 def _keep_off(rows: Sequence[Feedback], now: datetime) -> None:
     """Suppress the addresses that these rows, with what came before, speak against."""
     entries = [
-        suppression.Entry(row.delivery.campaign.channel, tag, _SUPPRESSED[Kind(row.kind)])
+        suppression.Entry(
+            row.delivery.campaign.channel, tag, _SUPPRESSED[Kind(row.kind)], row.source
+        )
         for row in rows
         if row.kind in _SUPPRESSED and (tag := _tag(row.delivery)) is not None
     ]
@@ -179,7 +181,7 @@ def _keep_off(rows: Sequence[Feedback], now: datetime) -> None:
     for channel in sorted({channel for channel, _customer in soft}):
         dead = _over_and_over(channel, [pk for found, pk in soft if found == channel])
         entries += [
-            suppression.Entry(channel, tag, Suppression.Reason.BOUNCED)
+            suppression.Entry(channel, tag, Suppression.Reason.BOUNCED, "soft bounces")
             for customer in dead
             if (tag := _tag(soft[channel, customer])) is not None
         ]

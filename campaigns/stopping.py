@@ -24,7 +24,7 @@ def answered(number: str, text: str, *, source: str, now: datetime) -> bool:
     except NotAnAddressError:
         return False
     reason = Suppression.Reason.UNSUBSCRIBED
-    suppression.suppress_tag(Channel.SMS, tag, reason=reason, now=now)
+    suppression.suppress_tag(Channel.SMS, tag, reason=reason, now=now, source=source)
     people = [subject for _tag, subject in registry.subjects_tagged(Channel.SMS, [tag])]
     agreed = Consent.objects.filter(subject__uuid__in=people, channel=Channel.SMS)
     agreed = agreed.exclude(state=ConsentEntry.State.WITHDRAWN)

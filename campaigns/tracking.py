@@ -136,7 +136,7 @@ def language_of(token: str) -> str:
 def preferences_link(token: str) -> str:
     """Return the page on which the token's reader chooses purpose by purpose, empty if gone."""
     delivery = _find(token)
-    return preferences.link(delivery.customer.subject_id) if delivery else ""
+    return preferences.link(delivery.customer.subject_id, delivery.locale) if delivery else ""
 
 
 @transaction.atomic
@@ -167,7 +167,11 @@ def unsubscribe(token: str, now: datetime, *, wording: str) -> bool:
     name = ADDRESS_TAGS.get(campaign.channel, "")
     if name and (tag := getattr(delivery.customer, name)) is not None:
         suppression.suppress_tag(
-            campaign.channel, bytes(tag), reason=Suppression.Reason.UNSUBSCRIBED, now=now
+            campaign.channel,
+            bytes(tag),
+            reason=Suppression.Reason.UNSUBSCRIBED,
+            now=now,
+            source="unsubscribe link",
         )
     if not delivery.hits.filter(kind=Hit.Kind.UNSUBSCRIBE).exists():
         Hit.objects.create(delivery=delivery, kind=Hit.Kind.UNSUBSCRIBE, at=now)

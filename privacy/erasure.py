@@ -138,7 +138,9 @@ def _suppress(this: Run, _cursor: dict[str, Any]) -> int:
     """Keep the tags of the person's addresses, so that bringing them in again mails nobody."""
     tags = registry.addresses_of(this.subject)
     for channel, tag in tags:
-        suppression.suppress_tag(channel, tag, reason=Suppression.Reason.ERASED, now=this.work.now)
+        suppression.suppress_tag(
+            channel, tag, reason=Suppression.Reason.ERASED, now=this.work.now, source="erasure"
+        )
     return len(tags)
 
 
@@ -374,7 +376,9 @@ def _erase_at_once(subject: Subject, *, now: datetime) -> None:
     for _name, cancel in registry.cancels():
         cancel(subject.uuid, now)
     for channel, tag in registry.addresses_of(subject.uuid):
-        suppression.suppress_tag(channel, tag, reason=Suppression.Reason.ERASED, now=now)
+        suppression.suppress_tag(
+            channel, tag, reason=Suppression.Reason.ERASED, now=now, source="erasure"
+        )
     for one in registry.all_files():
         for path in one.find(subject.uuid):
             path.unlink(missing_ok=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 from django.conf import settings
 from django.db import transaction
@@ -12,7 +13,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from privacy import consent, opt_in, rights, tokens
-from privacy.models import Consent, ConsentEntry, Subject
+from privacy.models import Channel, Consent, ConsentEntry, Subject
 from privacy.problems import DomainError
 from privacy.purpose_registry import REGISTRY
 from privacy.rights import Right
@@ -37,13 +38,20 @@ class Choice:
     purpose: str
     channel: str
     label: StrOrPromise
+    by: StrOrPromise
     is_on: bool
     can_give: bool
 
 
-def link(subject: UUID) -> str:
-    """Return the address of a person's preference page."""
-    return settings.PUBLIC_URL + reverse("preferences", args=[tokens.token(USE, subject)])
+def link(subject: UUID, language: str = "") -> str:
+    """Return the address of a person's preference page, in the language they are written to in."""
+    page = settings.PUBLIC_URL + reverse("preferences", args=[tokens.token(USE, subject)])
+    return f"{page}?{urlencode({'language': language})}" if language else page
+
+
+def is_ours(token: str) -> bool:
+    """Whether a token was made here, even if the person it was made for is erased since."""
+    return tokens.read(USE, token) is not None
 
 
 def find(token: str) -> Subject | None:
@@ -64,6 +72,7 @@ def choices(subject: Subject) -> list[Choice]:
             name,
             channel,
             purpose.label,
+            Channel(channel).label,
             is_on=states.get((name, channel)) not in off,
             can_give=purpose.needs_consent,
         )

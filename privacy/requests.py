@@ -155,7 +155,9 @@ def _object(request: PrivacyRequest, address: str, *, now: datetime) -> None:
         rights.switch(
             request.about, rights.Right.OBJECTION, on=True, actor="system:requests", now=now
         )
-    suppression.suppress(Channel.EMAIL, address, reason=Suppression.Reason.UNSUBSCRIBED, now=now)
+    suppression.suppress(
+        Channel.EMAIL, address, reason=Suppression.Reason.UNSUBSCRIBED, now=now, source="request"
+    )
     _close(request, State.DONE, Letter.Kind.DONE, actor="system:requests", now=now)
 
 

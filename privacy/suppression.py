@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
@@ -19,9 +19,11 @@ from privacy.sealed import keys
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from uuid import UUID
 
     from django.db.models import QuerySet
 
+EXPORTED_AT_ONCE: Final = 1_000
 ADDED: Final = "suppression.added"
 LIFTED: Final = "suppression.lifted"
 # What staff may end: it says that an address did not work, or came in a file. The others are a
@@ -36,6 +38,7 @@ class Entry:
     channel: str
     tag: bytes
     reason: str
+    source: str = ""
 
 
 def tag_of(channel: str, address: str) -> bytes:
@@ -54,13 +57,18 @@ def tag_of(channel: str, address: str) -> bytes:
     raise ValueError(f"the channel {channel!r} has no addresses")
 
 
-def suppress(channel: str, address: str, *, reason: str, now: datetime) -> Suppression:
+def suppress(
+    channel: str, address: str, *, reason: str, now: datetime, source: str = ""
+) -> Suppression:
     """Keep an address off a channel for good; the first reason stays."""
-    return suppress_tag(channel, tag_of(channel, address), reason=reason, now=now)
+    tag = tag_of(channel, address)
+    return suppress_tag(channel, tag, reason=reason, now=now, source=source)
 
 
 @transaction.atomic
-def suppress_tag(channel: str, tag: bytes, *, reason: str, now: datetime) -> Suppression:
+def suppress_tag(
+    channel: str, tag: bytes, *, reason: str, now: datetime, source: str = ""
+) -> Suppression:
     """Keep off the address behind `tag`, as in `Customer.email_suppression_tag`.
 
     The first reason stays, but that an erasure outlives what staff may lift.
@@ -68,7 +76,7 @@ def suppress_tag(channel: str, tag: bytes, *, reason: str, now: datetime) -> Sup
     there, is_new = Suppression.objects.get_or_create(
         channel=channel,
         address_tag=bytes(tag),
-        defaults={"reason": reason, "created_at": now},
+        defaults={"reason": reason, "created_at": now, "source": source[:60]},
     )
     if reason == Suppression.Reason.ERASED and there.reason in LIFTABLE:
         there.reason = reason
@@ -84,7 +92,13 @@ def suppress_many(entries: Sequence[Entry], *, now: datetime) -> None:
     """Keep all these addresses off, which `unknown` gave. The first reason stays."""
     Suppression.objects.bulk_create(
         (
-            Suppression(channel=one.channel, address_tag=one.tag, reason=one.reason, created_at=now)
+            Suppression(
+                channel=one.channel,
+                address_tag=one.tag,
+                reason=one.reason,
+                source=one.source[:60],
+                created_at=now,
+            )
             for one in entries
         ),
         ignore_conflicts=True,
@@ -154,6 +168,58 @@ def unknown(entries: Sequence[Entry]) -> list[Entry]:
         if (one.channel, one.tag) not in known:
             fresh.setdefault((one.channel, one.tag), one)
     return list(fresh.values())
+
+
+def by_hand(channel: str, address: str, *, actor: str, now: datetime) -> Suppression:
+    """Keep an address off because somebody of the staff was told to, which is kept.
+
+    Raises DomainError `address_invalid`, and `unknown_channel` for one without addresses.
+    """
+    try:
+        tag = tag_of(channel, address)
+    except blind_index.NotAnAddressError:
+        detail = _("This is no address of the channel: name@example.com, or +8613800138000.")
+        raise DomainError("address_invalid", detail, pointer="/address") from None
+    except ValueError:
+        detail = _("Addresses are kept off e-mail and text messages.")
+        raise DomainError("unknown_channel", detail, pointer="/channel") from None
+    made = suppress_tag(channel, tag, reason=Suppression.Reason.IMPORTED, now=now, source="by hand")
+    whose = registry.subjects_tagged(channel, [tag])
+    audit.append(
+        "suppression.added",
+        actor=actor,
+        at=now,
+        subjects=[subject.bytes for _tag, subject in whose],
+        fields=[channel],
+        reason="by hand",
+    )
+    return made
+
+
+def exported(rows: QuerySet[Suppression]) -> Iterator[dict[str, str]]:
+    """Give the rows with whose they are, as far as known; addresses are not held.
+
+    Two queries for each thousand rows.
+    """
+    last = 0
+    while batch := list(rows.filter(pk__gt=last).order_by("pk")[:EXPORTED_AT_ONCE]):
+        last = batch[-1].pk
+        whose: dict[tuple[str, bytes], list[UUID]] = {}
+        for channel in sorted({row.channel for row in batch}):
+            tags = [bytes(row.address_tag) for row in batch if row.channel == channel]
+            for tag, subject in registry.subjects_tagged(channel, tags):
+                whose.setdefault((channel, bytes(tag)), []).append(subject)
+        names = registry.names_by_subject({one for found in whose.values() for one in found})
+        for row in batch:
+            people = whose.get((row.channel, bytes(row.address_tag)), [])
+            yield {
+                "channel": row.channel,
+                "reason": row.reason,
+                "source": row.source,
+                "created_at": row.created_at.isoformat(),
+                "customer_id": " ".join(sorted(filter(None, map(names.get, people)))),
+                "tag": bytes(row.address_tag).hex(),
+            }
 
 
 def _announce(fact: str, entries: Sequence[Entry], *, now: datetime) -> None:

@@ -56,6 +56,8 @@ ACTIONS: Final[dict[str, StrOrPromise]] = {
     "api_key.revoked": gettext_lazy("Revoked an API key"),
     "identity_secret.rotated": gettext_lazy("Made a new identity secret"),
     "identity_secret.old_ended": gettext_lazy("Ended an old identity secret"),
+    "suppression.added": gettext_lazy("Kept an address off"),
+    "suppression.exported": gettext_lazy("Took the suppression list"),
     "suppression.lifted": gettext_lazy("Let an address be written to again"),
     "webhook.created": gettext_lazy("Made a webhook"),
     "webhook.changed": gettext_lazy("Changed a webhook"),

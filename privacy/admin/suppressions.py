@@ -2,37 +2,43 @@
 
 from __future__ import annotations
 
+import csv
+from collections.abc import Iterator
 from typing import Any, Final
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.translation import gettext, gettext_lazy
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_GET, require_POST
 
-from privacy import registry, suppression
+from privacy import audit, registry, suppression
 from privacy.admin.confirming import confirmed
 from privacy.admin.viewing import ViewOnlyAdmin
-from privacy.models import Suppression
+from privacy.models import Channel, Suppression
 from privacy.problems import DomainError
+from privacy.spreadsheets import cell
 
 LIFT: Final = "privacy.delete_suppression"
+ADD: Final = "privacy.add_suppression"
+COLUMNS: Final = ("channel", "reason", "source", "created_at", "customer_id", "tag")
 
 
 @admin.register(Suppression)
 class SuppressionAdmin(ViewOnlyAdmin[Suppression]):
-    list_display = ["created_at", "channel", "reason"]
+    list_display = ["created_at", "channel", "reason", "source"]
     list_filter = ["channel", "reason"]
     search_fields = ["pk"]
     search_help_text = gettext_lazy("Exact customer id")
-    fields = ["created_at", "channel", "reason"]
+    fields = ["created_at", "channel", "reason", "source"]
     ordering = ["-created_at", "-pk"]
     show_full_result_count = False
     change_form_outer_after_template = "privacy/admin/lift.html"
+    list_before_template = "privacy/admin/suppressions_head.html"
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Suppression], search_term: str
@@ -47,10 +53,23 @@ class SuppressionAdmin(ViewOnlyAdmin[Suppression]):
 
     def get_urls(self) -> list[URLPattern]:
         lift = self.admin_site.admin_view(lift_action)
+        add = self.admin_site.admin_view(add_action)
+        export = self.admin_site.admin_view(export_file)
         return [
             path("<int:pk>/lift/", lift, name="privacy_suppression_lift"),
+            path("by-hand/", add, name="privacy_suppression_by_hand"),
+            path("export.csv", export, name="privacy_suppression_export"),
             *super().get_urls(),
         ]
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        context = {
+            "may_add": request.user.has_perm(ADD),
+            "channels": [Channel.EMAIL, Channel.SMS],
+        }
+        return super().changelist_view(request, context | (extra_context or {}))
 
     def change_view(
         self,
@@ -83,3 +102,44 @@ def _lift(request: HttpRequest, pk: int) -> HttpResponse:
         return redirect("admin:privacy_suppression_change", pk)
     messages.success(request, gettext("The address may be written to again."))
     return redirect("admin:privacy_suppression_changelist")
+
+
+@require_POST
+def add_action(request: HttpRequest) -> HttpResponse:
+    """Keep an address off that somebody told the staff of; the address is not kept."""
+    if not request.user.has_perm(ADD):
+        raise PermissionDenied
+    channel, address = request.POST.get("channel", ""), request.POST.get("address", "").strip()
+    try:
+        suppression.by_hand(channel, address, actor=f"staff:{request.user.pk}", now=timezone.now())
+    except DomainError as error:
+        messages.error(request, error.detail)
+    else:
+        messages.success(request, gettext("The address is never written to again."))
+    return redirect("admin:privacy_suppression_changelist")
+
+
+@require_GET
+def export_file(request: HttpRequest) -> StreamingHttpResponse:
+    """The whole list as CSV, for whoever may see it; that it was taken is kept."""
+    if not request.user.has_perm("privacy.view_suppression"):
+        raise PermissionDenied
+    actor = f"staff:{request.user.pk}"
+    audit.append("suppression.exported", actor=actor, at=timezone.now(), reason="csv")
+    answer = StreamingHttpResponse(_lines(), content_type="text/csv; charset=utf-8")
+    answer["Content-Disposition"] = 'attachment; filename="suppressions.csv"'
+    return answer
+
+
+class _Echo:
+    """Gives back what a writer writes, so that no line waits for the next."""
+
+    def write(self, text: str) -> str:
+        return text
+
+
+def _lines() -> Iterator[str]:
+    writer = csv.writer(_Echo())
+    yield writer.writerow(COLUMNS)
+    for row in suppression.exported(Suppression.objects.all()):
+        yield writer.writerow([cell(row[name]) for name in COLUMNS])

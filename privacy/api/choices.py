@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlencode
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone, translation
@@ -20,12 +22,22 @@ from privacy import opt_in, preferences
 from privacy.models import Shop
 from privacy.problems import DomainError
 
+_SPOKEN = {"en": "English", "zh-hans": "简体中文"}
+
 
 @csrf_exempt  # the token in the address is the authority; there is no session to ride on
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def preferences_page(request: HttpRequest, token: str) -> HttpResponse:
+    with translation.override(_language(request)):
+        return _preferences(request, token)
+
+
+def _preferences(request: HttpRequest, token: str) -> HttpResponse:
     subject = preferences.find(token)
+    if subject is None and preferences.is_ours(token):
+        # Erased since: there is nothing to choose, and a click is answered all the same.
+        return _page(request, "privacy/gone.html")
     if subject is None:
         return _page(request, "privacy/broken_link.html", status=HTTPStatus.NOT_FOUND)
     if request.method == "POST":
@@ -35,11 +47,14 @@ def preferences_page(request: HttpRequest, token: str) -> HttpResponse:
             return _page(
                 request, "privacy/broken_link.html", {"why": error.detail}, HTTPStatus.BAD_REQUEST
             )
-        return redirect(f"{request.path}?saved=1")
+        told = {"saved": "1", "language": translation.get_language() or ""}
+        return redirect(f"{request.path}?{urlencode(told)}")
     facts = {
         "choices": preferences.choices(subject),
         "is_profiled": not subject.no_profiling,
         "is_saved": "saved" in request.GET,
+        "languages": [(code, _SPOKEN[code]) for code, _name in settings.LANGUAGES],
+        "language": translation.get_language(),
     }
     return _page(request, "privacy/preferences.html", facts)
 
@@ -71,6 +86,15 @@ def confirm_page(request: HttpRequest, token: str) -> HttpResponse:
         return _page(request, "privacy/broken_link.html", status=HTTPStatus.NOT_FOUND)
     facts = {"asked": asked, "is_confirmed": request.method == "POST" or asked.confirmed_at}
     return _page(request, "privacy/confirm.html", facts)
+
+
+def _language(request: HttpRequest) -> str:
+    """The language the message was in, else the browser's; no cookie says it."""
+    wanted = request.GET.get("language", "").lower()
+    for code in (wanted, wanted.split("-")[0], "zh-hans" if wanted.startswith("zh") else ""):
+        if code in _SPOKEN:
+            return code
+    return translation.get_language_from_request(request)
 
 
 def _page(

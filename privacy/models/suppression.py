@@ -7,7 +7,10 @@ from privacy.models.consent import Channel
 
 
 class Suppression(models.Model):
-    """An address never to be written to on a channel; holds a keyed tag, not the address."""
+    """An address never to be written to on a channel; holds a keyed tag, not the address.
+
+    `source` says where it was learned: a provider, the bounce mailbox, an import, a page.
+    """
 
     class Reason(models.TextChoices):
         UNSUBSCRIBED = "unsubscribed", _("Unsubscribed")
@@ -19,6 +22,7 @@ class Suppression(models.Model):
     channel = models.CharField(_("channel"), max_length=8, choices=Channel.choices)
     address_tag = models.BinaryField(_("address tag"), max_length=16)
     reason = models.CharField(_("reason"), max_length=12, choices=Reason.choices)
+    source = models.CharField(_("source"), max_length=60, blank=True)
     created_at = models.DateTimeField(_("created at"))
 
     class Meta:

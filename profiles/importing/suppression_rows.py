@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from privacy import suppression
 from privacy.crypto.blind_index import NotAnAddressError
@@ -79,5 +80,6 @@ def insert(
         ),
         ignore_conflicts=True,
     )
-    suppression.suppress_many(fresh, now=now)
+    named = [replace(row, source=f"import {upload.pk}") for row in fresh]
+    suppression.suppress_many(named, now=now)
     return len(fresh)

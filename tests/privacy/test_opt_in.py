@@ -223,7 +223,12 @@ def test_a_page_opens_by_its_own_token_only(client: Client) -> None:
     for other in (token[:-2] + "AA", tokens.token("x", ann.subject_id), str(uuid4()), "é" * 43):
         assert client.get(f"/p/{other}").status_code == 404
     Subject.objects.update(erased_at=NOW)
-    assert client.get(f"/p/{token}").status_code == 404
+    for gone in (
+        client.get(f"/p/{token}"),
+        client.post(f"/p/{token}", {"purpose": "campaign.email"}),
+    ):
+        assert (gone.status_code, gone.cookies) == (200, {})
+        assert "Nothing is held any more" in gone.content.decode()
 
 
 # The ledger -------------------------------------------------------------------------------------
@@ -281,3 +286,21 @@ def test_suppressed_reasons_that_are_not_the_persons_own_stay() -> None:
     tag = suppression.tag_of("email", "a@example.com")
     assert not suppression.lift_tag("email", tag, reason="unsubscribed", now=NOW)
     assert Suppression.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("language", "shown"), [("zh-CN", "您的选择"), ("zh-hans", "您的选择"), ("en", "Your choices")]
+)
+def test_the_page_speaks_the_language_of_the_message_and_keeps_it(
+    client: Client, language: str, shown: str
+) -> None:
+    ann = make.customer("ann", email="ann@example.com")
+    page = path_of(preferences.link(ann.subject.uuid)) + f"?language={language}"
+
+    first = client.get(page, headers={"Accept-Language": "fr"})
+    assert shown in first.content.decode()
+    told = {"purpose": "campaign.sms", "channel": "sms", "on": "1"}
+    after = client.post(page, told)
+    assert shown in client.get(after["Location"]).content.decode()
+    assert not first.cookies
+    assert not after.cookies

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from privacy import suppression
 from privacy.models import AuditEntry, Staff, Suppression, WebhookMessage
@@ -142,3 +144,63 @@ def test_whoever_lifts_shows_first_who_they_are(client: Client) -> None:
 
     assert "/confirm/" in asked["Location"]
     assert suppression.is_suppressed("email", MAIL)
+
+
+# The list itself ------------------------------------------------------------------------------
+
+
+def test_staff_keep_an_address_off_without_its_being_kept(ann: Customer, client: Client) -> None:
+    client.force_login(make.staff(), backend="privacy.roles.RoleBackend")
+
+    for _ in range(2):
+        client.post(f"{PAGE}by-hand/", {"channel": "email", "address": MAIL.upper()})
+    client.post(f"{PAGE}by-hand/", {"channel": "email", "address": "nobody"})
+    client.post(f"{PAGE}by-hand/", {"channel": "push", "address": MAIL})
+
+    kept = Suppression.objects.get()
+    assert (kept.reason, kept.source) == ("imported", "by hand")
+    assert suppression.is_suppressed("email", MAIL)
+    entries = AuditEntry.objects.filter(action="suppression.added")
+    assert entries.count() == 2
+    assert entries[0].subjects == [str(ann.subject.uuid)]
+    assert MAIL not in str(list(AuditEntry.objects.values()))
+
+
+@pytest.mark.usefixtures("ann")
+def test_the_list_is_exported_with_its_sources_and_nobodys_address(
+    client: Client,
+) -> None:
+    suppression.suppress("email", MAIL, reason="bounced", now=NOW, source="postmark")
+    suppression.suppress("email", "stranger@example.com", reason="complained", now=NOW)
+    client.force_login(make.staff(), backend="privacy.roles.RoleBackend")
+
+    lines = b"".join(client.get(f"{PAGE}export.csv")).decode().splitlines()  # type: ignore[arg-type]
+
+    tags = [bytes(row.address_tag).hex() for row in Suppression.objects.order_by("pk")]
+    assert lines == [
+        "channel,reason,source,created_at,customer_id,tag",
+        f"email,bounced,postmark,{NOW.isoformat()},ann,{tags[0]}",
+        f"email,complained,,{NOW.isoformat()},,{tags[1]}",
+    ]
+    assert AuditEntry.objects.filter(action="suppression.exported").count() == 1
+
+
+@pytest.mark.parametrize("path", ["by-hand/", "export.csv"])
+def test_who_may_not_see_the_list_gets_nothing_of_it(client: Client, path: str) -> None:
+    client.force_login(make.staff(Staff.Role.VIEWER), backend="privacy.roles.RoleBackend")
+    ask = client.post if path == "by-hand/" else client.get
+
+    assert ask(f"{PAGE}{path}", {"channel": "email", "address": MAIL}).status_code == 403
+    assert not Suppression.objects.exists()
+
+
+def test_exporting_costs_as_many_queries_for_many_as_for_few() -> None:
+    def cost(n: int) -> int:
+        for number in range(n):
+            make.reader(f"s{n}x{number}")
+            suppression.suppress("email", f"s{n}x{number}@example.com", reason="bounced", now=NOW)
+        with CaptureQueriesContext(connection) as seen:
+            list(suppression.exported(Suppression.objects.all()))
+        return len(seen)
+
+    assert cost(3) == cost(60)
