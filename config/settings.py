@@ -199,6 +199,8 @@ ANYMAIL = mail.anymail(MAIL_ESP, env.items("MAIL_ESP_SETTINGS", ""))
 SMTP_URL = env.text("SMTP_URL", "" if MAIL_ESP else None, embedded="")
 SMS_URL = env.text("SMS_URL", "")
 STAFF_ROBOTS = env.items("STAFF_ROBOTS", "")
+DKIM_KEY = env.text("DKIM_KEY", "")
+DKIM_SELECTOR = env.text("DKIM_SELECTOR", "")
 BOUNCE_MAILBOX_URL = env.text("BOUNCE_MAILBOX_URL", "")
 OUTBOX_DIR = VAR_DIR / "outbox"
 

@@ -4,10 +4,12 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from campaigns import throttling
+from campaigns.admin.sender import sender_page
 from campaigns.models import Provider
 from privacy.admin.viewing import ThemedAdmin
 
@@ -21,6 +23,7 @@ class ProviderAdmin(ThemedAdmin[Provider]):
 
     list_display = ["name", "health", "per_minute", "last_error", "failed_at"]
     ordering = ["name"]
+    list_before_template = "campaigns/admin/providers_head.html"
     fields = ["name", "per_minute", "health", "n_failures", "last_error", "failed_at"]
     readonly_fields = ["name", "health", "n_failures", "last_error", "failed_at"]
 
@@ -35,6 +38,10 @@ class ProviderAdmin(ThemedAdmin[Provider]):
         if limited is not None and limited > now - throttling.SHOWN_FOR:
             return _("Limited by its rate")
         return _("Works")
+
+    def get_urls(self) -> list[URLPattern]:
+        check = self.admin_site.admin_view(sender_page)
+        return [path("sender/", check, name="campaigns_provider_sender"), *super().get_urls()]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

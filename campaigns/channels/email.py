@@ -6,7 +6,7 @@ import re
 import smtplib
 import ssl
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import unquote, urlsplit
 
 from django.conf import settings
@@ -14,6 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from campaigns.channels.base import Channel, Message, Outcome, Result
 from campaigns.channels.outbox import OutboxChannel
+from campaigns.rendering import signing
 
 TIMEOUT_SECONDS = 20
 SERVICE_CLOSING = 421
@@ -118,6 +119,7 @@ class SmtpChannel:
         results: list[Result] = []
         smtp: smtplib.SMTP | None = None
         n_lost = 0
+        messages = [signed(message) for message in messages]
         for message in messages:
             if smtp is None:
                 try:
@@ -135,6 +137,19 @@ class SmtpChannel:
         if smtp is not None:
             _quit(smtp)
         return results
+
+
+def signed(message: Message) -> Message:
+    """Return the message under the shop's DKIM key, if it has one."""
+    if not settings.DKIM_KEY or not settings.DKIM_SELECTOR:
+        return message
+    content = signing.sign(
+        message.content,
+        domain=message.sender.rpartition("@")[2].lower(),
+        selector=settings.DKIM_SELECTOR,
+        key=settings.DKIM_KEY.encode(),
+    )
+    return replace(message, content=content)
 
 
 def _send(smtp: smtplib.SMTP, message: Message) -> tuple[Result, bool]:
