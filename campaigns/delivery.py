@@ -54,6 +54,7 @@ BATCH = 200
 INTENT_BATCH = 20
 LEASE = timedelta(seconds=settings.SENDING_LEASE_SECONDS)
 MAX_ATTEMPTS = 5
+DOMAIN_WAIT = timedelta(seconds=10)
 RETRY_AFTER = timedelta(minutes=5)
 # What gateways of text messages call a number that is none.
 NO_NUMBER = "no_number"
@@ -269,8 +270,11 @@ def _send_claimed(
     looked = gate.look(campaign, rows, now)
     free = [row for row in rows if looked.lets(row.pk)]
     messages, failed = _composed(campaign, free, now) if free else ([], {})
+    slowed = throttling.held_back(messages, now)
+    messages = [message for message in messages if message.key not in slowed]
     _skip(token, looked.barred | failed, now)
     _hold(token, looked.waits)
+    _hold(token, dict.fromkeys(map(int, slowed), now + DOMAIN_WAIT), "domain_rate")
     by_pk = {row.pk: row for row in rows}
     renewed, n_tried = now, 0
     for start in range(0, len(messages), INTENT_BATCH):
@@ -313,12 +317,12 @@ def _skip(token: UUID, reasons: Mapping[int, str], now: datetime) -> None:
         )
 
 
-def _hold(token: UUID, until: Mapping[int, datetime]) -> None:
+def _hold(token: UUID, until: Mapping[int, datetime], reason: str = "quiet_hours") -> None:
     """Put these off, as if they had not been tried."""
     for moment in sorted(set(until.values())):
         pks = [pk for pk, found in until.items() if found == moment]
         Delivery.objects.held(token, State.CLAIMED).filter(pk__in=pks).update(
-            **_UNTRIED, due_at=moment, reason="quiet_hours"
+            **_UNTRIED, due_at=moment, reason=reason
         )
 
 

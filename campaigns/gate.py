@@ -34,6 +34,7 @@ REASONS = {
     "frequency_cap": _("The person has had as many messages as the cap across campaigns allows."),
     "budget_spent": _("The campaign's budget does not pay for another message."),
     "quiet_hours": _("It was quiet hours where the person is; the message waits for their end."),
+    "domain_rate": _("The receiving domain gets no more a minute; the message waits its turn."),
     "damaged": _("The person's data, or its key, is damaged; restore it from the backup."),
     "cart_recovered": _("The customer came back to the cart."),
     "bought": _("The customer has bought since."),

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 from django.db.models import F
@@ -16,8 +16,9 @@ from django.utils.translation import gettext as _
 
 from campaigns import alerting
 from campaigns.channels import ways
-from campaigns.channels.base import Outcome, Result
+from campaigns.channels.base import Message, Outcome, Result
 from campaigns.models import Provider
+from campaigns.models.provider import DOMAIN
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -35,7 +36,7 @@ _FAULTS = ("no_connection", "tls_failed", "login_refused", "connection_lost", "4
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """What holds sending up just now: the `rate` of a minute, or a `breaker` until a moment."""
+    """What holds sending up: the `rate` of a minute, a day's `warm_up`, a `breaker` till then."""
 
     provider: str
     kind: str
@@ -50,7 +51,7 @@ def allowance(wanted: int, now: datetime, *, channel: str = "email") -> int:
     Give back what is not used. While the server is shut it is 0, and then one, to try it.
     """
     provider = _provider(channel)
-    if provider.per_minute is None and not provider.n_failures:
+    if provider.per_minute is None and not provider.n_failures and provider.quota(now) is None:
         return wanted
     with transaction.atomic():
         provider = Provider.objects.select_for_update().get(pk=provider.pk)
@@ -66,8 +67,25 @@ def allowance(wanted: int, now: datetime, *, channel: str = "email") -> int:
 def give_back(n: int, *, channel: str = "email") -> None:
     """Return leave that was not used."""
     if n > 0:
+        here = Provider.objects.filter(name=ways.provider(channel))
+        here.filter(n_counted__gte=n).update(n_counted=F("n_counted") - n)
         rated = Provider.objects.filter(name=ways.provider(channel), per_minute__isnull=False)
         rated.update(tokens=F("tokens") + n)
+
+
+def held_back(messages: Sequence[Message], now: datetime) -> set[str]:
+    """Return the keys of the messages that the rates of receiving domains do not let go now."""
+    domains: dict[str, list[str]] = {}
+    for message in messages:
+        name = DOMAIN + message.recipient.rpartition("@")[2].lower()
+        domains.setdefault(name, []).append(message.key)
+    limited = Provider.objects.filter(name__in=domains, per_minute__isnull=False)
+    held: set[str] = set()
+    for pk, name in limited.order_by("pk").values_list("pk", "name"):
+        with transaction.atomic():
+            locked = Provider.objects.select_for_update().get(pk=pk)
+            held.update(domains[name][_take(locked, len(domains[name]), now) :])
+    return held
 
 
 def report(results: Sequence[Result], now: datetime, *, channel: str = "email") -> bool:
@@ -119,8 +137,15 @@ def limit(now: datetime, *, channel: str = "email") -> Limit | None:
     facts = (provider.per_minute, provider.opened_until, provider.last_error)
     if provider.is_shut(now):
         return Limit(provider.name, "breaker", *facts)
-    if provider.limited_at is not None and provider.limited_at > now - SHOWN_FOR:
+    recently = now - SHOWN_FOR
+    if provider.limited_at is not None and provider.limited_at > recently:
+        quota = provider.quota(now)
+        if quota is not None and provider.counted(now) >= quota:
+            return Limit(provider.name, "warm_up", quota, None, "")
         return Limit(provider.name, "rate", *facts)
+    domains = Provider.objects.filter(name__startswith=DOMAIN, limited_at__gt=recently)
+    if channel == ways.EMAIL and (one := domains.order_by("name").first()) is not None:
+        return Limit(one.name, "rate", one.per_minute, None, "")
     return None
 
 
@@ -128,6 +153,11 @@ def in_words(found: Limit) -> StrOrPromise:
     """Say what holds sending up."""
     if found.kind == "rate":
         return _("Limited by the rate of %(provider)s: %(n)s a minute.") % {
+            "provider": found.provider,
+            "n": found.per_minute,
+        }
+    if found.kind == "warm_up":
+        return _("Limited by the warm-up of %(provider)s: %(n)s messages today.") % {
             "provider": found.provider,
             "n": found.per_minute,
         }
@@ -146,18 +176,25 @@ def _provider(channel: str) -> Provider:
 
 
 def _take(provider: Provider, wanted: int, now: datetime) -> int:
-    if provider.per_minute is None:
-        return wanted
-    per_second = provider.per_minute / 60
-    burst = max(1.0, per_second * BURST_SECONDS)
-    gone = (now - provider.refilled_at).total_seconds() if provider.refilled_at else BURST_SECONDS
-    # A clock set back refills nothing; one set ahead refills one burst.
-    tokens = min(burst, provider.tokens + max(0.0, gone) * per_second)
-    n = min(wanted, int(tokens))
-    changes = {"tokens": tokens - n, "refilled_at": now}
+    n, changes = wanted, dict[str, Any]()
+    quota = provider.quota(now)
+    if quota is not None:
+        n = max(0, min(n, quota - provider.counted(now)))
+    if provider.per_minute is not None:
+        per_second = provider.per_minute / 60
+        burst = max(1.0, per_second * BURST_SECONDS)
+        since = provider.refilled_at
+        gone = (now - since).total_seconds() if since else BURST_SECONDS
+        # A clock set back refills nothing; one set ahead refills one burst.
+        tokens = min(burst, provider.tokens + max(0.0, gone) * per_second)
+        n = min(n, int(tokens))
+        changes = {"tokens": tokens - n, "refilled_at": now}
+    if quota is not None:
+        changes |= {"counted_on": now.date(), "n_counted": provider.counted(now) + n}
     if n < wanted:
         changes["limited_at"] = now
-    Provider.objects.filter(pk=provider.pk).update(**changes)
+    if changes:
+        Provider.objects.filter(pk=provider.pk).update(**changes)
     return n
 
 

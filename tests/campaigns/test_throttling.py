@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from campaigns import delivery, throttling
@@ -182,3 +184,71 @@ def test_the_rate_is_set_on_the_page_of_the_channel(browser: Client) -> None:
 
     provider.refresh_from_db()
     assert provider.per_minute == 120
+
+
+# Receiving domains, and servers that nobody knows yet ------------------------------------------
+
+
+def test_a_receiving_domain_keeps_to_its_rate_while_others_go_on() -> None:
+    for n in range(15):
+        make.reader(f"g{n:02}", email=f"g{n}@gmail.test")
+        make.reader(f"o{n:02}", email=f"o{n}@other.test")
+    Provider.objects.create(name="@gmail.test", per_minute=60)
+    campaign, tray = launched(), Tray()
+
+    delivery.send_due(NOW, channel=tray)
+
+    assert sum("@other.test" in one for one in tray.recipients) == 15
+    assert sum("@gmail.test" in one for one in tray.recipients) == 10
+    waiting = campaign.deliveries.filter(state=State.PLANNED)
+    assert set(waiting.values_list("reason", "n_attempts")) == {("domain_rate", 0)}
+    found = throttling.limit(NOW)
+    assert found is not None
+    assert throttling.in_words(found) == "Limited by the rate of @gmail.test: 60 a minute."
+
+    delivery.send_due(NOW + 15 * SECOND, channel=tray)
+    assert campaign.counts() == {State.SENT: 30}
+    assert set(campaign.deliveries.values_list("reason", flat=True)) == {""}
+
+
+def test_without_rates_of_domains_one_look_suffices() -> None:
+    messages = [Message(str(n), "", f"x@d{n}.test", b"", NOW) for n in range(50)]
+
+    with CaptureQueriesContext(connection) as seen:
+        assert throttling.held_back(messages, NOW) == set()
+    assert len(seen) == 1
+
+
+@pytest.mark.parametrize(("day", "allowed"), [(-1, 500), (0, 200), (1, 400), (13, 500), (14, 500)])
+def test_a_warm_up_doubles_from_day_to_day_and_ends(day: int, allowed: int) -> None:
+    Provider.objects.create(name="outbox", warm_up_from=(NOW - timedelta(days=day)).date())
+
+    assert throttling.allowance(500, NOW) == allowed
+    left = 0 if allowed < 500 else 500
+    assert throttling.allowance(500, NOW + SECOND) == (left or 0)
+
+
+def test_a_warm_up_says_so_takes_back_what_was_not_used_and_begins_anew_each_day() -> None:
+    Provider.objects.create(name="outbox", warm_up_from=NOW.date())
+    assert throttling.allowance(200, NOW) == 200
+    throttling.give_back(50)
+    assert [throttling.allowance(40, NOW + SECOND), throttling.allowance(40, NOW + SECOND)] == [
+        40,
+        10,
+    ]
+
+    found = throttling.limit(NOW + SECOND)
+    assert found is not None
+    assert throttling.in_words(found) == "Limited by the warm-up of outbox: 200 messages today."
+    assert throttling.allowance(500, NOW + timedelta(days=1)) == 400
+
+
+def test_a_domain_gets_its_rate_on_the_page_of_the_channel(browser: Client) -> None:
+    add = "/admin/campaigns/provider/add/"
+
+    assert browser.get(add).status_code == 200
+    assert browser.post(add, {"domain": "no domain", "per_minute": "9"}).status_code == 200
+    assert browser.post(add, {"domain": "@Gmail.com ", "per_minute": "90"}).status_code == 302
+    assert browser.post(add, {"domain": "gmail.com", "per_minute": "90"}).status_code == 200
+
+    assert Provider.objects.values_list("name", "per_minute").get() == ("@gmail.com", 90)
