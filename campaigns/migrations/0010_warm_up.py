@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('campaigns', '0008_signs_of_machines'),
+        ('campaigns', '0009_audience'),
     ]
 
     operations = [
