@@ -20,7 +20,7 @@ NAMES = (
     "audit",
 )
 # These take their sizes from the command line; together they are the customer side.
-SIZED = ("ingest", "features", "clustering", "traits", "segments")
+SIZED = ("ingest", "features", "clustering", "traits", "segments", "recommendations")
 PROFILES = "profiles"
 
 
@@ -37,6 +37,7 @@ def main() -> int:
     parser.add_argument(
         "--customers", type=int, help="of features, clustering, traits and segments"
     )
+    parser.add_argument("--only", default="", help="parts of recommendations: items,ease,batch")
     parser.add_argument("--json", type=Path, metavar="OUT", help="also write the figures here")
     parser.add_argument(
         "--orders", type=Path, metavar="FILE", help="have the imports take this real file"
@@ -55,6 +56,9 @@ def main() -> int:
         "imports": {"orders": options.orders, "runs": options.runs},
     }
     for name in _wanted(options.names):
+    if options.only:
+        takes["recommendations"] = sizes | {"only": options.only}
+    for name in options.names or (*NAMES, *SIZED):
         run = importlib.import_module(f"benchmarks.{name}").run
         result: frame.Result = run(**takes.get(name, {}))
         results.append(result)

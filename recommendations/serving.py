@@ -57,12 +57,18 @@ def for_customers(
     Customers without a list of their own, and those who refuse profiling, get what is
     popular. Meant for up to some thousand customers a call.
     """
+    served = for_many(customer_pks, n=n, language=language)
+    return {pk: one.items for pk, one in served.items()}
+
+
+def for_many(customer_pks: Iterable[int], *, n: int, language: str) -> dict[int, Served]:
+    """Return the same with what fills each list; 0 is somebody nobody knows."""
     run = TrainingRun.objects.active()
     pks = list(customer_pks)
     allowed = may_profile(pks)
     own = own_lists(run, allowed)
     served = _serve({pk: own.get(pk, []) for pk in pks}, allowed, n=n, language=language)
-    return {pk: items for pk, (items, _) in served.items()}
+    return {pk: Served(items, fallback, run) for pk, (items, fallback) in served.items()}
 
 
 def for_customer(

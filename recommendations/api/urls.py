@@ -2,7 +2,12 @@ from django.urls import path
 
 from recommendations.api.feeds import FeedFetchView, MerchantView, MerchantXmlView
 from recommendations.api.products import ProductBatchView, ProductView
-from recommendations.api.views import BoughtTogetherView, RecommendationsView, SimilarView
+from recommendations.api.views import (
+    BatchView,
+    BoughtTogetherView,
+    RecommendationsView,
+    SimilarView,
+)
 
 urlpatterns = [
     path("products/batch", ProductBatchView.as_view(), name="product-batch"),
@@ -11,6 +16,7 @@ urlpatterns = [
     path("feeds/merchant.xml", MerchantXmlView.as_view(), name="merchant-xml"),
     path("feeds/<str:name>/fetch", FeedFetchView.as_view(), name="fetch-feed"),
     path("recommendations", RecommendationsView.as_view(), name="recommendations"),
+    path("recommendations/batch", BatchView.as_view(), name="recommendations-batch"),
     path("products/<str:product_id>/similar", SimilarView.as_view(), name="similar-products"),
     path(
         "products/<str:product_id>/bought-together",

@@ -14,6 +14,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.views import APIView
 
 from privacy import doors
 from privacy.api.authentication import key_of
@@ -23,6 +24,7 @@ from privacy.models import ApiKey, Shop
 from privacy.problems import DomainError
 from profiles.api.identifiers import checked, in_path
 from profiles.events import visitors
+from profiles.models import Customer
 from profiles.money import exponent, from_minor
 from recommendations import placing, serving
 from recommendations.models import Scenario, TrainingRun
@@ -31,6 +33,7 @@ from recommendations.serving import Recommended
 
 PLACEMENT = "default"
 TOGETHER = "bought-together"
+NOBODY, MOST = 0, 100
 CACHED = "private, max-age=30"
 
 
@@ -115,6 +118,23 @@ class RecommendationsSerializer(serializers.Serializer[Any]):
     )
 
 
+class BatchSerializer(LookSerializer):
+    userIds = serializers.ListField(child=Text(max_length=100), min_length=1, max_length=MOST)
+
+
+class OfUserSerializer(serializers.Serializer[Any]):
+    userId = serializers.CharField()
+    recommendationId = serializers.UUIDField(help_text="Send it back with views and clicks.")
+    model = ModelSerializer()
+    items = ItemSerializer(many=True)
+    fallback = serializers.BooleanField(help_text="Whether something else fills a place.")
+    filledWith = serializers.ListField(child=serializers.CharField())
+
+
+class BatchAnswerSerializer(serializers.Serializer[Any]):
+    data = OfUserSerializer(many=True)  # type: ignore[assignment]
+
+
 class RecommendationsView(BrowserReachable):
     required_scope = "recommendations:read"
 
@@ -136,6 +156,39 @@ class RecommendationsView(BrowserReachable):
     def post(self, request: Request) -> Response:
         """The same, for clients that do not put ids into addresses."""
         return _recommend(request, request.data)
+
+
+class BatchView(APIView):
+    required_scope = "recommendations:read"
+
+    @extend_schema(
+        operation_id="batch_recommendations",
+        summary="Products for up to 100 customers, for messages",
+        request=BatchSerializer,
+        responses=BatchAnswerSerializer,
+    )
+    def post(self, request: Request) -> Response:
+        """For a secret key. Of each id in its order; one nobody knows gets what is popular."""
+        if key_of(request).kind != ApiKey.Kind.SECRET:
+            detail = _("Lists of many customers are for a secret key.")
+            raise DomainError("wrong_kind_of_key", detail, status=HTTPStatus.FORBIDDEN)
+        ask = BatchSerializer(data=request.data)
+        ask.is_valid(raise_exception=True)
+        ids = list(dict.fromkeys(ask.validated_data["userIds"]))
+        known = Customer.objects.filter(external_id__in=ids)
+        pk_of = dict(known.values_list("external_id", "pk"))
+        served = serving.for_many(
+            {pk_of.get(id_, NOBODY) for id_ in ids},
+            n=ask.validated_data["n"],
+            language=_language(ask.validated_data),
+        )
+        currency, data = Shop.current().currency, []
+        for id_ in ids:
+            one = served[pk_of.get(id_, NOBODY)]
+            filled_with = _popular(one.fallback)
+            told = _told(one.items, one.run, filled_with=filled_with, currency=currency)
+            data.append({"userId": id_, **told})
+        return Response(BatchAnswerSerializer({"data": data}).data)
 
 
 class SimilarView(BrowserReachable):
@@ -253,10 +306,22 @@ def _answer(
     placement: str,
     filled_with: Sequence[str],
 ) -> Response:
-    currency = Shop.current().currency
-    body = {
+    told = _told(items, run, filled_with=filled_with, currency=Shop.current().currency)
+    body = {"placement": placement, **told}
+    response = Response(RecommendationsSerializer(body).data)
+    response["Cache-Control"] = CACHED
+    return response
+
+
+def _told(
+    items: Sequence[Recommended],
+    run: TrainingRun | None,
+    *,
+    filled_with: Sequence[str],
+    currency: str,
+) -> dict[str, Any]:
+    return {
         "recommendationId": uuid4(),
-        "placement": placement,
         "model": {"name": run.engine, "version": str(run.pk)}
         if run
         else {"name": "popular", "version": ""},
@@ -264,9 +329,6 @@ def _answer(
         "fallback": bool(filled_with),
         "filledWith": list(filled_with),
     }
-    response = Response(RecommendationsSerializer(body).data)
-    response["Cache-Control"] = CACHED
-    return response
 
 
 def _item(item: Recommended, position: int, currency: str) -> dict[str, Any]:

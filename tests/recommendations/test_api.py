@@ -236,3 +236,31 @@ def test_bought_together_leaves_out_the_product_and_what_the_placement_forbids()
 
     assert [item["productId"] for item in free["items"]] == ["p4", "p1"]
     assert [item["productId"] for item in ruled["items"]] == ["p1", "p2"]
+
+
+def test_a_batch_gives_each_customer_a_list_and_strangers_what_is_popular(client: Client) -> None:
+    headers = {"Authorization": f"Bearer {make.secret_key()}"}
+    asked = json.dumps({"userIds": ["C-1", "nobody", "C-1"], "n": 2})
+
+    answer = client.post(
+        "/v1/recommendations/batch", asked, "application/json", headers=headers
+    ).json()
+
+    mine, strangers = answer["data"]
+    assert [mine["userId"], strangers["userId"]] == ["C-1", "nobody"]
+    assert [item["productId"] for item in mine["items"]] == ["p5", "p1"]
+    assert [item["productId"] for item in strangers["items"]] == ["p1", "p2"]
+    assert (mine["fallback"], strangers["filledWith"]) == (True, ["popular"])
+    assert mine["recommendationId"] != strangers["recommendationId"]
+
+
+def test_a_batch_is_for_secret_keys_and_at_most_a_hundred(client: Client) -> None:
+    def status(key: str, n: int) -> int:
+        asked = json.dumps({"userIds": [f"c{number}" for number in range(n)]})
+        headers = {"Authorization": f"Bearer {key}"}
+        page = "/v1/recommendations/batch"
+        return client.post(page, asked, "application/json", headers=headers).status_code
+
+    assert status(make.write_key(), 1) == 403
+    assert status(make.secret_key(), 101) == 400
+    assert status(make.secret_key(), 0) == 400
