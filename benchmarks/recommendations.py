@@ -40,7 +40,8 @@ def run(n_customers: int = N_CUSTOMERS, only: str = "", **_others: int) -> Resul
         for part in parts:
             for subject in SUBJECTS[part]:
                 found[subject] = _measured(subject, folder, n_customers)
-    figures, budgets = {}, {}
+    figures: dict[str, float] = {}
+    budgets: dict[str, float] = {}
     for name, (cpu, rss) in found.items():
         figures |= {f"{name}: CPU seconds": cpu, f"{name}: peak RSS, MB": rss}
     if "items" in parts:
