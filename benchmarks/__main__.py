@@ -18,9 +18,10 @@ NAMES = (
     "rotation",
     "resuming",
     "audit",
+    "recommendations",
 )
 # These take their sizes from the command line; together they are the customer side.
-SIZED = ("ingest", "features", "clustering", "traits", "segments", "recommendations")
+SIZED = ("ingest", "features", "clustering", "traits", "segments")
 PROFILES = "profiles"
 
 
@@ -55,10 +56,8 @@ def main() -> int:
     takes = dict.fromkeys(SIZED, sizes) | {
         "imports": {"orders": options.orders, "runs": options.runs},
     }
+    takes["recommendations"] = {**sizes, "only": options.only}
     for name in _wanted(options.names):
-    if options.only:
-        takes["recommendations"] = sizes | {"only": options.only}
-    for name in options.names or (*NAMES, *SIZED):
         run = importlib.import_module(f"benchmarks.{name}").run
         result: frame.Result = run(**takes.get(name, {}))
         results.append(result)
