@@ -24,14 +24,12 @@ from campaigns.models import (
     Link,
     Mailbox,
     Note,
-    Picture,
     Provider,
     SendingRules,
     ServiceMessage,
     SmsText,
     Step,
     Template,
-    TemplateVersion,
     Variant,
 )
 from privacy import registry
@@ -50,8 +48,8 @@ def declare() -> None:
     registry.delete(ServiceMessage, "subject", f"delivery__{PERSON}")
     registry.delete(Coupon, f"delivery__{PERSON}")
     registry.nobody(
-        *(Campaign, Variant, Template, TemplateVersion, SmsText, Link, Automation, Step),
-        *(Brand, Picture),
+        *(Campaign, Variant, Template, SmsText, Link, Automation, Step),
+        Brand,
         reason=gettext_lazy("What is said to everybody."),
     )
     segments = (Campaign.also.through, Campaign.excluded.through)

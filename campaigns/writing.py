@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -12,7 +12,7 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from campaigns.models import Brand, Picture, Template, Variant
+from campaigns.models import Brand, Template, Variant
 from campaigns.rendering import blocks, locales, markup, starters
 from campaigns.rendering.content import Content, Frame, Pick, Reader, Source, compiled
 from campaigns.rendering.faults import TemplateError
@@ -173,7 +173,6 @@ def start_from(variant: Variant, name: str) -> list[Template]:
             variant=variant,
             locale=starter.locale,
             subject=starter.subject,
-            blocks=list(starter.blocks) or None,
             body_html=html_of(starter.blocks, look, starter.locale)
             if starter.blocks
             else starter.body_html,
@@ -190,15 +189,7 @@ def html_of(message: Sequence[blocks.Block], look: blocks.Brand, locale: str) ->
 def brand() -> blocks.Brand:
     """Return how the shop's messages look."""
     kept = Brand.current()
-    colours = ("accent", "on_accent", "ink", "soft", "page", "card")
-    return blocks.Brand(
-        logo_url=picture_url(kept.logo) if kept.logo else "",
-        **{name: getattr(kept, name) for name in colours},
-    )
-
-
-def picture_url(picture: Picture) -> str:
-    return f"{settings.PUBLIC_URL}/i/{picture.uuid}"
+    return blocks.Brand(**{field.name: getattr(kept, field.name) for field in fields(blocks.Brand)})
 
 
 @lru_cache(maxsize=4096)

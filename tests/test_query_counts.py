@@ -393,6 +393,7 @@ PAGES: dict[str, Callable[[int], None]] = {
 # Of these there is one, whose list leads to its form.
 SINGLE = {
     "campaigns.automation",
+    "campaigns.brand",
     "campaigns.sendingrules",
     "recommendations.fairnessrules",
     "privacy.shop",

@@ -38,6 +38,7 @@ class Migration(migrations.Migration):
             name='Brand',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('logo_url', models.URLField(blank=True, help_text="Its address; without one the shop's name stands at the top.", max_length=500, validators=[django.core.validators.URLValidator(['https'])], verbose_name='logo')),
                 ('accent', models.CharField(default='#1f5eff', max_length=7, validators=[django.core.validators.RegexValidator('\\A#[0-9a-fA-F]{6}\\Z', 'A colour looks like #1f5eff.')], verbose_name='colour of buttons')),
                 ('on_accent', models.CharField(default='#ffffff', max_length=7, validators=[django.core.validators.RegexValidator('\\A#[0-9a-fA-F]{6}\\Z', 'A colour looks like #1f5eff.')], verbose_name='colour of their text')),
                 ('ink', models.CharField(default='#0f1b33', max_length=7, validators=[django.core.validators.RegexValidator('\\A#[0-9a-fA-F]{6}\\Z', 'A colour looks like #1f5eff.')], verbose_name='colour of headings')),
@@ -64,25 +65,6 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name='Picture',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('uuid', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
-                ('name', models.CharField(max_length=100, verbose_name='name')),
-                ('alt', models.CharField(blank=True, help_text='For readers who do not see it, or whose mail program does not load it.', max_length=200, verbose_name='text instead of it')),
-                ('media_type', models.CharField(editable=False, max_length=20, verbose_name='type')),
-                ('content', models.BinaryField()),
-                ('width', models.PositiveIntegerField(editable=False, verbose_name='width')),
-                ('height', models.PositiveIntegerField(editable=False, verbose_name='height')),
-                ('n_bytes', models.PositiveIntegerField(editable=False, verbose_name='size')),
-                ('created_at', models.DateTimeField(editable=False, verbose_name='created at')),
-            ],
-            options={
-                'verbose_name': 'picture',
-                'verbose_name_plural': 'pictures',
-            },
-        ),
-        migrations.CreateModel(
             name='Step',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -92,23 +74,6 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'step',
                 'verbose_name_plural': 'steps',
-            },
-        ),
-        migrations.CreateModel(
-            name='TemplateVersion',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveIntegerField(verbose_name='version')),
-                ('subject', models.CharField(max_length=200, verbose_name='subject line')),
-                ('blocks', models.JSONField(blank=True, null=True)),
-                ('mjml', models.TextField(blank=True)),
-                ('body_html', models.TextField()),
-                ('body_text', models.TextField(blank=True)),
-                ('saved_at', models.DateTimeField(verbose_name='saved at')),
-            ],
-            options={
-                'verbose_name': 'version of a template',
-                'verbose_name_plural': 'versions of templates',
             },
         ),
         migrations.RemoveConstraint(
@@ -130,16 +95,6 @@ class Migration(migrations.Migration):
             name='occurrence',
             field=models.CharField(blank=True, db_default='', default='', max_length=64),
         ),
-        migrations.AddField(
-            model_name='template',
-            name='blocks',
-            field=models.JSONField(blank=True, null=True, verbose_name='blocks'),
-        ),
-        migrations.AddField(
-            model_name='template',
-            name='mjml',
-            field=models.TextField(blank=True, verbose_name='source (MJML)'),
-        ),
         migrations.AddConstraint(
             model_name='delivery',
             constraint=models.UniqueConstraint(fields=('campaign', 'customer', 'occurrence'), name='delivery_once_per_occurrence'),
@@ -158,11 +113,6 @@ class Migration(migrations.Migration):
             field=models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='coupon', to='campaigns.delivery'),
         ),
         migrations.AddField(
-            model_name='brand',
-            name='logo',
-            field=models.ForeignKey(blank=True, help_text="From the pictures; without one the shop's name stands at the top.", null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='campaigns.picture', verbose_name='logo'),
-        ),
-        migrations.AddField(
             model_name='step',
             name='automation',
             field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='steps', to='campaigns.automation'),
@@ -172,16 +122,6 @@ class Migration(migrations.Migration):
             name='campaign',
             field=models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='step', to='campaigns.campaign'),
         ),
-        migrations.AddField(
-            model_name='templateversion',
-            name='saved_by',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
-        ),
-        migrations.AddField(
-            model_name='templateversion',
-            name='template',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='versions', to='campaigns.template'),
-        ),
         migrations.AddConstraint(
             model_name='brand',
             constraint=models.CheckConstraint(condition=models.Q(('pk', 1)), name='brand_is_the_only_row'),
@@ -189,9 +129,5 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='step',
             constraint=models.UniqueConstraint(fields=('automation', 'position'), name='step_once_in_place'),
-        ),
-        migrations.AddConstraint(
-            model_name='templateversion',
-            constraint=models.UniqueConstraint(fields=('template', 'number'), name='template_version_once'),
         ),
     ]

@@ -1,6 +1,6 @@
 from campaigns.models.attribution import Conversion
 from campaigns.models.automation import Automation, Step
-from campaigns.models.brand import Brand, Picture
+from campaigns.models.brand import Brand
 from campaigns.models.campaign import Campaign, Note, Variant
 from campaigns.models.coupon import Coupon
 from campaigns.models.delivery import Delivery, DeliveryQuerySet
@@ -9,7 +9,7 @@ from campaigns.models.provider import Provider
 from campaigns.models.rules import SendingRules
 from campaigns.models.service import ServiceMessage
 from campaigns.models.sms import SmsText
-from campaigns.models.template import Template, TemplateVersion
+from campaigns.models.template import Template
 from campaigns.models.tracking import Hit, Link
 
 __all__ = [
@@ -25,13 +25,11 @@ __all__ = [
     "Link",
     "Mailbox",
     "Note",
-    "Picture",
     "Provider",
     "SendingRules",
     "ServiceMessage",
     "SmsText",
     "Step",
     "Template",
-    "TemplateVersion",
     "Variant",
 ]

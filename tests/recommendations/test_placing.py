@@ -390,7 +390,7 @@ def test_what_the_catalogue_says_fits_is_shown_whatever_specifications_say(
     products("made", accessory_for=["Phones"], specs=MISFIT, fits_products=["phone"])
     customer = make.customer()
     make.order(customer, ("phone", "", 1, 100), days_ago=9)
-    listed(run, customer, "made")
+    remember(run, customer, "made")
 
     ids = shown(scenario(Kind.FOR_YOU, fills_up=False), customer_pk=customer.pk)
 
