@@ -52,9 +52,10 @@ def take_in(
     accepted: dict[str, wire.Message] = {}
     verdicts: list[EventVerdict] = []
     refused: list[Refused] = []
+    reader = wire.Reader(kind=kind, sent_at=sent_at, received_at=now, ip=ip)
     for index, raw in enumerate(raws):
         try:
-            message = wire.read(raw, kind=kind, sent_at=sent_at, received_at=now, ip=ip)
+            message = reader.read(raw)
         except wire.RejectedError as error:
             remark = Remark(index, wire.message_id(raw), error.code, str(error))
             receipt.rejected.append(remark)
@@ -75,13 +76,16 @@ def take_in(
             messages, source_id=key.source_id, is_confirmed=is_confirmed, received_at=now, now=now
         )
     for message in messages:
+        if not message.concerns and not message.sealed:
+            continue
         told = message.concerns if is_confirmed else sealing.told_to_anybody(message)
         receipt.warnings += [_remark(message, concern) for concern in told]
         verdicts += [
             _verdict(message, Verdict.WARNED, concern.code, key, now)
             for concern in message.concerns
         ]
-    EventVerdict.objects.bulk_create(verdicts)
+    if verdicts:
+        EventVerdict.objects.bulk_create(verdicts)
     rejected_events.keep(refused, key=key, kind=kind, sent_at=sent_at, ip=ip, now=now)
     return receipt
 

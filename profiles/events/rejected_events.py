@@ -19,7 +19,7 @@ from jobs import queue
 from privacy import files, finder
 from privacy.models import ApiKey, Source
 from privacy.purposes import purpose
-from profiles.events import ingesting, wire
+from profiles.events import ingesting, sieve, wire
 from profiles.files.rejects import shape
 from profiles.models import EventVerdict, RejectedEvent
 
@@ -72,7 +72,7 @@ def keep(
                 kind=kind or "",
                 body=files.sealed(one.raw, uuid),
                 is_confirmed=key.kind == ApiKey.Kind.SECRET,
-                network=wire.shorten_ip(ip),
+                network=sieve.shorten_ip(ip),
                 sent_at=sent_at,
                 received_at=now,
             )

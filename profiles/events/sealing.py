@@ -74,11 +74,19 @@ def _replace_ids(messages: Sequence[Message]) -> None:
     """Put the customer's own id, or a tag, in the place of each e-mail address or phone."""
     emails = {message.user_id for message in messages if "@" in message.user_id}
     known = _external_ids(emails)
+    tags = {"": ""}
     for message in messages:
         tag = _email_tag(message.user_id) if message.user_id in emails else b""
-        message.user_id = known.get(tag) or opaque(message.user_id)
-        message.anonymous_id = opaque(message.anonymous_id)
-        message.previous_id = opaque(message.previous_id)
+        message.user_id = known.get(tag) or _opaque(message.user_id, tags)
+        message.anonymous_id = _opaque(message.anonymous_id, tags)
+        message.previous_id = _opaque(message.previous_id, tags)
+
+
+def _opaque(identifier: str, tags: dict[str, str]) -> str:
+    """The same as `opaque`, made once for each of the ids that a request repeats."""
+    if (tag := tags.get(identifier)) is None:
+        tag = tags[identifier] = opaque(identifier)
+    return tag
 
 
 @again_if_overtaken

@@ -33,40 +33,57 @@ def write(
     received_at: datetime,
 ) -> None:
     """Stage `messages`, whose ids are tags already, for the merge."""
+    contexts = _Contexts()
     if connection.vendor == "postgresql":
         trusted, received = "t" if is_confirmed else "f", received_at.isoformat()
-        rows = "".join(
-            f"{source_id}\t{_line(_texts(message))}"
+        lines = [
+            f"{source_id}\t{_line(_texts(message, contexts))}"
             f"\t{trusted}\t{message.happened_at.isoformat()}\t{received}\n"
             for message in messages
-        )
+        ]
         with connection.cursor() as cursor, cursor.copy(COPY) as copy:
-            copy.write(rows)
+            copy.write("".join(lines))
         return
     arrived = _naive(received_at)
     with connection.cursor() as cursor:
         cursor.executemany(
             INSERT,
             [
-                (source_id, *_texts(message), is_confirmed, _naive(message.happened_at), arrived)
+                (
+                    source_id,
+                    *_texts(message, contexts),
+                    is_confirmed,
+                    _naive(message.happened_at),
+                    arrived,
+                )
                 for message in messages
             ],
         )
+
+
+class _Contexts(dict[int, str]):
+    """Contexts as JSON by their identity: the messages of a request share theirs."""
+
+    def of(self, message: Message) -> str:
+        key = id(message.context)
+        if (text := self.get(key)) is None:
+            text = self[key] = _encoder.encode(message.context).decode()
+        return text
 
 
 def _line(texts: Sequence[str]) -> str:
     """Texts as COPY reads them; most hold no sign that it would take for its own."""
     line = "\t".join(texts)
     is_plain = (
-        line.count("\t") == len(texts) - 1
-        and "\\" not in line
+        "\\" not in line
         and "\n" not in line
         and "\r" not in line
+        and line.count("\t") == len(texts) - 1
     )
     return line if is_plain else "\t".join(text.translate(ESCAPES) for text in texts)
 
 
-def _texts(message: Message) -> Sequence[str]:
+def _texts(message: Message, contexts: _Contexts) -> Sequence[str]:
     return (
         message.message_id,
         message.kind,
@@ -76,7 +93,7 @@ def _texts(message: Message) -> Sequence[str]:
         message.anonymous_id,
         message.product_id,
         _encoder.encode(message.properties).decode(),
-        _encoder.encode(message.context).decode(),
+        contexts.of(message),
     )
 
 

@@ -7,21 +7,19 @@ the caller turns into sealed fields and tags before anything is stored.
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import zlib
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from typing import Annotated, Any, Final
 from uuid import uuid4
 
 import msgspec
 
 from privacy import finder
-from profiles.events import name_mapping
-from profiles.identity.telling import EMAIL, tells_personal
+from profiles.events import name_mapping, sieve
+from profiles.events.sieve import text_of
+from profiles.identity.telling import tells_personal
 
 MAX_BODY_BYTES: Final = 512 * 1024
 MAX_EVENT_BYTES: Final = 32 * 1024
@@ -34,23 +32,6 @@ OLDEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
 KINDS: Final = frozenset({"track", "identify", "page", "screen", "group", "alias"})
 
-# Names are compared in lower case without separators: `first_name`, `firstName`, `First name`.
-PERSONAL: Final = """
-    email emailaddress mail usermail useremail phone phonenumber telephone tel mobile
-    mobilenumber cellphone firstname lastname fullname surname familyname givenname middlename
-    username nickname recipient customername address addressline1 addressline2 streetaddress
-    street shippingaddress billingaddress postalcode postcode zip zipcode birthday birthdate
-    dateofbirth dob ssn nationalid idcard idnumber passport passportnumber taxid password
-    creditcard cardnumber cvv iban bankaccount ip ipaddress
-    邮箱 电子邮件 电话 手机 手机号 姓名 身份证 身份证号 地址 收货地址 生日
-"""
-PERSONAL_NAMES: Final = frozenset(PERSONAL.split())
-ADDRESSES: Final = frozenset({"url", "referrer", "referer", "referring", "href", "pageurl"})
-# Members whose numbers are those of things: no digits of theirs count as a telephone or a card.
-THING: Final = re.compile(
-    r".*(?:id|ids|sku|ean|gtin|upc|isbn|barcode|code|coupon|number|token|hash)"
-)
-SEPARATORS: Final = re.compile(r"[\s_.\-]+")
 FIRST_NAMES: Final = ("firstName", "first_name")
 LAST_NAMES: Final = ("lastName", "last_name")
 FULL_NAMES: Final = ("name", "fullName", "full_name")
@@ -58,14 +39,6 @@ BIRTHDAYS: Final = ("birthday", "birthDate", "birth_date", "dateOfBirth")
 SEALED_TRAITS: Final = frozenset(
     ("email", "phone", "address", *FIRST_NAMES, *LAST_NAMES, *FULL_NAMES, *BIRTHDAYS)
 )
-CONTEXT_KEPT: Final = ("locale", "timezone", "userAgent")
-CONTEXT_PARTS: Final = {
-    "page": ("path", "title", "referrer"),
-    "campaign": ("name", "source", "medium", "term", "content"),
-    "library": ("name", "version"),
-    "device": ("type", "manufacturer", "model"),
-    "os": ("name", "version"),
-}
 
 
 class UnreadableError(Exception):
@@ -125,9 +98,11 @@ class Concern:
     detail: str
 
 
-@dataclass(slots=True)
-class Message:
-    """One clean event. `sealed` holds personal traits (email, phone, full_name) in the clear."""
+class Message(msgspec.Struct):
+    """One clean event. `sealed` holds personal traits (email, phone, full_name) in the clear.
+
+    Events of one request share what they share: a context is replaced, never written to.
+    """
 
     kind: str
     message_id: str
@@ -139,13 +114,24 @@ class Message:
     properties: dict[str, Any]
     context: dict[str, Any]
     happened_at: datetime
-    sealed: dict[str, str] = field(default_factory=dict)
-    concerns: list[Concern] = field(default_factory=list)
+    sealed: dict[str, str] = {}
+    concerns: list[Concern] = []
     index: int = 0
 
 
+class _Call(Call):
+    """The same with its context unread, as most contexts of a request are alike."""
+
+    context: msgspec.Raw = msgspec.Raw()  # type: ignore[assignment]
+
+
+class _Around(msgspec.Struct):
+    context: dict[str, Any] | None = None
+
+
 _envelopes = msgspec.json.Decoder(Envelope)
-_calls = msgspec.json.Decoder(Call)
+_calls = msgspec.json.Decoder(_Call)
+_contexts = msgspec.json.Decoder(_Around)
 
 
 def inflate(body: bytes, encoding: str) -> bytes:
@@ -186,65 +172,131 @@ def open_envelope(body: bytes, *, is_batch: bool) -> tuple[Envelope, list[bytes]
     return envelope, [bytes(raw) for raw in envelope.batch]
 
 
+class Reader:
+    """Reads the events of one request, and what they have in common once."""
+
+    def __init__(
+        self, *, kind: str | None, sent_at: datetime | None, received_at: datetime, ip: str
+    ) -> None:
+        self._kind = kind
+        self._received_at = received_at
+        self._ip = ip
+        # What the client's clock is behind ours, where that is more than a request's way.
+        self._sent_at: datetime | None = None
+        if sent_at is not None and abs(received_at - _aware(sent_at)) > CLOCK_TRUSTED_WITHIN:
+            self._sent_at = _aware(sent_at)
+        self._latest = received_at + FUTURE_ALLOWED
+        self._sieve = sieve.Sieve()
+        self._known_contexts: dict[bytes, dict[str, Any]] = {}
+
+    def read(self, raw: bytes) -> Message:
+        """One clean message; raises RejectedError with the reason where that is not possible."""
+        if len(raw) > MAX_EVENT_BYTES:
+            detail = f"An event may have {MAX_EVENT_BYTES} bytes; this one has {len(raw)}."
+            raise RejectedError("event_too_large", detail)
+        if b"\\u0000" in raw and b"\\u0000" in raw.replace(b"\\\\", b""):
+            raise RejectedError("nul_character", "Text may not contain the character U+0000.")
+        try:
+            call = _calls.decode(raw)
+            return self._clean(call, self._kind or call.type or "")
+        except RecursionError:
+            raise RejectedError("too_deep", "The event is nested too deeply.") from None
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            # msgspec names types and places, never values.
+            raise RejectedError("invalid_event", f"{error}.") from None
+
+    def _clean(self, call: _Call, kind: str) -> Message:
+        if kind not in KINDS:
+            detail = f"The type must be one of {', '.join(sorted(KINDS))}."
+            raise RejectedError("unknown_type", detail)
+        dropped: list[str] = []
+        sealed: dict[str, str] = {}
+        if kind == "identify":
+            properties, sealed = self._traits(call, dropped)
+        else:
+            told = call.traits if kind == "group" else call.properties
+            properties = self._sieve.members(told, dropped) if told else {}
+        name, context = self._name(call, kind), self._context(call.context)
+        if kind == "track":
+            said, (name, properties) = name, name_mapping.known(name, properties)
+            if said != name:
+                context = {**context, "mapped_from": said}
+        elif kind == "group":
+            group_id = _identifier(call.group_id, "groupId")
+            if tells_personal(group_id):
+                dropped.append("groupId")
+            else:
+                properties["groupId"] = group_id
+        return Message(
+            kind=kind,
+            message_id=_message_id(call) or f"auto-{uuid4()}",
+            name=name,
+            user_id=_identifier(call.user_id, "userId"),
+            anonymous_id=_known(call),
+            previous_id=_identifier(call.previous_id, "previousId"),
+            product_id=_product(properties),
+            properties=properties,
+            context=context,
+            happened_at=self._moment(call.timestamp),
+            sealed=sealed,
+            concerns=[_dropped(dropped)] if dropped else [],
+        )
+
+    def _traits(self, call: _Call, dropped: list[str]) -> tuple[dict[str, Any], dict[str, str]]:
+        """The open traits of an identify call, and those that are sealed."""
+        traits = call.traits or _traits_beside(_around(call.context))
+        open_traits = {name: traits[name] for name in traits if name not in SEALED_TRAITS}
+        properties = self._sieve.members(open_traits, dropped) | _coarse(traits)
+        dropped += [name for name in SEALED_TRAITS & traits.keys() if not _is_usable(traits[name])]
+        return properties, _sealed(traits)
+
+    def _context(self, raw: msgspec.Raw) -> dict[str, Any]:
+        said = bytes(raw)
+        if (known := self._known_contexts.get(said)) is None:
+            known = self._sieve.context(_around(raw), self._ip)
+            self._known_contexts[said] = known
+        return known
+
+    def _name(self, call: _Call, kind: str) -> str:
+        name = (call.event if kind == "track" else call.name) or ""
+        if kind == "track" and not name:
+            raise RejectedError("missing_event_name", 'A track call needs its name in "event".')
+        if len(name) > MAX_NAME:
+            raise RejectedError("name_too_long", f"A name may have {MAX_NAME} characters.")
+        if self._sieve.holds(name):
+            detail = "The name of an event holds an e-mail address or a phone number."
+            raise RejectedError("personal_name", detail)
+        return name
+
+    def _moment(self, timestamp: datetime | None) -> datetime:
+        """When it happened by our clock: a client's clock error shows in when it says it sent."""
+        if timestamp is None:
+            return self._received_at
+        moment = _aware(timestamp)
+        if self._sent_at is not None:
+            try:
+                moment = self._received_at - (self._sent_at - moment)
+            except OverflowError:
+                detail = "timestamp and sentAt lie too far apart."
+                raise RejectedError("timestamp_out_of_range", detail) from None
+        if moment > self._latest:
+            raise RejectedError("timestamp_in_future", "The timestamp is more than a day ahead.")
+        if moment < OLDEST:
+            raise RejectedError("timestamp_too_old", f"The timestamp is before {OLDEST:%Y}.")
+        return min(moment, self._received_at)
+
+
 def read(
     raw: bytes, *, kind: str | None, sent_at: datetime | None, received_at: datetime, ip: str
 ) -> Message:
-    """One clean message; raises RejectedError with the reason where that is not possible."""
-    if len(raw) > MAX_EVENT_BYTES:
-        detail = f"An event may have {MAX_EVENT_BYTES} bytes; this one has {len(raw)}."
-        raise RejectedError("event_too_large", detail)
-    if b"\\u0000" in raw and b"\\u0000" in raw.replace(b"\\\\", b""):
-        raise RejectedError("nul_character", "Text may not contain the character U+0000.")
-    try:
-        call = _calls.decode(raw)
-        return _clean(call, kind or call.type or "", sent_at, received_at, ip)
-    except RecursionError:
-        raise RejectedError("too_deep", "The event is nested too deeply.") from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        # msgspec names types and places, never values.
-        raise RejectedError("invalid_event", f"{error}.") from None
+    """A message of its own; raises RejectedError with the reason where that is not possible."""
+    return Reader(kind=kind, sent_at=sent_at, received_at=received_at, ip=ip).read(raw)
 
 
-def _clean(
-    call: Call, kind: str, sent_at: datetime | None, received_at: datetime, ip: str
-) -> Message:
-    if kind not in KINDS:
-        detail = f"The type must be one of {', '.join(sorted(KINDS))}."
-        raise RejectedError("unknown_type", detail)
-    dropped: list[str] = []
-    traits = call.traits or {}
-    if kind == "identify":
-        traits = traits or _traits_beside(call.context or {})
-        open_traits = {name: traits[name] for name in traits if name not in SEALED_TRAITS}
-        properties = _strip(open_traits, dropped, "") | _coarse(traits)
-        dropped += [name for name in SEALED_TRAITS & traits.keys() if not _is_usable(traits[name])]
-    else:
-        properties = _strip((traits if kind == "group" else call.properties) or {}, dropped, "")
-    name, context = _name(call, kind), _context(call.context or {}, ip)
-    if kind == "track":
-        told, (name, properties) = name, name_mapping.known(name, properties)
-        if told != name:
-            context["mapped_from"] = told
-    if kind == "group":
-        group_id = _identifier(call.group_id, "groupId")
-        if tells_personal(group_id):
-            dropped.append("groupId")
-        else:
-            properties["groupId"] = group_id
-    return Message(
-        kind=kind,
-        message_id=_message_id(call) or f"auto-{uuid4()}",
-        name=name,
-        user_id=_identifier(call.user_id, "userId"),
-        anonymous_id=_known(call),
-        previous_id=_identifier(call.previous_id, "previousId"),
-        product_id=_product(properties),
-        properties=properties,
-        context=context,
-        happened_at=_moment(call.timestamp, sent_at, received_at),
-        sealed=_sealed(traits) if kind == "identify" else {},
-        concerns=[_dropped(dropped)] if dropped else [],
-    )
+def _around(context: msgspec.Raw) -> dict[str, Any]:
+    """The context of a call; faults in it are named by their place in the call."""
+    said = bytes(context)
+    return (_contexts.decode(b'{"context":%b}' % said).context or {}) if said else {}
 
 
 def _dropped(names: list[str]) -> Concern:
@@ -253,14 +305,14 @@ def _dropped(names: list[str]) -> Concern:
     return Concern("personal_data_dropped", detail)
 
 
-def _known(call: Call) -> str:
+def _known(call: _Call) -> str:
     anonymous_id = _identifier(call.anonymous_id, "anonymousId")
     if not anonymous_id and call.user_id in {None, ""}:
         raise RejectedError("missing_id", "An event needs a userId or an anonymousId.")
     return anonymous_id
 
 
-def _message_id(call: Call) -> str:
+def _message_id(call: _Call) -> str:
     found = _identifier(call.message_id, "messageId")
     if tells_personal(found):
         detail = "The messageId holds an e-mail address or a phone number; make it random."
@@ -269,109 +321,30 @@ def _message_id(call: Call) -> str:
 
 
 def _identifier(value: str | int | None, name: str) -> str:
-    text = "" if value is None else str(value).strip()
+    if value is None:
+        return ""
+    text = str(value).strip()
     if len(text) > MAX_ID:
         raise RejectedError("id_too_long", f"{name} may have {MAX_ID} characters.")
     return text
 
 
-def _name(call: Call, kind: str) -> str:
-    name = (call.event if kind == "track" else call.name) or ""
-    if kind == "track" and not name:
-        raise RejectedError("missing_event_name", 'A track call needs its name in "event".')
-    if len(name) > MAX_NAME:
-        raise RejectedError("name_too_long", f"A name may have {MAX_NAME} characters.")
-    if finder.holds(name):
-        detail = "The name of an event holds an e-mail address or a phone number."
-        raise RejectedError("personal_name", detail)
-    return name
-
-
 def _product(properties: dict[str, Any]) -> str:
     value = properties.get("product_id") or properties.get("productId") or ""
-    return str(value) if isinstance(value, str | int) and len(str(value)) <= MAX_ID else ""
-
-
-def _moment(
-    timestamp: datetime | None, sent_at: datetime | None, received_at: datetime
-) -> datetime:
-    """When it happened by our clock: a client's clock error shows in when it says it sent."""
-    if timestamp is None:
-        return received_at
-    moment = _aware(timestamp)
-    if sent_at is not None and abs(received_at - _aware(sent_at)) > CLOCK_TRUSTED_WITHIN:
-        try:
-            moment = received_at - (_aware(sent_at) - moment)
-        except OverflowError:
-            detail = "timestamp and sentAt lie too far apart."
-            raise RejectedError("timestamp_out_of_range", detail) from None
-    if moment > received_at + FUTURE_ALLOWED:
-        raise RejectedError("timestamp_in_future", "The timestamp is more than a day ahead.")
-    if moment < OLDEST:
-        raise RejectedError("timestamp_too_old", f"The timestamp is before {OLDEST:%Y}.")
-    return min(moment, received_at)
+    text = str(value) if isinstance(value, (str, int)) else ""
+    return text if len(text) <= MAX_ID else ""
 
 
 def _aware(moment: datetime) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-@lru_cache(maxsize=4096)
-def _said_by(name: str) -> str:
-    """What a member's name says of its value: `person`, `address` (of a page), `thing` or nothing."""
-    if EMAIL.search(name):
-        return "person"
-    plain = SEPARATORS.sub("", name).lower()
-    if plain in PERSONAL_NAMES:
-        return "person"
-    if plain in ADDRESSES:
-        return "address"
-    return "thing" if THING.fullmatch(plain) else ""
-
-
-def _strip(node: dict[str, Any], dropped: list[str], path: str) -> dict[str, Any]:
-    """`node` without personal members; their paths are added to `dropped`."""
-    kept: dict[str, Any] = {}
-    for name, value in node.items():
-        said = _said_by(name)
-        if said == "person":
-            dropped.append(f"{path}{EMAIL.sub('…', name)}")
-        elif isinstance(value, str):
-            text = without_query(value) if said == "address" else value
-            if tells_personal(text) if said == "thing" else finder.holds(text):
-                dropped.append(f"{path}{name}")
-            elif name != "search":  # the query string that analytics.js adds to each page call
-                kept[name] = text
-        elif isinstance(value, dict):
-            kept[name] = _strip(value, dropped, f"{path}{name}.")
-        elif isinstance(value, list):
-            is_free = said != "thing"
-            kept[name] = list(_strip_list(value, dropped, f"{path}{name}.", is_free=is_free))
-        else:
-            kept[name] = value
-    return kept
-
-
-def _strip_list(
-    values: list[Any], dropped: list[str], path: str, *, is_free: bool
-) -> Iterator[Any]:
-    for value in values:
-        if isinstance(value, dict):
-            yield _strip(value, dropped, path)
-        elif isinstance(value, list):
-            yield list(_strip_list(value, dropped, path, is_free=is_free))
-        elif isinstance(value, str) and (finder.holds(value) if is_free else tells_personal(value)):
-            dropped.append(path.rstrip("."))
-        else:
-            yield value
-
-
 def _sealed(traits: dict[str, Any]) -> dict[str, str]:
-    first, last = _text(traits, *FIRST_NAMES), _text(traits, *LAST_NAMES)
+    first, last = text_of(traits, *FIRST_NAMES), text_of(traits, *LAST_NAMES)
     found = {
-        "email": _text(traits, "email"),
-        "phone": _text(traits, "phone"),
-        "full_name": _text(traits, *FULL_NAMES) or f"{first} {last}".strip(),
+        "email": text_of(traits, "email"),
+        "phone": text_of(traits, "phone"),
+        "full_name": text_of(traits, *FULL_NAMES) or f"{first} {last}".strip(),
     }
     return {name: value for name, value in found.items() if value}
 
@@ -386,11 +359,11 @@ def _coarse(traits: dict[str, Any]) -> dict[str, Any]:
     """What may be known in the clear of traits that are personal in full."""
     address = traits.get("address")
     place = address if isinstance(address, dict) else {}
-    birthday = _text(traits, *BIRTHDAYS)
+    birthday = text_of(traits, *BIRTHDAYS)
     year = birthday[:4] if re.match(r"(19|20)\d\d(-|$)", birthday) else ""
     found = {
-        "city": _text(traits, "city") or _text(place, "city"),
-        "country": _text(traits, "country") or _text(place, "country"),
+        "city": text_of(traits, "city") or text_of(place, "city"),
+        "country": text_of(traits, "country") or text_of(place, "country"),
         "birth_year": int(year) if year else None,
     }
     return {
@@ -402,49 +375,6 @@ def _coarse(traits: dict[str, Any]) -> dict[str, Any]:
 
 def _is_usable(trait: Any) -> bool:
     return trait is None or isinstance(trait, str | dict)
-
-
-def _text(node: dict[str, Any], *names: str) -> str:
-    for name in names:
-        value = node.get(name)
-        if isinstance(value, str) and value.strip():
-            return value.strip()[:300]
-    return ""
-
-
-def _context(context: dict[str, Any], ip: str) -> dict[str, Any]:
-    """The few parts of the context that are of use and say nothing of who it was."""
-    kept: dict[str, Any] = {}
-    for name in CONTEXT_KEPT:
-        text = _text(context, name)
-        if text and not finder.holds(text):
-            kept[name] = text
-    for part, names in CONTEXT_PARTS.items():
-        node = context.get(part)
-        if isinstance(node, dict):
-            texts = {name: without_query(_text(node, name)) for name in names if name in node}
-            kept[part] = {
-                name: text for name, text in texts.items() if text and not finder.holds(text)
-            }
-    if network := shorten_ip(_text(context, "ip") or ip):
-        kept["ip"] = network
-    return kept
-
-
-def without_query(address: str) -> str:
-    """An address without its query and fragment, where shops and mails put tokens and names."""
-    return address.partition("?")[0].partition("#")[0]
-
-
-@lru_cache(maxsize=1024)
-def shorten_ip(text: str) -> str:
-    """The network of an address: the first 24 bits of IPv4, 48 of IPv6; empty if it is none."""
-    try:
-        address = ipaddress.ip_address(text)
-    except ValueError:
-        return ""
-    bits = 24 if address.version == 4 else 48  # noqa: PLR2004
-    return str(ipaddress.ip_network((address, bits), strict=False).network_address)
 
 
 class _Named(msgspec.Struct, rename="camel"):

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from profiles.events import wire
+from profiles.events import sieve, wire
 from profiles.identity import telling
 from tests.make import NOW
 
@@ -88,7 +88,7 @@ def test_no_e_mail_address_gets_through_however_it_is_packed(
     ],
 )
 def test_of_an_address_only_its_network_is_kept(address: str, network: str) -> None:
-    assert wire.shorten_ip(address) == network
+    assert sieve.shorten_ip(address) == network
 
 
 @pytest.mark.parametrize(
