@@ -157,7 +157,9 @@ def _some(holding: Holding, subject: UUID) -> int:
     rows = holding.rows(subject)
     keys = list(rows.order_by().values_list("pk", flat=True)[:BATCH])
     these = holding.model._base_manager.filter(pk__in=keys)
-    if holding.action is Action.DELETE:
+    if holding.take_out is not None:
+        holding.take_out(subject, keys)
+    elif holding.action is Action.DELETE:
         these.delete()
     else:
         these.update(**holding.clear)

@@ -35,13 +35,17 @@ class Action(StrEnum):
 EMPTYING = frozenset({Action.DELETE, Action.NULL, Action.AGGREGATE, Action.SHRED})
 
 
+TakeOut = Callable[[UUID, Sequence[Any]], None]
+
+
 @dataclass(frozen=True)
 class Holding:
     """A model's declaration: `paths` are lookups that lead from it to the subject.
 
     `also` finds rows that name the person without a foreign key, while the anchor is there:
     the models (`Customer`) from which such names are known, which go last of all. `through`
-    names foreign keys to rows that their own declaration parts from the person.
+    names foreign keys to rows that their own declaration parts from the person. `take_out` takes
+    the person out of rows, by their keys, that are others' too.
     """
 
     model: type[Model]
@@ -53,6 +57,7 @@ class Holding:
     until: StrOrPromise = ""
     is_anchor: bool = False
     through: tuple[str, ...] = ()
+    take_out: TakeOut | None = None
 
     @property
     def label(self) -> str:
@@ -98,6 +103,11 @@ def delete(
 ) -> None:
     """Delete the person's rows."""
     _declare(Holding(model, Action.DELETE, paths, also, is_anchor=is_anchor, through=through))
+
+
+def part(model: type[Model], *, also: Callable[[UUID], Q], take_out: TakeOut) -> None:
+    """Take the person out of rows that hold what is others' too."""
+    _declare(Holding(model, Action.DELETE, (), also, take_out=take_out))
 
 
 def null(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -19,6 +19,7 @@ from privacy.models import Channel
 from privacy.problems import DomainError
 from profiles import changes
 from profiles.event_store import EVENTS
+from profiles.events import staging
 from profiles.identity import enrolling
 from profiles.models import (
     Cart,
@@ -90,7 +91,7 @@ def declare() -> None:
     registry.delete(OwnedDevice, PERSON, through=("line",))
     registry.delete(SegmentMember, PERSON)
     registry.delete(Event, PERSON, also=_as_stranger)
-    registry.delete(EventStaging, also=_staged)
+    registry.part(EventStaging, also=_staged, take_out=_take_out_staged)
     registry.null(StagedLine, also=_in_a_file, clear={"customer": ""})
     registry.aggregate(
         Order,
@@ -268,7 +269,11 @@ def _cart_of_stranger(subject: UUID) -> Q:
 
 
 def _staged(subject: UUID) -> Q:
-    return Q(customer_ref__in=_shop_ids(subject)) | Q(anonymous_id__in=_anonymous_ids(subject))
+    return Q(pk__in=staging.of(_shop_ids(subject), _anonymous_ids(subject)))
+
+
+def _take_out_staged(subject: UUID, parcels: Sequence[Any]) -> None:
+    staging.take_out(parcels, _shop_ids(subject), _anonymous_ids(subject))
 
 
 def _in_a_file(subject: UUID) -> Q:

@@ -5,9 +5,9 @@ A cart is no money, so a browser may tell of one, but only of its own visitor's.
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections import defaultdict
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,27 +16,18 @@ from typing import TYPE_CHECKING, Any, Final
 from django.db.models import Q
 
 from privacy.models import Shop
-from profiles.bulk import moment
 from profiles.events.order_events import UnreadableOrderError, currency_of, lines_of, text_of
 from profiles.models import Cart
 from profiles.orders import carts
 from profiles.orders.carts import Item
 
 if TYPE_CHECKING:
-    from django.db.backends.utils import CursorWrapper
+    from profiles.arrivals import Arrival
 
 ADDED, REMOVED = "Product Added", "Product Removed"
 STATING: Final = ("Cart Viewed", "Checkout Started")
 BOUGHT: Final = "Order Completed"
-NAMES: Final = (ADDED, REMOVED, *STATING, BOUGHT)
-TOLD = """
-SELECT m.source_id, m.message_id, m.name, COALESCE(c.id, i.customer_id), m.anonymous_id,
-    m.is_confirmed, m.properties, m.happened_at
-FROM profiles_merging m
-LEFT JOIN profiles_customer c ON m.customer_ref <> '' AND c.external_id = m.customer_ref
-LEFT JOIN profiles_identity i ON m.customer_ref = '' AND i.anonymous_id = m.anonymous_id
-WHERE m.kind = 'track' AND m.name IN (%s, %s, %s, %s, %s) ORDER BY m.happened_at, m.id
-"""
+NAMES: Final = frozenset({ADDED, REMOVED, *STATING, BOUGHT})
 
 
 @dataclass(frozen=True)
@@ -136,30 +127,28 @@ def _opened(told: Told, cart_id: str) -> Cart:
     )
 
 
-def take_carts(cursor: CursorWrapper, *, last_identity: int) -> None:
+def take_carts(arrived: Sequence[Arrival]) -> None:
     """Bring the carts that the merge's batch tells of to what it says.
 
     An event that cannot be read as one of a cart stays an event.
     """
-    carts.adopt(last_identity=last_identity)
-    cursor.execute(TOLD, NAMES)
-    rows = cursor.fetchall()
-    if not rows:
+    telling = [one for one in arrived if one.name in NAMES and one.kind == "track"]
+    if not telling:
         return
     usual = Shop.current().currency
     told = [
         Told(
-            source,
-            message,
-            name,
-            customer,
-            visitor,
-            bool(known),
-            json.loads(facts),
-            moment(at),
+            one.parcel.source_id,
+            one.message_id,
+            one.name,
+            one.customer_pk,
+            one.anonymous_id,
+            one.parcel.is_confirmed,
+            one.facts,
+            one.at,
             usual,
         )
-        for source, message, name, customer, visitor, known, facts, at in rows
+        for one in sorted(telling, key=lambda one: one.at)
     ]
     shelf = Shelf(told)
     for one in told:

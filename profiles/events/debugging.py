@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import itertools
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -11,7 +12,8 @@ import msgspec
 from django.db.models import Max, Q, QuerySet
 
 from privacy import finder
-from profiles.models import Event, EventStaging, EventVerdict
+from profiles.events import staging
+from profiles.models import Event, EventVerdict
 
 Verdict = EventVerdict.Verdict
 ACCEPTED: Final = "accepted"
@@ -20,6 +22,7 @@ VERDICTS: Final = (ACCEPTED, WAITING, *Verdict.values)
 TESTS_SHOWN: Final = timedelta(hours=24)
 # Of the stored events only so many are looked through, the newest: they have no index by source.
 LOOKED_THROUGH: Final = 20_000
+PARCELS_LOOKED_THROUGH: Final = 200
 LONGEST: Final = 300
 COLUMNS: Final = ("source_id", "message_id", "kind", "name", "received_at")
 
@@ -60,21 +63,41 @@ def lines(wanted: Wanted, *, now: datetime, limit: int = 50) -> list[Line]:
     """
     found: list[Line] = []
     if wanted.verdict in {"", WAITING}:
-        found += _events(EventStaging.objects.all(), WAITING, wanted, limit)
+        found += itertools.islice(_waiting(wanted), limit)
     if wanted.verdict in {"", ACCEPTED}:
         newest = Event.objects.aggregate(newest=Max("pk"))["newest"] or 0
         stored = Event.objects.filter(pk__gt=newest - LOOKED_THROUGH)
-        found += _events(stored, ACCEPTED, wanted, limit)
+        found += _events(stored, wanted, limit)
     if wanted.verdict not in {ACCEPTED, WAITING}:
         found += _verdicts(wanted, now, limit)
     found.sort(key=lambda line: line.received_at, reverse=True)
     return _folded(found)[:limit]
 
 
-def _events(rows: QuerySet[Any], verdict: str, wanted: Wanted, limit: int) -> Iterable[Line]:
+def _waiting(wanted: Wanted) -> Iterator[Line]:
+    for one in staging.newest(PARCELS_LOOKED_THROUGH):
+        parcel = one.parcel
+        if (
+            wanted.source_id in {None, parcel.source_id}
+            and wanted.name.casefold() in one.name.casefold()
+            and (wanted.since is None or parcel.received_at >= wanted.since)
+        ):
+            yield Line(
+                parcel.source_id,
+                one.message_id,
+                one.kind,
+                one.name,
+                parcel.received_at,
+                WAITING,
+                product_id=one.product_id,
+                carries=_carried(one.facts),
+            )
+
+
+def _events(rows: QuerySet[Event], wanted: Wanted, limit: int) -> Iterator[Line]:
     newest = rows.filter(_narrow(wanted)).order_by("-pk")
     for row in newest.values(*COLUMNS, "product_id", "properties")[:limit]:
-        yield Line(verdict=verdict, carries=_carried(row.pop("properties")), **row)
+        yield Line(verdict=ACCEPTED, carries=_carried(row.pop("properties")), **row)
 
 
 def _verdicts(wanted: Wanted, now: datetime, limit: int) -> Iterable[Line]:

@@ -6,17 +6,20 @@ A name that is not declared is stored like any other; the page of event names sh
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
+from django.db import connection
 from django.utils.translation import gettext_lazy as _
 
 from profiles.models import EventName
 
 if TYPE_CHECKING:
-    from django.db.backends.utils import CursorWrapper
     from django_stubs_ext import StrOrPromise
+
+    from profiles.arrivals import Arrival
 
 MOST_PROPERTIES: Final = 60
 LONGEST_PROPERTY: Final = 60
@@ -71,11 +74,6 @@ DECLARED: Final = {
     )
 }  # fmt: skip
 
-SEEN: Final = """
-SELECT kind, name, count(*), min(received_at), max(received_at), min(id), max(id)
-FROM profiles_merging GROUP BY kind, name ORDER BY kind, name
-"""
-PROPERTIES: Final = "SELECT id, properties FROM profiles_merging WHERE id IN ({})"
 NOTE: Final = """
 INSERT INTO profiles_eventname AS kept (kind, name, carries, n_events, first_at, last_at)
 VALUES (%s, %s, %s, %s, %s, %s)
@@ -88,34 +86,49 @@ ON CONFLICT (kind, name) DO UPDATE SET carries = excluded.carries,
 """
 
 
-def note(cursor: CursorWrapper) -> None:
+@dataclass
+class Seen:
+    """Events of one name in a batch: how many, since when until when, the first and the last."""
+
+    n_events: int
+    first_at: datetime
+    last_at: datetime
+    first: Arrival
+    last: Arrival
+
+
+def note(arrived: Sequence[Arrival]) -> None:
     """Count the batch's events by name, and learn what its first and last of each carry."""
-    cursor.execute(SEEN)
-    seen = cursor.fetchall()
-    ids = sorted({row[5] for row in seen} | {row[6] for row in seen})
-    if not ids:
-        return
-    cursor.execute(PROPERTIES.format(", ".join(["%s"] * len(ids))), ids)
-    told = {pk: _members(properties) for pk, properties in cursor.fetchall()}
-    names = [(kind, name) for kind, name, *_rest in seen]
-    there = EventName.objects.filter(name__in={name for _kind, name in names})
-    known = {(kind, name): carries for kind, name, carries in there.values_list(
+    seen: dict[tuple[str, str], Seen] = {}
+    for one in arrived:
+        at = one.parcel.received_at
+        if (there := seen.get((one.kind, one.name))) is None:
+            seen[one.kind, one.name] = Seen(1, at, at, one, one)
+            continue
+        there.n_events += 1
+        there.last = one
+        if at != there.last_at:
+            there.first_at, there.last_at = min(at, there.first_at), max(at, there.last_at)
+    named = EventName.objects.filter(name__in={name for _kind, name in seen})
+    known = {(kind, name): carries for kind, name, carries in named.values_list(
         "kind", "name", "carries")}  # fmt: skip
-    cursor.executemany(
-        NOTE,
-        [
-            (
-                kind, name,
-                json.dumps(_union(known.get((kind, name), []), told[first] | told[last])),
-                n, since, until,
-            )
-            for kind, name, n, since, until, first, last in seen
-        ],
-    )  # fmt: skip
+    time = connection.ops.adapt_datetimefield_value
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            NOTE,
+            [
+                (
+                    *key,
+                    json.dumps(_union(known.get(key, []), _members(one.first, one.last))),
+                    one.n_events, time(one.first_at), time(one.last_at),
+                )
+                for key, one in sorted(seen.items())
+            ],
+        )  # fmt: skip
 
 
-def _members(properties: str) -> set[str]:
-    return {name[:LONGEST_PROPERTY] for name in json.loads(properties)}
+def _members(*arrived: Arrival) -> set[str]:
+    return {name[:LONGEST_PROPERTY] for one in arrived for name in one.facts}
 
 
 def _union(known: list[str], told: set[str]) -> list[str]:

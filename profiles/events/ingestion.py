@@ -34,6 +34,16 @@ class Receipt:
     warnings: list[Remark] = field(default_factory=list)
 
 
+@dataclass
+class Judged:
+    """The events of a request by what becomes of them; those accepted by their ids."""
+
+    accepted: dict[str, wire.Message] = field(default_factory=dict)
+    repeated: list[wire.Message] = field(default_factory=list)
+    rejected: list[Remark] = field(default_factory=list)
+    refused: list[Refused] = field(default_factory=list)
+
+
 def take_in(
     raws: Sequence[bytes],
     *,
@@ -48,26 +58,14 @@ def take_in(
     Personal traits are sealed before anything is staged. Events of test keys are judged and
     shown, never staged; what is rejected is kept sealed for a week.
     """
-    receipt = Receipt()
-    accepted: dict[str, wire.Message] = {}
-    verdicts: list[EventVerdict] = []
-    refused: list[Refused] = []
     reader = wire.Reader(kind=kind, sent_at=sent_at, received_at=now, ip=ip)
-    for index, raw in enumerate(raws):
-        try:
-            message = reader.read(raw)
-        except wire.RejectedError as error:
-            remark = Remark(index, wire.message_id(raw), error.code, str(error))
-            receipt.rejected.append(remark)
-            refused.append(Refused(raw, error.code))
-            verdicts.append(_rejection(remark, key, now))
-            continue
-        message.index = index
-        if accepted.setdefault(message.message_id, message) is not message:
-            receipt.n_duplicates += 1
-            verdicts.append(_verdict(message, Verdict.DUPLICATE, "duplicate", key, now))
-    messages = list(accepted.values())
-    receipt.n_accepted = len(messages)
+    judged = _judge(raws, reader)
+    messages = list(judged.accepted.values())
+    receipt = Receipt(len(messages), len(judged.repeated), judged.rejected)
+    verdicts = [_rejection(remark, key, now) for remark in judged.rejected]
+    verdicts += [
+        _verdict(message, Verdict.DUPLICATE, "duplicate", key, now) for message in judged.repeated
+    ]
     is_confirmed = key.kind == ApiKey.Kind.SECRET
     if key.is_test:
         verdicts += [_verdict(message, Verdict.TEST, "", key, now) for message in messages]
@@ -86,8 +84,24 @@ def take_in(
         ]
     if verdicts:
         EventVerdict.objects.bulk_create(verdicts)
-    rejected_events.keep(refused, key=key, kind=kind, sent_at=sent_at, ip=ip, now=now)
+    rejected_events.keep(judged.refused, key=key, kind=kind, sent_at=sent_at, ip=ip, now=now)
     return receipt
+
+
+def _judge(raws: Sequence[bytes], reader: wire.Reader) -> Judged:
+    judged = Judged()
+    for index, raw in enumerate(raws):
+        try:
+            message = reader.read(raw)
+        except wire.RejectedError as error:
+            remark = Remark(index, wire.message_id(raw), error.code, str(error))
+            judged.rejected.append(remark)
+            judged.refused.append(Refused(raw, error.code))
+            continue
+        message.index = index
+        if judged.accepted.setdefault(message.message_id, message) is not message:
+            judged.repeated.append(message)
+    return judged
 
 
 def _remark(message: wire.Message, concern: wire.Concern) -> Remark:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
@@ -16,7 +16,7 @@ from privacy.models import Shop
 from privacy.problems import DomainError
 from profiles.bulk import moment
 from profiles.identity import registering
-from profiles.models import EventVerdict, Order, ToldRefund
+from profiles.models import Customer, EventVerdict, Order, ToldRefund
 from profiles.models.event import ORDER_EVENTS
 from profiles.money import EXPONENTS, to_minor
 from profiles.orders import ordering
@@ -25,6 +25,8 @@ from profiles.orders.parsing import MAX_PRICE, MAX_QUANTITY
 
 if TYPE_CHECKING:
     from django.db.backends.utils import CursorWrapper
+
+    from profiles.arrivals import Arrival
 
 T = TypeVar("T")
 # What a database says of values that it cannot hold; SQLite's driver counts bits itself.
@@ -36,16 +38,6 @@ STATUSES: Final = {
 }
 UPDATED: Final = "Order Updated"
 REFUNDED: Final = "Order Refunded"
-TOLD = """
-SELECT m.source_id, m.message_id, m.name,
-    CASE WHEN m.customer_ref <> '' THEN m.customer_ref ELSE COALESCE(c.external_id, '') END,
-    m.customer_ref = '', m.properties, m.happened_at
-FROM profiles_merging m
-LEFT JOIN profiles_identity i ON m.customer_ref = '' AND i.anonymous_id = m.anonymous_id
-LEFT JOIN profiles_customer c ON c.id = i.customer_id
-WHERE m.is_confirmed AND m.kind = 'track' AND m.name IN (%s, %s, %s, %s)
-ORDER BY m.happened_at, m.id
-"""
 # What a visitor bought before the batch told who that is.
 OF_STRANGERS = """
 SELECT e.source_id, e.message_id, e.name, c.external_id, true, e.properties, e.happened_at
@@ -78,15 +70,14 @@ class UnreadableOrderError(ValueError):
     """An order event lacks what an order needs, or holds what no order can."""
 
 
-def take_orders(cursor: CursorWrapper, *, now: datetime) -> None:
+def take_orders(arrived: Sequence[Arrival], *, now: datetime) -> None:
     """Upsert the orders and refunds that the merge's batch tells of.
 
     An event without a readable order stays an event; a verdict says so.
     """
-    cursor.execute(TOLD, ORDER_EVENTS)
     states: dict[int, list[tuple[Told, OrderState]]] = {}
     refunds: dict[int, list[tuple[Told, list[tuple[str, RefundState]]]]] = {}
-    for told in _told(cursor):
+    for told in _told_by(arrived):
         try:
             if told.name == REFUNDED:
                 refunds.setdefault(told.source_id, []).append((told, list(refunds_of(told))))
@@ -209,6 +200,33 @@ def refunds_of(told: Told) -> Iterable[tuple[str, RefundState]]:
             ),
         )
         for index, line in enumerate(lines)
+    ]
+
+
+def _told_by(arrived: Sequence[Arrival]) -> list[Told]:
+    """The order events of the batch that a secret key vouches for, in the order of time."""
+    telling = [
+        one
+        for one in arrived
+        if one.name in ORDER_EVENTS and one.kind == "track" and one.parcel.is_confirmed
+    ]
+    if not telling:
+        return []
+    by_device = [one.customer_pk for one in telling if one.customer_pk and not one.customer_ref]
+    names = dict(Customer.objects.filter(pk__in=by_device).values_list("pk", "external_id"))
+    usual = Shop.current().currency
+    return [
+        Told(
+            source_id=one.parcel.source_id,
+            message_id=one.message_id,
+            name=one.name,
+            customer_id=one.customer_ref or names.get(one.customer_pk or 0, ""),
+            is_by_device=not one.customer_ref,
+            properties=one.facts,
+            happened_at=one.at,
+            usual_currency=usual,
+        )
+        for one in sorted(telling, key=lambda one: one.at)
     ]
 
 

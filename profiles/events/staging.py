@@ -1,28 +1,39 @@
-"""Writing accepted events into the staging table in one go: COPY, or executemany on SQLite."""
+"""Keeping accepted events until the merge: a parcel for all events of a request.
+
+A row for each event would cost the database as much again as the event itself. A parcel is JSON:
+the contexts, of which most events of a request have the same, and the events, each a list.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import UTC, datetime
-from typing import Final
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import Any, Final
 
 import msgspec
-from django.db import connection
+from django.db import connection, transaction
 
+from profiles.arrivals import Arrival, Parcel
 from profiles.events.wire import Message
+from profiles.models import EventStaging
 
-COLUMNS: Final = (
-    "source_id, message_id, kind, name, customer_ref, previous_ref, anonymous_id, product_id,"
-    " properties, context, is_confirmed, happened_at, received_at"
+MOST_IN_ONE: Final = 500
+COPY: Final = (
+    "COPY profiles_eventstaging (source_id, is_confirmed, received_at, n_events, events) FROM STDIN"
 )
-COPY: Final = f"COPY profiles_eventstaging ({COLUMNS}) FROM STDIN"
-INSERT: Final = (
-    f"INSERT INTO profiles_eventstaging ({COLUMNS})"  # noqa: S608 -- both are constants  # nosec B608
-    " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
-)
-ESCAPES: Final = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
+# Kind, message id, name, customer, previous id, anonymous id, product, moment, properties, context.
+Row = tuple[str, str, str, str, str, str, str, str, msgspec.Raw, int]
+
+
+class Packed(msgspec.Struct, array_like=True):
+    """What a parcel holds."""
+
+    contexts: list[msgspec.Raw]
+    events: list[Row]
+
 
 _encoder = msgspec.json.Encoder()
+_packed = msgspec.json.Decoder(Packed)
 
 
 def write(
@@ -33,70 +44,113 @@ def write(
     received_at: datetime,
 ) -> None:
     """Stage `messages`, whose ids are tags already, for the merge."""
-    contexts = _Contexts()
-    if connection.vendor == "postgresql":
-        trusted, received = "t" if is_confirmed else "f", received_at.isoformat()
-        lines = [
-            f"{source_id}\t{_line(_texts(message, contexts))}"
-            f"\t{trusted}\t{message.happened_at.isoformat()}\t{received}\n"
-            for message in messages
-        ]
-        with connection.cursor() as cursor, cursor.copy(COPY) as copy:
-            copy.write("".join(lines))
-        return
-    arrived = _naive(received_at)
-    with connection.cursor() as cursor:
-        cursor.executemany(
-            INSERT,
-            [
-                (
-                    source_id,
-                    *_texts(message, contexts),
-                    is_confirmed,
-                    _naive(message.happened_at),
-                    arrived,
-                )
-                for message in messages
-            ],
+    parcels = [
+        EventStaging(
+            source_id=source_id,
+            is_confirmed=is_confirmed,
+            received_at=received_at,
+            n_events=len(some),
+            events=_pack(some),
         )
+        for start in range(0, len(messages), MOST_IN_ONE)
+        if (some := messages[start : start + MOST_IN_ONE])
+    ]
+    if connection.vendor != "postgresql":
+        EventStaging.objects.bulk_create(parcels)
+        return
+    with connection.cursor() as cursor, cursor.copy(COPY) as copy:
+        for one in parcels:
+            # Of what JSON may hold, COPY takes backslashes alone for its own.
+            events = one.events.replace("\\", r"\\")
+            head = f"{source_id}\t{is_confirmed}\t{received_at.isoformat()}\t{one.n_events}"
+            copy.write(f"{head}\t{events}\n")
 
 
-class _Contexts(dict[int, str]):
-    """Contexts as JSON by their identity: the messages of a request share theirs."""
+def _pack(messages: Sequence[Message]) -> str:
+    places: dict[int, int] = {}
+    contexts: list[dict[str, Any]] = []
+    rows = []
+    for message in messages:
+        # Messages of one request share their contexts, not only what is in them.
+        if (place := places.get(id(message.context))) is None:
+            place = places[id(message.context)] = len(contexts)
+            contexts.append(message.context)
+        rows.append(
+            (
+                message.kind, message.message_id, message.name, message.user_id,
+                message.previous_id, message.anonymous_id, message.product_id,
+                message.happened_at, message.properties, place,
+            )
+        )  # fmt: skip
+    return _encoder.encode((contexts, rows)).decode()
 
-    def of(self, message: Message) -> str:
-        key = id(message.context)
-        if (text := self.get(key)) is None:
-            text = self[key] = _encoder.encode(message.context).decode()
-        return text
 
-
-def _line(texts: Sequence[str]) -> str:
-    """Texts as COPY reads them; most hold no sign that it would take for its own."""
-    line = "\t".join(texts)
-    is_plain = (
-        "\\" not in line
-        and "\n" not in line
-        and "\r" not in line
-        and line.count("\t") == len(texts) - 1
+def unpack(staged: EventStaging) -> list[Arrival]:
+    packed = _packed.decode(staged.events)
+    parcel = Parcel(
+        pk=staged.pk,
+        source_id=staged.source_id,
+        is_confirmed=staged.is_confirmed,
+        received_at=staged.received_at,
+        contexts=[bytes(one).decode() for one in packed.contexts],
     )
-    return line if is_plain else "\t".join(text.translate(ESCAPES) for text in texts)
+    return [Arrival(parcel, *row) for row in packed.events]
 
 
-def _texts(message: Message, contexts: _Contexts) -> Sequence[str]:
-    return (
-        message.message_id,
-        message.kind,
-        message.name,
-        message.user_id,
-        message.previous_id,
-        message.anonymous_id,
-        message.product_id,
-        _encoder.encode(message.properties).decode(),
-        contexts.of(message),
-    )
+def take(limit: int) -> list[Arrival]:
+    """Take the events that wait longest, `limit` or the rest of a parcel more; in a transaction."""
+    chosen, n_events = [], 0
+    waiting = EventStaging.objects.order_by("pk").values_list("pk", "n_events")
+    for pk, n in waiting[:limit]:
+        chosen.append(pk)
+        n_events += n
+        if n_events >= limit:
+            break
+    parcels = EventStaging.objects.filter(pk__in=chosen).order_by("pk")
+    taken = list(parcels.select_for_update(skip_locked=True))
+    EventStaging.objects.filter(pk__in=[one.pk for one in taken]).delete()
+    return [arrival for one in taken for arrival in unpack(one)]
 
 
-def _naive(moment: datetime) -> str:
-    """As Django stores times in SQLite, which compares them as text."""
-    return str(moment.astimezone(UTC).replace(tzinfo=None))
+def newest(n_parcels: int) -> Iterator[Arrival]:
+    """What waits in the newest parcels, the newest first."""
+    for staged in EventStaging.objects.order_by("-pk")[:n_parcels]:
+        yield from reversed(unpack(staged))
+
+
+def of(customer_refs: Collection[str], anonymous_ids: Collection[str]) -> set[int]:
+    """The parcels that hold events of any of those ids."""
+    refs, visitors = set(customer_refs), set(anonymous_ids)
+    if not refs and not visitors:
+        return set()
+    return {
+        staged.pk
+        for staged in EventStaging.objects.iterator(chunk_size=50)
+        if any(_is_of(one, refs, visitors) for one in unpack(staged))
+    }
+
+
+@transaction.atomic
+def take_out(
+    parcels: Iterable[int], customer_refs: Collection[str], anonymous_ids: Collection[str]
+) -> None:
+    """Take the events of those ids out of the parcels; what is of others goes on waiting."""
+    refs, visitors = set(customer_refs), set(anonymous_ids)
+    rows = EventStaging.objects.filter(pk__in=list(parcels)).order_by("pk").select_for_update()
+    for staged in rows:
+        packed = _packed.decode(staged.events)
+        left = [
+            row
+            for row, one in zip(packed.events, unpack(staged), strict=True)
+            if not _is_of(one, refs, visitors)
+        ]
+        staged.n_events = len(left)
+        staged.events = _encoder.encode((packed.contexts, left)).decode()
+        if left:
+            staged.save(update_fields=["n_events", "events"])
+        else:
+            staged.delete()
+
+
+def _is_of(one: Arrival, refs: set[str], visitors: set[str]) -> bool:
+    return one.customer_ref in refs or one.anonymous_id in visitors

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final
+
+from django.db import connection
 
 from privacy import ages
 from profiles import changes
@@ -12,38 +14,13 @@ from profiles.identity import identifiers, registering
 from profiles.models import Customer, Identity
 
 if TYPE_CHECKING:
-    from django.db.backends.utils import CursorWrapper
+    from profiles.arrivals import Arrival
 
-MISSING = """
-SELECT DISTINCT m.customer_ref FROM profiles_merging m
-WHERE m.customer_ref <> '' AND NOT EXISTS (
-    SELECT 1 FROM profiles_customer c WHERE c.external_id = m.customer_ref
-)
-"""
-# The first event to name both ids decides; two customers that are both known stay two.
-JOIN = """
-WITH pair AS (
-    SELECT id, customer_ref, anonymous_id FROM profiles_merging
-    WHERE customer_ref <> '' AND anonymous_id <> ''
-    UNION
-    SELECT id, customer_ref, previous_ref FROM profiles_merging
-    WHERE customer_ref <> '' AND previous_ref <> '' AND kind = 'alias'
-), earliest AS (
-    SELECT anonymous_id, MIN(id) AS id FROM pair GROUP BY anonymous_id
-)
-INSERT INTO profiles_identity (anonymous_id, customer_id, joined_at)
-SELECT pair.anonymous_id, c.id, %s
-FROM earliest
-JOIN pair ON pair.id = earliest.id AND pair.anonymous_id = earliest.anonymous_id
-JOIN profiles_customer c ON c.external_id = pair.customer_ref
-WHERE NOT EXISTS (
-    SELECT 1 FROM profiles_customer known WHERE known.external_id = pair.anonymous_id
-)
-ON CONFLICT (anonymous_id) DO NOTHING
-"""
-IDENTIFIED = """
-SELECT customer_ref, properties, context, is_confirmed FROM profiles_merging
-WHERE kind = 'identify' AND customer_ref <> '' ORDER BY happened_at, id
+# Who is being erased is waited for and then not found; nobody is erased before the events of a
+# batch are stored. The event table has no foreign key, which would look once for every event.
+KNOWN: Final = """
+SELECT external_id, id FROM profiles_customer WHERE external_id = ANY(%s)
+ORDER BY id FOR KEY SHARE
 """
 # Field of the customer -> how long it may be, names of the trait.
 OPEN_TRAITS: Final = {
@@ -56,40 +33,107 @@ OPEN_TRAITS: Final = {
 }
 
 
-def join(cursor: CursorWrapper, *, now: datetime) -> int:
-    """Create the batch's unknown customers and join its anonymous ids to theirs.
+def join(arrived: Sequence[Arrival], *, now: datetime) -> int | None:
+    """Find every event's customer, whom nobody knew and whose device it was among them.
 
-    Returns the highest identity there was before, so that the caller can find the new ones.
+    Returns the highest identity there was before where some were added, so that the caller can
+    find the new ones.
     """
-    cursor.execute(MISSING)
-    missing = [ref for (ref,) in cursor.fetchall()]
-    known = identifiers.owners(missing, *identifiers.SHOP_IDS)
-    cursor.executemany(
-        "UPDATE profiles_merging SET customer_ref = %s WHERE customer_ref = %s",
-        [(customer.external_id, ref) for ref, customer in known.items()],
-    )
-    registering.register(set(missing) - known.keys(), now=now)
-    last = Identity.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
-    cursor.execute(JOIN, [cursor.db.ops.adapt_datetimefield_value(now)])
+    customers = _customers(arrived, now=now)
+    devices = {one.anonymous_id for one in arrived} | {one.previous_ref for one in arrived} - {""}
+    joined = _joined(devices)
+    last = _add(_new_pairs(arrived, customers, joined), now=now)
+    if last is not None:
+        joined = _joined(devices)
+    for one in arrived:
+        whose = customers.get(one.customer_ref) if one.customer_ref else None
+        one.customer_pk = whose if one.customer_ref else joined.get(one.anonymous_id)
     return last
 
 
-def learn(cursor: CursorWrapper, *, today: date) -> None:
+def _customers(arrived: Sequence[Arrival], *, now: datetime) -> dict[str, int]:
+    """Keys of the batch's customers by the shop's id; who is not there yet is added."""
+    wanted = {one.customer_ref for one in arrived} - {""}
+    found = _held(wanted)
+    if missing := wanted - found.keys():
+        known = identifiers.owners(missing, *identifiers.SHOP_IDS)
+        for one in arrived:
+            if (owner := known.get(one.customer_ref)) is not None:
+                one.customer_ref = owner.external_id
+        registering.register(missing - known.keys(), now=now)
+        found |= _held({one.customer_ref for one in arrived} - found.keys() - {""})
+    return found
+
+
+def _held(external_ids: Collection[str]) -> dict[str, int]:
+    """Keys by the shop's id, of customers whom nobody can delete before we are done."""
+    if not external_ids:
+        return {}
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(KNOWN, [list(external_ids)])
+            return dict(cursor.fetchall())
+    found = Customer.objects.filter(external_id__in=external_ids)
+    return dict(found.values_list("external_id", "pk"))
+
+
+def _joined(anonymous_ids: Collection[str]) -> dict[str, int]:
+    if not anonymous_ids:
+        return {}
+    found = Identity.objects.filter(anonymous_id__in=anonymous_ids)
+    return dict(found.values_list("anonymous_id", "customer_id"))
+
+
+def _new_pairs(
+    arrived: Sequence[Arrival], customers: Mapping[str, int], joined: Mapping[str, int]
+) -> dict[str, int]:
+    """The first event to name both ids decides; two customers that are both known stay two."""
+    pairs: dict[str, int] = {}
+    for one in arrived:
+        if not one.customer_ref:
+            continue
+        named = (one.anonymous_id, one.previous_ref if one.kind == "alias" else "")
+        for device in named:
+            if device and device not in joined:
+                pairs.setdefault(device, customers[one.customer_ref])
+    known = Customer.objects.filter(external_id__in=pairs)
+    for customer in known.values_list("external_id", flat=True) if pairs else ():
+        del pairs[customer]
+    return pairs
+
+
+def _add(pairs: Mapping[str, int], *, now: datetime) -> int | None:
+    if not pairs:
+        return None
+    last = Identity.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+    Identity.objects.bulk_create(
+        [
+            Identity(anonymous_id=device, customer_id=customer, joined_at=now)
+            for device, customer in sorted(pairs.items())
+        ],
+        ignore_conflicts=True,
+    )
+    return last
+
+
+def learn(arrived: Sequence[Arrival], *, today: date) -> None:
     """Take the open traits of the batch's identify calls over to their customers.
 
     A year of birth decides who may be written to: a browser or app key may tell it of somebody
     whose year is not known, and changes none.
     """
-    cursor.execute(IDENTIFIED)
+    telling = [one for one in arrived if one.kind == "identify" and one.customer_ref]
+    if not telling:
+        return
     traits: dict[str, dict[str, Any]] = {}
     vouched: set[str] = set()
-    for customer_ref, properties, context, is_confirmed in cursor.fetchall():
-        found = _open_traits(json.loads(context)) | _open_traits(json.loads(properties))
-        if "birth_year" in found and is_confirmed:
-            vouched.add(customer_ref)
-        elif customer_ref in vouched:
+    for one in sorted(telling, key=lambda one: one.at):
+        found = _open_traits(one.circumstances) | _open_traits(one.facts)
+        if "birth_year" in found and one.parcel.is_confirmed:
+            vouched.add(one.customer_ref)
+        elif one.customer_ref in vouched:
             found.pop("birth_year", None)
-        traits.setdefault(customer_ref, {}).update(found)
+        traits.setdefault(one.customer_ref, {}).update(found)
     customers = list(Customer.objects.filter(external_id__in=traits))
     for customer in customers:
         if customer.birth_year is not None and customer.external_id not in vouched:

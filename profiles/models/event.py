@@ -94,36 +94,31 @@ class Event(models.Model):
 
 
 class EventStaging(models.Model):
-    """An accepted event that waits for the merge: narrow, without indexes, short-lived."""
+    """The accepted events of a request, which wait for the merge: one row, short-lived.
+
+    `events` is for `profiles.events.staging` to write and to read.
+    """
 
     source = models.ForeignKey(
         "privacy.Source", models.PROTECT, related_name="+", db_constraint=False, db_index=False
     )
-    message_id = models.CharField(max_length=100)
-    kind = models.CharField(max_length=8)
-    name = models.CharField(max_length=200)
-    customer_ref = models.CharField(max_length=100)
-    previous_ref = models.CharField(max_length=200)
-    anonymous_id = models.CharField(max_length=200)
-    product_id = models.CharField(max_length=100)
-    properties = models.JSONField()
-    context = models.JSONField()
     is_confirmed = models.BooleanField()
-    happened_at = models.DateTimeField()
     received_at = models.DateTimeField()
+    n_events = models.PositiveIntegerField()
+    events = models.TextField()
 
     class Meta:
         verbose_name = _("staged event")
         verbose_name_plural = _("staged events")
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.pk}"
+        return f"{self.n_events} events {self.pk}"
 
 
 class EventKey(models.Model):
     """A message id seen lately: a second event of that id from the same source is dropped.
 
-    `staging_id` is the staged event that came first; it tells the merge which one to keep.
+    `staging_id` tells one merge's ids from another's: it is the first of that merge's parcels.
     While only a browser or app key has told of it (`is_open`), an order of that id that a
     secret key tells of takes its place.
     """

@@ -96,11 +96,16 @@ def count(made: Installation, table: str, what: str = "*") -> int:
     return int(n)
 
 
+def staged(made: Installation) -> int:
+    ((n,),) = made.rows("SELECT coalesce(sum(n_events), 0) FROM profiles_eventstaging")
+    return int(n)
+
+
 def test_a_merge_killed_again_and_again_loses_nothing_and_doubles_nothing(
     shop: Installation,
 ) -> None:
     dice = random.Random(3)
-    assert count(shop, "profiles_eventstaging") == N_EVENTS + N_REPEATS
+    assert staged(shop) == N_EVENTS + N_REPEATS
     if shop.environ.get("REDIS_URL"):
         shop.start("serve", "--beat")
     reached = []
@@ -115,7 +120,7 @@ def test_a_merge_killed_again_and_again_loses_nothing_and_doubles_nothing(
         reached.append(count(shop, "profiles_event"))
 
     worker(shop)
-    until(lambda: count(shop, "profiles_eventstaging") == 0, "the rest")
+    until(lambda: staged(shop) == 0, "the rest")
     until(lambda: count(shop, "profiles_event") >= N_EVENTS, "the last merge")
 
     assert reached[0] < N_EVENTS, "the first kill came after everything was done"
@@ -197,12 +202,12 @@ def test_events_are_taken_in_while_redis_is_away_and_merged_when_it_is_back(
 
         broker.stop()
         answers = [post(url, key, f"away-{n}", f"away-too-{n}") for n in range(5)]
-        waiting = count(made, "profiles_eventstaging")
+        waiting = staged(made)
         broker.start()
         until(lambda: count(made, "profiles_event") == 11, "the merge of what waited")
 
         assert first[0] == 202
         assert [(status, told["accepted"]) for status, told in answers] == [(202, 2)] * 5
         assert waiting == 10
-        assert count(made, "profiles_eventstaging") == 0
+        assert staged(made) == 0
         assert count(made, "profiles_event", "DISTINCT message_id") == 11

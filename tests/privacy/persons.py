@@ -15,12 +15,12 @@ from jobs import running
 from jobs.models import Job
 from privacy import erasure, subject_export
 from privacy.models import Erasure, SubjectExport
+from profiles.events import staging, wire
 from profiles.models import (
     ClusteringRun,
     Customer,
     CustomerTraits,
     Event,
-    EventStaging,
     Identity,
     Order,
     Persona,
@@ -81,16 +81,19 @@ def _behaviour(person: Customer) -> None:
     Event.objects.create(message_id="m1", customer=person, anonymous_id=CANARIES[1], **common)
     Event.objects.create(message_id="m2", customer=None, anonymous_id=CANARIES[1], **common)
     for number, (customer, visitor) in enumerate([(CANARIES[0], ""), ("", CANARIES[1])]):
-        EventStaging.objects.create(
+        waiting = wire.Message(
+            kind="track",
             message_id=f"s{number}",
-            customer_ref=customer,
+            name="Seen",
+            user_id=customer,
             anonymous_id=visitor,
-            previous_ref="",
+            previous_id="",
+            product_id="",
             properties={},
             context={},
-            is_confirmed=True,
-            **common,
+            happened_at=NOW,
         )
+        staging.write([waiting], source_id=make.source().pk, is_confirmed=True, received_at=NOW)
     upload = Upload.objects.create(
         kind="orders", filename="orders.csv", fingerprint="0", created_at=NOW
     )

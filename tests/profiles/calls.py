@@ -9,7 +9,8 @@ from django.test import Client
 from django.utils import timezone
 
 from jobs.models import Job
-from profiles.events import merging
+from profiles.arrivals import Arrival
+from profiles.events import merging, staging
 from profiles.models import Event, EventStaging, EventVerdict, Identity
 from tests import make
 
@@ -28,6 +29,11 @@ def post(
         content_type="application/json",
         headers={"Authorization": f"Bearer {key or make.write_key()}"},
     )
+
+
+def staged() -> list[Arrival]:
+    """The events that wait for the merge, the latest first."""
+    return list(staging.newest(1000))
 
 
 def merge() -> None:
