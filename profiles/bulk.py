@@ -14,6 +14,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 CACHE_KIB = 64 * 1024
 HASHED_MB = 64
+# What COPY would take for its own in a text.
+ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
 
 
 def again_if_overtaken(transaction: Callable[P, R]) -> Callable[P, R]:

@@ -17,6 +17,7 @@ from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.db.models.expressions import CombinedExpression
 
+from profiles.bulk import ESCAPES
 from profiles.models import Event
 from profiles.models.event import Kind
 from profiles.models.quality import counted
@@ -35,7 +36,6 @@ INSERT: Final = (
     " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
 )
 N_TABS: Final = COLUMNS.count(",")
-ESCAPES: Final = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
 ROLLUP: Final = """
 INSERT INTO profiles_eventday AS kept (source_id, day, kind, name, n_events)
 VALUES (%s, %s, %s, %s, %s)

@@ -9,6 +9,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
 from django.db import connection
@@ -122,7 +123,7 @@ def note(arrived: Sequence[Arrival]) -> None:
                     json.dumps(_union(known.get(key, []), _members(one.first, one.last))),
                     one.n_events, time(one.first_at), time(one.last_at),
                 )
-                for key, one in sorted(seen.items())
+                for key, one in sorted(seen.items(), key=itemgetter(0))
             ],
         )  # fmt: skip
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, Final
 
-from django.db import connection
+from django.db import IntegrityError, connection, transaction
 
 from profiles import changes
+from profiles.bulk import ESCAPES
 from profiles.models import Event, EventKey, EventVerdict
 from profiles.models.event import ORDER_EVENTS, Kind
 
@@ -16,18 +18,16 @@ if TYPE_CHECKING:
     from profiles.arrivals import Arrival
 
 Key = tuple[int, str]
-REMEMBER: Final = {
-    "postgresql": """
-        INSERT INTO profiles_eventkey (source_id, message_id, staging_id, is_open, seen_at)
-        SELECT source_id, message_id, %s, is_open, %s
-        FROM unnest(%s::bigint[], %s::text[], %s::boolean[]) AS k (source_id, message_id, is_open)
-        ON CONFLICT (source_id, message_id) DO NOTHING
-    """,
-    "sqlite": """
-        INSERT INTO profiles_eventkey (source_id, message_id, staging_id, is_open, seen_at)
-        VALUES (%s, %s, %s, %s, %s) ON CONFLICT (source_id, message_id) DO NOTHING
-    """,
-}
+COLUMNS: Final = "source_id, message_id, staging_id, is_open, seen_at"
+COPY: Final = f"COPY profiles_eventkey ({COLUMNS}) FROM STDIN"
+REMEMBER: Final = (
+    f"INSERT INTO profiles_eventkey ({COLUMNS}) VALUES (%s, %s, %s, %s, %s)"  # noqa: S608 -- constants  # nosec B608
+    " ON CONFLICT (source_id, message_id) DO NOTHING"
+)
+# Most ids are new, and copying them in costs half of asking for each whether it is. Where one is
+# not, its neighbours are asked for as well.
+AT_ONCE: Final = 500
+Row = tuple[int, str, int, bool, Any]
 
 
 def drop(arrived: Sequence[Arrival], *, now: datetime) -> list[Arrival]:
@@ -54,21 +54,33 @@ def drop(arrived: Sequence[Arrival], *, now: datetime) -> list[Arrival]:
 
 
 def _remember(chosen: dict[Key, Arrival], now: datetime) -> int:
-    """Note the ids, in an order that lets two merges wait for each other; returns how many are new."""
-    keys = sorted(chosen)
+    """Note the ids; returns how many are new. In their order, in which two merges wait in turn."""
     token = _token(chosen)
-    is_open = [not chosen[key].parcel.is_confirmed for key in keys]
     seen_at = connection.ops.adapt_datetimefield_value(now)
-    with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            sources, messages = [list(column) for column in zip(*keys, strict=True)]
-            cursor.execute(REMEMBER["postgresql"], [token, seen_at, sources, messages, is_open])
+    rows = [
+        (*key, token, not one.parcel.is_confirmed, seen_at)
+        for key, one in sorted(chosen.items(), key=itemgetter(0))
+    ]
+    return sum(_note(rows[start : start + AT_ONCE]) for start in range(0, len(rows), AT_ONCE))
+
+
+def _note(rows: Sequence[Row]) -> int:
+    if connection.vendor == "postgresql":
+        try:
+            with transaction.atomic(), connection.cursor() as cursor, cursor.copy(COPY) as copy:
+                copy.write("".join(map(_line, rows)))
+        except IntegrityError:
+            pass
         else:
-            rows = zip(keys, is_open, strict=True)
-            cursor.executemany(
-                REMEMBER["sqlite"], [(*key, token, is_new, seen_at) for key, is_new in rows]
-            )
+            return len(rows)
+    with connection.cursor() as cursor:
+        cursor.executemany(REMEMBER, rows)
         return int(cursor.rowcount)
+
+
+def _line(row: Row) -> str:
+    source, message_id, token, is_open, seen_at = row
+    return f"{source}\t{message_id.translate(ESCAPES)}\t{token}\t{is_open}\t{seen_at}\n"
 
 
 def _token(chosen: dict[Key, Arrival]) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -150,10 +150,10 @@ def _stir(cart: Cart, at: datetime) -> None:
 
 def save(carts: Sequence[Cart]) -> None:
     """Save changed carts, new ones among them, with their lines and totals."""
-    for cart in carts:
-        items = held(cart.base, cart.moves).values()
-        cart.total_minor = sum(item.quantity * item.unit_price_minor for item in items)
-        cart.n_units = sum(item.quantity for item in items)
+    holding = [held(cart.base, cart.moves) for cart in carts]
+    for cart, items in zip(carts, holding, strict=True):
+        cart.total_minor = sum(item.quantity * item.unit_price_minor for item in items.values())
+        cart.n_units = sum(item.quantity for item in items.values())
     known = [cart for cart in carts if cart.pk]
     Cart.objects.bulk_create(cart for cart in carts if not cart.pk)
     Cart.objects.bulk_create(  # as one upsert: a bulk_update weighs every row against every other
@@ -163,12 +163,33 @@ def save(carts: Sequence[Cart]) -> None:
         update_fields=SAVED,
         batch_size=500,
     )
-    CartLine.objects.filter(cart__in=[cart.pk for cart in carts]).delete()
+    _write_lines({cart.pk: items for cart, items in zip(carts, holding, strict=True)})
+
+
+def _write_lines(holding: Mapping[int, dict[str, Item]]) -> None:
+    """Bring the lines of carts to what they hold; most lines of a cart that changed did not."""
+    rows = CartLine.objects.filter(cart__in=holding)
+    there = {(row.cart_id, row.product_id): row for row in rows}
+    held_now = {
+        (cart, item.product_id): item for cart, items in holding.items() for item in items.values()
+    }
+    gone = [row.pk for key, row in there.items() if key not in held_now]
+    if gone:
+        CartLine.objects.filter(pk__in=gone).delete()
     CartLine.objects.bulk_create(
-        CartLine(cart=cart, **asdict(item))
-        for cart in carts
-        for item in held(cart.base, cart.moves).values()
+        [
+            CartLine(cart_id=key[0], **asdict(item))
+            for key, item in held_now.items()
+            if key not in there or _item_of(there[key]) != item
+        ],
+        update_conflicts=True,
+        unique_fields=["cart", "product_id"],
+        update_fields=["title", "category", "quantity", "unit_price_minor"],
     )
+
+
+def _item_of(row: CartLine) -> Item:
+    return Item(row.product_id, row.quantity, row.unit_price_minor, row.title, row.category)
 
 
 @again_if_overtaken
