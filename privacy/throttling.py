@@ -14,10 +14,11 @@ from datetime import datetime
 from http import HTTPStatus
 from ipaddress import IPv6Address, ip_address
 
-from django.core.cache import cache
+from django.core.cache import cache, caches
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
 
+from privacy.counting import CountingCache
 from privacy.problems import DomainError
 
 log = logging.getLogger(__name__)
@@ -96,8 +97,9 @@ def neighbourhood(address: str) -> str:
 def _count(limit: Limit, who: str, seconds: float) -> State:
     window, into = divmod(seconds, limit.seconds)
     name = f"limit:{limit.name}:{_tag(who)}"
-    current = _add_one(f"{name}:{window:.0f}", 2 * limit.seconds)
-    before: int = cache.get(f"{name}:{window - 1:.0f}", 0)
+    current, before = _add_one(
+        f"{name}:{window:.0f}", f"{name}:{window - 1:.0f}", 2 * limit.seconds
+    )
     passed = into / limit.seconds
     used = before * (1 - passed) + current
     rest = limit.seconds - into
@@ -111,13 +113,17 @@ def _count(limit: Limit, who: str, seconds: float) -> State:
     return State(limit, 0, math.ceil(rest), max(1, math.ceil(wait)))
 
 
-def _add_one(name: str, seconds: int) -> int:
+def _add_one(name: str, before: str, seconds: int) -> tuple[int, int]:
+    backend = caches["default"]
+    if isinstance(backend, CountingCache):
+        return backend.count(name, before, seconds)
+    earlier: int = cache.get(before, 0)
     try:
-        return cache.incr(name)
+        return cache.incr(name), earlier
     except ValueError:  # nobody counted here yet
         if cache.add(name, 1, seconds):
-            return 1
-        return cache.incr(name)
+            return 1, earlier
+        return cache.incr(name), earlier
 
 
 def _tag(who: str) -> str:

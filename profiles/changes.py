@@ -6,7 +6,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from django.db.models import Q
+
 from privacy import purposes
+from profiles.bulk import insert_rows
 from profiles.models import Customer, CustomerChange, Segment
 
 if TYPE_CHECKING:
@@ -14,14 +17,13 @@ if TYPE_CHECKING:
 
     from profiles.models import CustomerQuerySet
 
-WRITTEN_AT_ONCE = 2_000
 Stage = CustomerChange.Stage
 
 
 def mark(customer_ids: Iterable[int], stage: int = Stage.NEW) -> None:
     """Mark customers by key, in the transaction that changes what they did."""
-    marks = [CustomerChange(customer_id=pk, stage=stage) for pk in sorted(customer_ids)]
-    CustomerChange.objects.bulk_create(marks, batch_size=WRITTEN_AT_ONCE)
+    if rows := [(pk, stage) for pk in sorted(customer_ids)]:
+        insert_rows(CustomerChange, ["customer_id", "stage"], rows)
 
 
 def mark_told(customer_ids: Iterable[int]) -> None:

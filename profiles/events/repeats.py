@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
@@ -66,16 +67,19 @@ def _remember(chosen: dict[Key, Arrival], now: datetime) -> int:
 
 def _note(rows: Sequence[Row]) -> int:
     if connection.vendor == "postgresql":
-        try:
-            with transaction.atomic(), connection.cursor() as cursor, cursor.copy(COPY) as copy:
-                copy.write("".join(map(_line, rows)))
-        except IntegrityError:
-            pass
-        else:
-            return len(rows)
+        with suppress(IntegrityError):
+            return _copy(rows)
     with connection.cursor() as cursor:
         cursor.executemany(REMEMBER, rows)
         return int(cursor.rowcount)
+
+
+def _copy(rows: Sequence[Row]) -> int:
+    """Copy the rows in; raises IntegrityError, which leaves none of them."""
+    with transaction.atomic(), connection.cursor() as cursor, connection.wrap_database_errors:
+        with cursor.copy(COPY) as copy:
+            copy.write("".join(map(_line, rows)))
+    return len(rows)
 
 
 def _line(row: Row) -> str:

@@ -18,8 +18,9 @@ from profiles.events.wire import Message
 from profiles.models import EventStaging
 
 MOST_IN_ONE: Final = 500
-COPY: Final = (
-    "COPY profiles_eventstaging (source_id, is_confirmed, received_at, n_events, events) FROM STDIN"
+INSERT: Final = (
+    "INSERT INTO profiles_eventstaging (source_id, is_confirmed, received_at, n_events, events)"
+    " VALUES (%s, %s, %s, %s, %s)"
 )
 # Kind, message id, name, customer, previous id, anonymous id, product, moment, properties, context.
 Row = tuple[str, str, str, str, str, str, str, str, msgspec.Raw, int]
@@ -44,26 +45,11 @@ def write(
     received_at: datetime,
 ) -> None:
     """Stage `messages`, whose ids are tags already, for the merge."""
-    parcels = [
-        EventStaging(
-            source_id=source_id,
-            is_confirmed=is_confirmed,
-            received_at=received_at,
-            n_events=len(some),
-            events=_pack(some),
-        )
-        for start in range(0, len(messages), MOST_IN_ONE)
-        if (some := messages[start : start + MOST_IN_ONE])
-    ]
-    if connection.vendor != "postgresql":
-        EventStaging.objects.bulk_create(parcels)
-        return
-    with connection.cursor() as cursor, cursor.copy(COPY) as copy:
-        for one in parcels:
-            # Of what JSON may hold, COPY takes backslashes alone for its own.
-            events = one.events.replace("\\", r"\\")
-            head = f"{source_id}\t{is_confirmed}\t{received_at.isoformat()}\t{one.n_events}"
-            copy.write(f"{head}\t{events}\n")
+    at = connection.ops.adapt_datetimefield_value(received_at)
+    with connection.cursor() as cursor:
+        for start in range(0, len(messages), MOST_IN_ONE):
+            some = messages[start : start + MOST_IN_ONE]
+            cursor.execute(INSERT, [source_id, is_confirmed, at, len(some), _pack(some)])
 
 
 def _pack(messages: Sequence[Message]) -> str:

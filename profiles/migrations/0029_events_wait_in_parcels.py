@@ -1,5 +1,6 @@
 import json
 
+import django.db.models.deletion
 from django.db import migrations, models
 
 BATCH = 1_000
@@ -66,5 +67,15 @@ class Migration(migrations.Migration):
             model_name="eventstaging", name="events", field=models.TextField()
         ),
         *(migrations.RemoveField(model_name="eventstaging", name=name) for name in OLD),
+        migrations.AlterField(
+            model_name="cart",
+            name="source",
+            field=models.ForeignKey(
+                db_index=False,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="privacy.source",
+            ),
+        ),
         migrations.RunPython(make_leaner, migrations.RunPython.noop),
     ]

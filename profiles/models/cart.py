@@ -30,7 +30,7 @@ class Cart(models.Model):
         db_index=False,  # cart_of_customer begins with it
     )
     anonymous_id = models.CharField(_("anonymous id"), max_length=200, blank=True)
-    source = models.ForeignKey("privacy.Source", models.PROTECT, related_name="+")
+    source = models.ForeignKey("privacy.Source", models.PROTECT, related_name="+", db_index=False)
     state = models.CharField(_("state"), max_length=9, choices=State.choices, default=State.OPEN)
     currency = models.CharField(_("currency"), max_length=3)
     total_minor = models.BigIntegerField(_("total"), default=0)
