@@ -76,9 +76,13 @@ def _note(rows: Sequence[Row]) -> int:
 
 def _copy(rows: Sequence[Row]) -> int:
     """Copy the rows in; raises IntegrityError, which leaves none of them."""
-    with transaction.atomic(), connection.cursor() as cursor, connection.wrap_database_errors:
-        with cursor.copy(COPY) as copy:
-            copy.write("".join(map(_line, rows)))
+    with (
+        transaction.atomic(),
+        connection.cursor() as cursor,
+        connection.wrap_database_errors,
+        cursor.copy(COPY) as copy,
+    ):
+        copy.write("".join(map(_line, rows)))
     return len(rows)
 
 
