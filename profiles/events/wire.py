@@ -72,7 +72,7 @@ class Envelope(msgspec.Struct, rename="camel"):
     sent_at: datetime | None = None
 
 
-class Call(msgspec.Struct, rename="camel"):
+class Call(msgspec.Struct, rename="camel", gc=False):
     """One tracking call as clients send it."""
 
     type: str | None = None
@@ -98,7 +98,7 @@ class Concern:
     detail: str
 
 
-class Message(msgspec.Struct):
+class Message(msgspec.Struct, gc=False):
     """One clean event. `sealed` holds personal traits (email, phone, full_name) in the clear.
 
     Events of one request share what they share: a context is replaced, never written to.

@@ -80,20 +80,28 @@ def _behaviour(person: Customer) -> None:
         carts.issue_token(cart, now=NOW)
     Event.objects.create(message_id="m1", customer=person, anonymous_id=CANARIES[1], **common)
     Event.objects.create(message_id="m2", customer=None, anonymous_id=CANARIES[1], **common)
-    for number, (customer, visitor) in enumerate([(CANARIES[0], ""), ("", CANARIES[1])]):
-        waiting = wire.Message(
-            kind="track",
-            message_id=f"s{number}",
-            name="Seen",
-            user_id=customer,
-            anonymous_id=visitor,
-            previous_id="",
-            product_id="",
-            properties={},
-            context={},
-            happened_at=NOW,
-        )
-        staging.write([waiting], source_id=make.source().pk, is_confirmed=True, received_at=NOW)
+    staging.write(  # a parcel that holds the neighbour's too
+        [
+            wire.Message(
+                kind="track",
+                message_id=f"s{number}",
+                name="Seen",
+                user_id=customer,
+                anonymous_id=visitor,
+                previous_id="",
+                product_id="",
+                properties={},
+                context={},
+                happened_at=NOW,
+            )
+            for number, (customer, visitor) in enumerate(
+                [(CANARIES[0], ""), ("", CANARIES[1]), ("neighbour", "")]
+            )
+        ],
+        source_id=make.source().pk,
+        is_confirmed=True,
+        received_at=NOW,
+    )
     upload = Upload.objects.create(
         kind="orders", filename="orders.csv", fingerprint="0", created_at=NOW
     )

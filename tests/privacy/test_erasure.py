@@ -34,6 +34,7 @@ from profiles.models import Customer, Order, OrderLine, Refund, StagedLine
 from tests import make
 from tests.make import NOW
 from tests.privacy.persons import CANARIES, begun_job, erase, everything, world
+from tests.profiles.calls import staged
 
 pytestmark = pytest.mark.django_db
 
@@ -85,6 +86,7 @@ def test_nothing_happens_to_the_neighbour() -> None:
     assert str(neighbour.email) == "n***@e***.com"
     assert neighbour.orders.count() == 1
     assert not neighbour.subject.restricted
+    assert [one.customer_ref for one in staged()] == ["neighbour"]
 
 
 def test_a_person_who_is_being_erased_is_written_to_no_more() -> None:

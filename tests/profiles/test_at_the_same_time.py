@@ -12,8 +12,9 @@ from django.db import connection, connections, transaction
 from django.test import Client
 
 from privacy.models import Subject
+from profiles.events import merging
 from profiles.identity import enrolling, registering
-from profiles.models import Customer, Order, OrderLine
+from profiles.models import Customer, Event, Order, OrderLine
 from profiles.orders import ordering
 from profiles.orders.ordering import LineState, OrderState
 from tests import make
@@ -120,3 +121,18 @@ def test_of_two_who_claim_a_new_address_at_once_the_second_is_refused_it(
 
     assert status == [answer]
     assert Customer.objects.get(email="a@shop.example").external_id == "C-2"
+
+
+def test_an_event_of_somebody_who_is_deleted_meanwhile_waits_and_begins_anew() -> None:
+    gone = make.customer("C-1")
+    post(Client(), track(userId="C-1"), key=make.secret_key())
+
+    def merge_it(_client: Client, _key: str) -> int:
+        return merging.merge(NOW)
+
+    with overtaken(merge_it) as merged:
+        Customer.objects.filter(pk=gone.pk).delete()
+
+    assert merged == [1]
+    assert Event.objects.get().customer == Customer.objects.get(external_id="C-1")
+    assert Event.objects.get().customer_id != gone.pk
