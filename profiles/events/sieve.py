@@ -47,7 +47,7 @@ class Sieve:
     def __init__(self) -> None:
         self._clear: set[str] = set()
 
-    def holds(self, text: str) -> bool:
+    def finds(self, text: str) -> bool:
         """Whether anything in `text` is personal; what is, is not remembered."""
         if text in self._clear:
             return False
@@ -65,7 +65,7 @@ class Sieve:
                 dropped.append(f"{path}{EMAIL.sub('…', name)}")
             elif isinstance(value, str):
                 text = without_query(value) if said == "address" else value
-                if tells_personal(text) if said == "thing" else self.holds(text):
+                if tells_personal(text) if said == "thing" else self.finds(text):
                     dropped.append(f"{path}{name}")
                 elif name != "search":  # the query string that analytics.js adds to each page call
                     kept[name] = text
@@ -87,7 +87,7 @@ class Sieve:
             elif isinstance(value, list):
                 yield list(self._items(value, dropped, path, is_free=is_free))
             elif isinstance(value, str) and (
-                self.holds(value) if is_free else tells_personal(value)
+                self.finds(value) if is_free else tells_personal(value)
             ):
                 dropped.append(path.rstrip("."))
             else:
@@ -98,14 +98,14 @@ class Sieve:
         kept: dict[str, Any] = {}
         for name in CONTEXT_KEPT:
             text = text_of(context, name)
-            if text and not self.holds(text):
+            if text and not self.finds(text):
                 kept[name] = text
         for part, names in CONTEXT_PARTS.items():
             node = context.get(part)
             if isinstance(node, dict):
                 texts = {name: without_query(text_of(node, name)) for name in names if name in node}
                 kept[part] = {
-                    name: text for name, text in texts.items() if text and not self.holds(text)
+                    name: text for name, text in texts.items() if text and not self.finds(text)
                 }
         if network := shorten_ip(text_of(context, "ip") or ip):
             kept["ip"] = network

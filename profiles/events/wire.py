@@ -263,7 +263,7 @@ class Reader:
             raise RejectedError("missing_event_name", 'A track call needs its name in "event".')
         if len(name) > MAX_NAME:
             raise RejectedError("name_too_long", f"A name may have {MAX_NAME} characters.")
-        if self._sieve.holds(name):
+        if self._sieve.finds(name):
             detail = "The name of an event holds an e-mail address or a phone number."
             raise RejectedError("personal_name", detail)
         return name

@@ -39,9 +39,7 @@ CALLED_INSIDE = {"profiles/sections.py"}
 # `row_changes` and `undoing` carry ciphertexts of a row into its record of change and back into
 # the same row, unopened; all others read ids only.
 SQL_ON_SEALED_TABLES = {
-    "profiles/events/cart_events.py",
     "profiles/identity/identities.py",
-    "profiles/event_store.py",
     "profiles/events/order_events.py",
     "profiles/importing/refunds.py",
     "profiles/importing/row_changes.py",
