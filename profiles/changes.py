@@ -6,8 +6,6 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from django.db.models import Q
-
 from privacy import purposes
 from profiles.bulk import insert_rows
 from profiles.models import Customer, CustomerChange, Segment

@@ -49,7 +49,7 @@ def make_leaner(apps, schema_editor):
 
 class Migration(migrations.Migration):
     atomic = False
-    dependencies = [("profiles", "0028_segments_follow_marks")]
+    dependencies = [("profiles", "0029_events_are_counted_clean")]
     operations = [
         migrations.AddField(
             model_name="eventstaging",
