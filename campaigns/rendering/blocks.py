@@ -125,7 +125,7 @@ def _is_address(value: str) -> bool:
 
 
 def _hero(block: Block, brand: Brand) -> str:
-    return _section(_picture(block), _title(block, "30px"), _prose(block), _button(block, brand))
+    return _section(_picture(block), _title(block, "30px", tag="h1"), _prose(block), _button(block, brand))
 
 
 def _text(block: Block, brand: Brand) -> str:
@@ -260,13 +260,13 @@ def _loop(before: str, things: str, item: str, *, name: str = "item") -> str:
     return f"{before}<mj-raw>{{% for {name} in {things} %}}</mj-raw>{item}<mj-raw>{{% endfor %}}</mj-raw>"
 
 
-def _title(block: Block, size: str) -> str:
+def _title(block: Block, size: str, *, tag: str = "h2") -> str:
     title = str(block.get("title", "")).strip()
     if not title:
         return ""
     return (
         f'<mj-text css-class="ink" font-size="{size}" line-height="130%" font-weight="700">'
-        f"{_words(title)}</mj-text>"
+        f'<{tag} style="margin:0;font:inherit">{_words(title)}</{tag}></mj-text>'
     )
 
 

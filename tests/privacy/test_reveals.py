@@ -25,6 +25,8 @@ MACHINERY = {"privacy/sealed.py", "privacy/fields/columns.py"}
 # Who opens values, each inside a purpose.
 OPENING = {
     "campaigns/composing.py",  # the address and name of a message's reader
+    "campaigns/occasions.py",  # what a shop gave for one transactional message
+    "campaigns/texting.py",  # the number and name of a text message's reader
     "privacy/admin/requests.py",  # whom a request is about
     "privacy/letters.py",  # where a letter goes
     "privacy/requests.py",

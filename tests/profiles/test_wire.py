@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from profiles.events import sieve, wire
@@ -28,6 +28,8 @@ def read(call: dict[str, Any], **facts: Any) -> wire.Message:
     return wire.read(json.dumps(call).encode(), **facts)
 
 
+# The first text that is drawn waits for Hypothesis to read its tables of characters.
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.dictionaries(
         st.sampled_from(
