@@ -62,7 +62,7 @@ def test_partitions_carry_the_indexes() -> None:
         found = connection.introspection.get_constraints(cursor, "profiles_event_2026_03")
     columns = [tuple(one["columns"]) for one in found.values()]
 
-    assert ("customer_id", "happened_at") in columns
+    assert ("customer_id", "happened_at", "name", "kind", "quality") in columns
     assert ("anonymous_id",) in columns
 
 
