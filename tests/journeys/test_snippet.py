@@ -84,6 +84,7 @@ def _staged() -> list[dict[str, Any]]:
             "name": one.name,
             "message_id": one.message_id,
             "customer_ref": one.customer_ref,
+            "previous_ref": one.previous_ref,
             "anonymous_id": one.anonymous_id,
             "product_id": one.product_id,
             "properties": one.facts,
