@@ -55,6 +55,10 @@ class Amount(serializers.DecimalField):
             max_digits=18, decimal_places=3, min_value=Decimal(0), max_value=MAX_PRICE, **options
         )
 
+    def validate_empty_values(self, data: Any) -> tuple[bool, Any]:
+        # Only null is no amount; REST framework would take an empty text for it too.
+        return serializers.Field.validate_empty_values(self, data)
+
     def to_internal_value(self, data: Any) -> Decimal:
         # One below zero is an amount, and refused as such.
         if not isinstance(data, str) or not re.match(AMOUNT, data.removeprefix("-"), re.ASCII):

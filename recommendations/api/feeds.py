@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from typing import Any
 
+from django.core.validators import RegexValidator
 from django.http import StreamingHttpResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -16,12 +17,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from privacy.api.fields import Text
+from privacy.api.fields import Flag, Text
 from profiles.api.identifiers import checked, in_path
 from recommendations import asking
 from recommendations.feeds import arriving, writing
 
 NAME = in_path("name", "main")
+COUNTRY = RegexValidator(r"^([A-Za-z]{2})?$")
+LANGUAGE = RegexValidator(r"^([A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*)?$")
 
 
 class AskedSerializer(serializers.Serializer[Any]):
@@ -78,9 +81,9 @@ class AddressSerializer(serializers.Serializer[Any]):
     everyHours = serializers.IntegerField(
         source="every_hours", min_value=1, max_value=24 * 7, default=24
     )
-    country = Text(max_length=2, default="", allow_blank=True)
-    language = Text(max_length=10, default="", allow_blank=True)
-    isWhole = serializers.BooleanField(
+    country = Text(max_length=2, default="", allow_blank=True, validators=[COUNTRY])
+    language = Text(max_length=10, default="", allow_blank=True, validators=[LANGUAGE])
+    isWhole = Flag(
         source="is_whole",
         default=True,
         help_text="Whether what is not in it any more goes off sale.",

@@ -18,7 +18,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from privacy.api.fields import FreeText, Text
+from privacy.api.fields import Flag, FreeText, Text
 from privacy.models import Shop
 from profiles.api.identifiers import checked, in_path
 from profiles.api.orders import Amount, Currency
@@ -127,8 +127,8 @@ class ProductSerializer(SoldSerializer):
     images = serializers.ListField(
         child=serializers.URLField(max_length=LONGEST_LINK), max_length=MOST_IMAGES, default=list
     )
-    isActive = serializers.BooleanField(source="is_active", default=True)
-    isConsumable = serializers.BooleanField(
+    isActive = Flag(source="is_active", default=True)
+    isConsumable = Flag(
         source="is_consumable", default=False, help_text="Whether it is bought again and again."
     )
     offers: serializers.ListSerializer[Any] = serializers.ListSerializer(
