@@ -87,6 +87,7 @@ BEYOND_SCHEMAS = {
 BEYOND_FORMATS = {
     "got `float`": "JSON schema counts 3.0 as an integer; as an id it would be another text than 3",
     "Datetime has wrong format": "a format binds nobody in JSON schema",
+    "Enter a valid URL": "a host name is more than a pattern",
 }
 KEYS: dict[str, Callable[[], str]] = {
     "no key": str,

@@ -73,7 +73,8 @@ def unsubscribe_page(shop: DemoShop, language: str) -> str:
     for file in sorted((shop.folder / "outbox").glob("*.eml")):
         message = email.message_from_bytes(file.read_bytes(), policy=email.policy.default)
         if message["Subject"].isascii() == (language == "en"):
-            return urlsplit(str(message["List-Unsubscribe"]).strip("<>")).path
+            link = urlsplit(str(message["List-Unsubscribe"]).strip("<>"))
+            return f"{link.path}?{link.query}"
     raise AssertionError(f"no message in {language} was sent")
 
 
