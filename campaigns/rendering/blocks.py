@@ -125,7 +125,9 @@ def _is_address(value: str) -> bool:
 
 
 def _hero(block: Block, brand: Brand) -> str:
-    return _section(_picture(block), _title(block, "30px", tag="h1"), _prose(block), _button(block, brand))
+    return _section(
+        _picture(block), _title(block, "30px", tag="h1"), _prose(block), _button(block, brand)
+    )
 
 
 def _text(block: Block, brand: Brand) -> str:
