@@ -81,8 +81,11 @@ PURE_TESTS := tests/inference tests/test_branches.py tests/privacy/test_envelope
 	tests/profiles/test_segment_conditions.py tests/profiles/test_two_evaluators.py tests/profiles/test_reasons.py \
 	tests/profiles/test_event_traits.py tests/profiles/test_own_traits.py tests/profiles/test_membership.py \
 	tests/recommendations/test_compatibility.py tests/recommendations/test_engines.py tests/recommendations/test_engine_formulas.py \
-	tests/recommendations/test_evaluation.py tests/recommendations/test_comparing.py \
-	tests/campaigns/test_assignment.py tests/campaigns/test_findings.py tests/campaigns/test_rendering.py
+	tests/recommendations/test_evaluation.py tests/recommendations/test_comparing.py tests/recommendations/test_memory.py \
+	tests/recommendations/test_groups.py tests/recommendations/test_feed_fetching.py \
+	tests/campaigns/test_assignment.py tests/campaigns/test_findings.py tests/campaigns/test_rendering.py tests/campaigns/test_brand.py \
+	tests/campaigns/test_attack_templates.py tests/campaigns/test_returned_mail.py tests/campaigns/test_sms.py tests/campaigns/test_sender.py \
+	tests/campaigns/test_reach.py
 
 coverage:
 	$(BIN)/coverage run --branch --source=$$($(BIN)/python -m tests.branches --packages) -m pytest -q -m "not real_data" $(PURE_TESTS)

@@ -7,6 +7,10 @@ from django.test import Client
 
 from campaigns import writing
 from campaigns.models import Brand, Variant
+from campaigns.rendering import starters
+from campaigns.rendering.blocks import Brand as Look
+from campaigns.rendering.blocks import compiled
+from campaigns.rendering.faults import TemplateError
 from tests import make
 
 pytestmark = pytest.mark.django_db
@@ -60,3 +64,67 @@ def test_what_mail_programs_do_not_take_is_refused(
 
     assert answer.context["adminform"].form.errors == {field: [told]}
     assert Brand.current().accent == "#1f5eff"
+
+
+def test_every_starter_is_written_in_both_languages_and_looks_like_the_shop() -> None:
+    look = Look(accent="#0a7d33")
+    names = {*starters.names(), *starters.OF_AN_OCCASION}
+    assert len(names) > 10
+    for name in names:
+        messages = starters.load(name)
+        assert [message.locale for message in messages] == ["en", "zh-hans"], name
+        for message in messages:
+            html = (
+                writing.html_of(message.blocks, look, message.locale)
+                if message.blocks
+                else message.body_html
+            )
+            assert "<h1" in html, (name, message.locale)
+            assert message.subject
+
+    with pytest.raises(KeyError):
+        starters.load("none_such")
+
+
+def test_products_by_hand_a_picture_and_a_button_stand_in_the_message() -> None:
+    picture, link = "https://shop.example.com/p.png", "https://shop.example.com/p"
+    html = writing.html_of(
+        [
+            {"type": "image", "image": picture, "alt": "A lamp", "link": link},
+            {"type": "divider"},
+            {"type": "button", "button": "See all", "link": link},
+            {
+                "type": "products",
+                "title": "Two of ours",
+                "products": f"Lamp | 19.00 | {picture} | {link}\n\nCable | 9.00 | {picture} | {link}",
+                "button": "Buy",
+            },
+        ],
+        Look(),
+        "en",
+    )
+
+    assert [html.count(words) for words in ("A lamp", "See all", "Lamp", "9.00", "Buy")] == [
+        *(1, 1, 2, 2, 2)
+    ]
+    assert html.count(f'href="{link}"') == 6
+
+
+@pytest.mark.parametrize(
+    ("message", "code"),
+    [
+        ([{"type": "divider"}] * 500, "too_many_blocks"),
+        ([{"type": "carousel"}], "unknown_block"),
+        ([{"type": "text", "text": 7}], "wrong_block"),
+        ([{"type": "text", "text": " "}], "empty_block"),
+        ([{"type": "button", "button": "Go", "link": "javascript:alert(1)"}], "wrong_link"),
+        ([{"type": "products", "products": "Lamp | 1 | nowhere | no"}], "wrong_link"),
+    ],
+)
+def test_a_block_that_cannot_be_shown_is_refused(
+    message: list[dict[str, object]], code: str
+) -> None:
+    with pytest.raises(TemplateError) as refused:
+        compiled(message, Look(), language="en")
+
+    assert refused.value.code == code

@@ -81,8 +81,11 @@ def test_an_event_that_is_no_persons_does_not_follow_another() -> None:
 def test_counting_events_by_name_reads_the_index_of_what_persons_did() -> None:
     """A term of the index that the statement lacks would have it read every event."""
     if connection.vendor == "postgresql":
+        others = (one.name for one in Event._meta.indexes if one.name != "event_by_name")
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
+            # Of an empty table the planner may take any; this transaction has no other.
+            cursor.execute(f"DROP INDEX {', '.join(others)}")
     events = EVENTS.count_in("Product Viewed", until=NOW, since=NOW - timedelta(days=9))
 
     assert re.search("event_by_name|name_happened_at_customer", events.values("customer").explain())

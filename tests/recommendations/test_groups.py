@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from inference import means
 from inference.means import Moments
+from recommendations.engines.blend import Blend
+from recommendations.engines.ease import MOST_ITEMS
+from recommendations.engines.memory import Size
+from recommendations.evaluation import data
+from recommendations.evaluation.contenders import (
+    CONTENDERS,
+    budgeted,
+    engine_of,
+    regression_for,
+    spec_of,
+)
 from recommendations.evaluation.groups import Quality, bands, exposure, quality, sizes
 
 
@@ -115,3 +128,49 @@ def test_sellers_are_large_till_half_of_what_is_sold_and_small_from_four_fifths_
     assert sizes(brands, np.array([40, 30, 15, 5, 9, 10])) == [
         "large", "middle", "small", "small", "", "large",
     ]  # fmt: skip
+
+
+def test_a_file_of_users_gives_groups_and_bands_of_age(tmp_path: Path) -> None:
+    file = tmp_path / "users.csv"
+    file.write_text("customer,age,gender\nu1,27,f\nu2,,m\nu3,61,\n", encoding="utf-8")
+
+    assert data.of_users(file) == {
+        "age": {"u1": "25-34", "u2": "", "u3": "55-64"},
+        "gender": {"u1": "f", "u2": "m", "u3": ""},
+    }
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        ("name,age\nu1,27\n", "must name customer"),
+        ("customer\nu1\n", "a column of groups"),
+        ("customer,gender\nu1,f\nu1,m\n", "line 3 names a customer a second time"),
+        ("customer,age\nu1,27\nu2,young\n", "line 3: an age is a whole number"),
+        ("", "No columns"),
+    ],
+)
+def test_a_file_of_users_that_cannot_be_read_names_the_line(
+    tmp_path: Path, lines: str, told: str
+) -> None:
+    file = tmp_path / "users.csv"
+    file.write_text(lines, encoding="utf-8")
+
+    with pytest.raises(data.DataError, match=told):
+        data.of_users(file)
+
+
+def test_what_is_told_of_an_engine_makes_it_anew_within_any_budget() -> None:
+    blend = Blend(tuple((contender.start, 0.5) for contender in CONTENDERS.values()))
+
+    again = engine_of(spec_of(blend))
+
+    assert budgeted(again, 2**30) == budgeted(blend, 2**30)
+
+
+def test_the_regression_is_ease_where_it_fits() -> None:
+    few, many = (Size(1_000, 1_000, n_items, 50_000, 200_000) for n_items in (500, MOST_ITEMS + 1))
+
+    assert regression_for(few, 2**30) == "ease"
+    assert regression_for(few, 2**20) == "local_ridge"
+    assert regression_for(many, 2**40) == "local_ridge"
