@@ -13,7 +13,7 @@ from recommendations.compatibility.rules import Answer
 from recommendations.compatibility.specs import read
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from recommendations.compatibility.specs import Specs
     from recommendations.models import Product, Scenario
@@ -51,12 +51,15 @@ class Around:
 
 @dataclass
 class Fitting:
-    """One list in the making: candidates come in best first, each with a verdict."""
+    """One list in the making: candidates come in best first, each with a verdict.
+
+    `specs` are the specifications read so far, which lists made at once may share.
+    """
 
     scenario: Scenario
     around: Around
     left_out: dict[str, str] = field(default_factory=dict)
-    _specs: dict[str, Specs] = field(default_factory=dict)
+    specs: dict[str, Specs] = field(default_factory=dict)
 
     def refusal(self, product: Product) -> LeftOut | None:
         """The first rule that speaks against a product, the family rule apart."""
@@ -94,11 +97,15 @@ class Fitting:
                 return answer, devices[answers.index(answer)]
         return Answer.NO, devices[0]
 
-    def keep(self, products: Sequence[Product], taken: Sequence[Product]) -> list[Product]:
-        """Those that no rule speaks against, in their order; of a family the first alone."""
+    def keep(
+        self, products: Iterable[Product], taken: Sequence[Product], most: int | None = None
+    ) -> list[Product]:
+        """The first `most` that no rule speaks against; of a family the first alone."""
         families = {one.family for one in taken if one.family}
-        kept = []
+        kept: list[Product] = []
         for product in products:
+            if len(kept) == most:
+                break
             refusal = self.refusal(product)
             if refusal is None and self.scenario.one_per_family and product.family:
                 refusal = LeftOut.FAMILY if product.family in families else None
@@ -122,10 +129,10 @@ class Fitting:
         return self.scenario.hides_owned and is_owned and not product.is_consumable
 
     def _read(self, product: Product) -> Specs:
-        if product.product_id not in self._specs:
+        if product.product_id not in self.specs:
             told = product.specs if isinstance(product.specs, dict) else {}
-            self._specs[product.product_id] = read(told).specs
-        return self._specs[product.product_id]
+            self.specs[product.product_id] = read(told).specs
+        return self.specs[product.product_id]
 
 
 def diverse(products: Sequence[Product], n: int, diversity: float) -> list[Product]:

@@ -129,11 +129,18 @@ def own_lists(run: TrainingRun | None, pks: Collection[int]) -> dict[int, list[E
 def neighbours(
     run: TrainingRun | None, product_ids: Sequence[str], *, reason: str = Reason.LOOKED.value
 ) -> list[Entry]:
+    found = neighbours_of(run, product_ids)
+    return [entry._replace(reason=str(reason)) for id_ in sorted(found) for entry in found[id_]]
+
+
+def neighbours_of(run: TrainingRun | None, product_ids: Collection[str]) -> dict[str, list[Entry]]:
+    """Return what is bought with each of the products."""
     if run is None or not product_ids:
-        return []
+        return {}
     there = ProductListing.objects.filter(run=run, product_id__in=product_ids)
-    rows = list(there.order_by("product_id").values_list(*lists.COLUMNS))
-    return [entry._replace(reason=str(reason)) for entries in lists.read(rows) for entry in entries]
+    rows = list(there.values_list("product_id", *lists.COLUMNS))
+    found = lists.read([row[1:] for row in rows])
+    return {row[0]: entries for row, entries in zip(rows, found, strict=True)}
 
 
 def popular_entries() -> list[Entry]:
