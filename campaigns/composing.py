@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
-from campaigns import coupons, gate, occasions, writing
+from campaigns import coupons, gate, occasions, picking, writing
 from campaigns.channels.base import Message
 from campaigns.models import Link
 from campaigns.rendering import links
@@ -19,15 +19,14 @@ from privacy.fields import Columns, reveal_columns
 from privacy.models import Shop
 from privacy.purposes import purpose
 from profiles.models import Customer
-from recommendations import serving
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from campaigns.models import Campaign, Delivery
+    from recommendations.placing import Placed
     from recommendations.serving import Recommended
 
-N_PICKS = 4
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
@@ -53,15 +52,10 @@ class Composer:
         content = self._contents[variant, locale]
         return content.render(self._frames[locale], reader, unsubscribe_url=unsubscribe_url)
 
-    def picks(self, customers: Sequence[int], locale: str) -> dict[int, list[Pick]]:
-        """Return the recommended products of each customer, ready to show in `locale`."""
-        served = serving.for_customers(customers, n=N_PICKS, language=locale)
-        return {pk: [self._pick(item, locale) for item in items] for pk, items in served.items()}
-
     def sample_picks(self, customer: Customer | None, locale: str) -> list[Pick]:
         """Return the products that `customer`, or else anybody, would be shown."""
-        served = serving.for_customer(customer.pk if customer else None, n=N_PICKS, language=locale)
-        return [self._pick(item, locale) for item in served.items]
+        placed = picking.sample(customer.pk if customer else None, locale, self._now)
+        return [self._pick(item, locale) for item in placed.items]
 
     def sample_occasion(self) -> Mapping[str, object]:
         return occasions.sample(self._campaign)
@@ -76,7 +70,7 @@ class Composer:
         gone = {row.customer_id for row in deliveries} - people.keys() - people.damaged
         barred = gate.barred(self._campaign, gone) if gone else {}
         occasions_of = occasions.of(self._campaign, deliveries, self._now)
-        picks = self._picks_of([row for row in deliveries if not _brings_picks(occasions_of, row)])
+        placed = self._placed(deliveries, occasions_of)
         codes = self._coupons(deliveries)
         rendered: dict[int, tuple[str, Rendered]] = {}
         failed: dict[int, str] = {}
@@ -89,9 +83,8 @@ class Composer:
             if occasion.barred:
                 failed[delivery.pk] = occasion.barred
                 continue
-            own = picks.get(delivery.customer_id, ())
-            if occasion.picks is not None:
-                own = [self._pick(item, delivery.locale) for item in occasion.picks]
+            shown = placed[delivery.pk].items if delivery.pk in placed else ()
+            own = [self._pick(item, delivery.locale) for item in shown]
             name, code = known.get("full_name") or "", codes.get(delivery.pk, "")
             reader = Reader(name, own, code, occasion.facts)
             try:
@@ -102,6 +95,7 @@ class Composer:
             except TemplateError:
                 failed[delivery.pk] = "template_error"
         numbers = self._link_numbers(message for _, message in rendered.values())
+        picking.note(placed, {pk: message for pk, (_, message) in rendered.items()}, numbers)
         made = [
             self._message(delivery, *rendered[delivery.pk], numbers=numbers)
             for delivery in deliveries
@@ -149,15 +143,20 @@ class Composer:
         with purpose(name, actor=f"campaign:{self._campaign.uuid}", now=self._now):
             return reveal_columns(readers, fields, name)
 
-    def _picks_of(self, deliveries: Sequence[Delivery]) -> dict[int, list[Pick]]:
-        by_locale: dict[str, list[int]] = {}
-        for row in deliveries:
-            if self._contents[_variant(row), row.locale].recommends:
-                by_locale.setdefault(row.locale, []).append(row.customer_id)
-        found: dict[int, list[Pick]] = {}
-        for locale, customers in by_locale.items():
-            found |= self.picks(customers, locale)
-        return found
+    def _placed(
+        self, deliveries: Sequence[Delivery], found: Mapping[int, occasions.Occasion]
+    ) -> dict[int, Placed]:
+        """Return the products of each message that shows some: the occasion's or the reader's."""
+        showing = [
+            row for row in deliveries if self._contents[_variant(row), row.locale].recommends
+        ]
+        brought = {
+            row.pk: picks
+            for row in showing
+            if row.pk in found and (picks := found[row.pk].picks) is not None
+        }
+        free = [row for row in showing if row.pk not in brought]
+        return brought | picking.choose(free, self._now)
 
     def _coupons(self, deliveries: Sequence[Delivery]) -> dict[int, str]:
         wanted = [
@@ -235,10 +234,6 @@ def unsubscribe_url(token: str) -> str:
 def _base36(number: int) -> str:
     high, low = divmod(number, 36)
     return (_base36(high) if high else "") + DIGITS[low]
-
-
-def _brings_picks(found: Mapping[int, occasions.Occasion], delivery: Delivery) -> bool:
-    return delivery.pk in found and found[delivery.pk].picks is not None
 
 
 def _variant(delivery: Delivery) -> int:

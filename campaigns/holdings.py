@@ -21,6 +21,7 @@ from campaigns.models import (
     Delivery,
     Feedback,
     Hit,
+    Impression,
     Link,
     Mailbox,
     Note,
@@ -47,6 +48,7 @@ def declare() -> None:
     registry.delete(Conversion, f"delivery__{PERSON}", f"order__{PERSON}")
     registry.delete(ServiceMessage, "subject", f"delivery__{PERSON}")
     registry.delete(Coupon, f"delivery__{PERSON}")
+    registry.delete(Impression, f"delivery__{PERSON}")
     registry.nobody(
         *(Campaign, Variant, Template, SmsText, Link, Automation, Step),
         Brand,

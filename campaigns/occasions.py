@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ from recommendations.models import Product, Scenario
 
 if TYPE_CHECKING:
     from campaigns.models import Campaign, Delivery
+    from recommendations.placing import Placed
     from recommendations.serving import Recommended
 
 N_LINES = 10
@@ -38,7 +39,7 @@ class Occasion:
     """
 
     facts: Mapping[str, object] = field(default_factory=dict)
-    picks: Sequence[Recommended] | None = None
+    picks: Placed | None = None
     barred: str = ""
 
 
@@ -160,32 +161,24 @@ def _purchases(rows: Sequence[Delivery], now: datetime) -> dict[int, Occasion]:
     products = {one.product_id: one for one in Product.objects.filter(product_id__in=ids)}
     scenario = Scenario.objects.filter(kind=Scenario.Kind.ACCESSORIES, is_active=True).first()
     scenario = scenario or Scenario(kind=Scenario.Kind.ACCESSORIES, fills_up=False, diversity=0)
-    found = {}
+    asked = []
     for row in rows:
-        own = list(
-            dict.fromkeys(one.product_id for one in bought.get(int(row.occurrence or 0), []))
+        own = dict.fromkeys(one.product_id for one in bought.get(int(row.occurrence or 0), []))
+        asked.append(
+            placing.Asked(row.customer_id, tuple(own), n=N_ACCESSORIES, language=row.locale or "en")
         )
-        fitting = _fitting(scenario, row, own, now)
-        titles = [products[id_].title_in(row.locale) for id_ in own if id_ in products]
+    found = {}
+    placed = placing.place_many(scenario, asked, now=now)
+    for row, of, one in zip(rows, asked, placed, strict=True):
+        fitting = [item for item in one.items if _fits(item, of.product_ids)]
+        titles = [products[id_].title_in(row.locale) for id_ in of.product_ids if id_ in products]
         found[row.pk] = Occasion(
-            {"purchase": {"titles": titles}}, fitting, "" if fitting else NO_ACCESSORY
+            {"purchase": {"titles": titles}},
+            replace(one, items=fitting),
+            "" if fitting else NO_ACCESSORY,
         )
     return found
 
 
-def _fitting(
-    scenario: Scenario, row: Delivery, product_ids: Sequence[str], now: datetime
-) -> list[Recommended]:
-    asked = placing.Asked(
-        customer_pk=row.customer_id,
-        product_ids=tuple(product_ids),
-        n=N_ACCESSORIES,
-        language=row.locale or "en",
-    )
-    items = placing.place(scenario, asked, now=now).items
-    bought = set(product_ids)
-    return [
-        item
-        for item in items
-        if item.reason_code == Reason.FITS and bought.intersection(item.based_on)
-    ]
+def _fits(item: Recommended, bought: Collection[str]) -> bool:
+    return item.reason_code == Reason.FITS and not set(item.based_on).isdisjoint(bought)

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from campaigns.models import Conversion, Coupon, Delivery, Feedback, Hit
+from campaigns.models import Conversion, Coupon, Delivery, Feedback, Hit, Impression
 from privacy import registry
 
 Row = Mapping[str, Any]
@@ -19,6 +19,7 @@ def declare() -> None:
     registry.export_section("message_orders", _orders)
     registry.export_section("message_feedback", _feedback)
     registry.export_section("message_coupons", _coupons)
+    registry.export_section("message_products", _products)
 
 
 def _messages(subject: UUID, _now: datetime) -> Iterator[Row]:
@@ -52,3 +53,13 @@ def _feedback(subject: UUID, _now: datetime) -> Iterator[Row]:
 def _coupons(subject: UUID, _now: datetime) -> Iterator[Row]:
     rows = Coupon.objects.filter(delivery__customer__subject__uuid=subject).order_by("pk")
     yield from rows.values("delivery__campaign__name", "code", "redeemed_at", "order_number")
+
+
+def _products(subject: UUID, _now: datetime) -> Iterator[Row]:
+    """The products that a message recommended, in their order."""
+    rows = Impression.objects.filter(delivery__customer__subject__uuid=subject).order_by("pk")
+    for name, placement, items in rows.values_list(
+        "delivery__campaign__name", "placement", "items"
+    ):
+        ids = [product for product, _link in items]
+        yield {"delivery__campaign__name": name, "placement": placement, "products": ids}

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import transaction
 
-from campaigns import event_catalogue, feedback
-from campaigns.models import Automation, Campaign, Delivery, Hit, Link
+from campaigns import event_catalogue, feedback, picking
+from campaigns.models import Automation, Campaign, Delivery, Hit, Impression, Link
 from privacy import consent, preferences, suppression
 from privacy.models import Consent, ConsentEntry, Source, Suppression
 from profiles.events import staging, wire
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 SOURCE = "Campaigns"
 EVENTS: dict[str, str] = {Hit.Kind.OPEN: "Email Opened", Hit.Kind.CLICK: "Email Clicked"}
+VIEWED, FOLLOWED = "Recommendation Viewed", "Recommendation Clicked"
 TOO_SOON = timedelta(seconds=2)
 # A reader opens no three links of a message in ten seconds, and no two in one.
 AT_ONCE, MANY = timedelta(seconds=10), 3
@@ -234,7 +235,8 @@ def _company(delivery: Delivery, link: Link | None, now: datetime) -> str:
 def tell(now: datetime, *, limit: int = TOLD_AT_ONCE) -> int:
     """Hand what people did, and no machine since proved to be, down to the profile.
 
-    Each becomes an event of the source "Campaigns". Returns how many were told.
+    Each becomes an event of the source "Campaigns", and one more if it saw or followed
+    recommended products. Returns how many were told.
     """
     with transaction.atomic():
         due = Hit.objects.filter(waits=True, at__lte=now - SETTLED).order_by("at", "pk")
@@ -244,7 +246,8 @@ def tell(now: datetime, *, limit: int = TOLD_AT_ONCE) -> int:
             source, _ = Source.objects.get_or_create(
                 name=SOURCE, defaults={"kind": Source.Kind.SERVER, "created_at": now}
             )
-            events = [_event(hit) for hit in hits]
+            shown = picking.of_hits(hits)
+            events = [event for hit in hits for event in _events(hit, shown.get(hit.delivery_id))]
             staging.write(events, source_id=source.pk, is_confirmed=True, received_at=now)
             Hit.objects.filter(pk__in=[hit.pk for hit in hits]).update(waits=False)
             _announce(hits, now)
@@ -258,16 +261,32 @@ def _announce(hits: Sequence[Hit], now: datetime) -> None:
     event_catalogue.tell(told, now)
 
 
-def _event(hit: Hit) -> wire.Message:
+def _events(hit: Hit, shown: Impression | None) -> Iterator[wire.Message]:
+    told = {"campaign": str(hit.delivery.campaign.uuid), "linkId": hit.link_id}
+    yield _event(hit, f"hit-{hit.pk}", EVENTS[hit.kind], told)
+    if shown is None:
+        return
+    told = {"recommendationId": str(shown.recommendation_id)}
+    if hit.kind == Hit.Kind.OPEN:
+        yield _event(hit, f"viewed-{hit.pk}", VIEWED, told)
+    elif position := shown.position_of(hit.link_id):
+        product_id = shown.items[position - 1][0]
+        told |= {"product_id": product_id, "position": position}
+        yield _event(hit, f"followed-{hit.pk}", FOLLOWED, told, product_id)
+
+
+def _event(
+    hit: Hit, message_id: str, name: str, properties: dict[str, Any], product_id: str = ""
+) -> wire.Message:
     return wire.Message(
         kind=Kind.TRACK,
-        message_id=f"hit-{hit.pk}",
-        name=EVENTS[hit.kind],
+        message_id=message_id,
+        name=name,
         user_id=hit.delivery.customer.external_id,
         anonymous_id="",
         previous_id="",
-        product_id="",
-        properties={"campaign": str(hit.delivery.campaign.uuid), "linkId": hit.link_id},
+        product_id=product_id,
+        properties=properties,
         context={},
         happened_at=hit.at,
     )

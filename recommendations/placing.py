@@ -59,6 +59,7 @@ class Placed:
     filled_with: tuple[str, ...]
     left_out: dict[str, str]
     run: TrainingRun | None
+    placement: str
 
 
 class Had(NamedTuple):
@@ -199,7 +200,8 @@ class _Making:
                 serving.dressed(self._chosen[one.product_id], self._stock.shelf, language)
                 for one in self._taken
             ]
-        return Placed(items, tuple(self.filled), self._fitting.left_out, self._stock.run)
+        left_out, run = self._fitting.left_out, self._stock.run
+        return Placed(items, tuple(self.filled), left_out, run, self._fitting.scenario.placement)
 
 
 def place(scenario: Scenario, asked: Asked, *, now: datetime) -> Placed:

@@ -7,7 +7,7 @@ from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 
-from campaigns import following
+from campaigns import following, picking
 from campaigns.models import Campaign
 
 
@@ -21,6 +21,8 @@ def links_page(request: HttpRequest, pk: int) -> HttpResponse:
         "campaign": campaign,
         "rows": rows,
         "most": max((row.n_people for row in rows), default=0),
+        "products": picking.pulled(campaign),
+        "n_with_products": picking.n_shown(campaign),
         "machines": following.machines(campaign),
         "n_sent": following.n_out(campaign),
     }

@@ -5,6 +5,7 @@ from campaigns.models.campaign import Campaign, Note, Variant
 from campaigns.models.coupon import Coupon
 from campaigns.models.delivery import Delivery, DeliveryQuerySet
 from campaigns.models.feedback import Feedback, Mailbox
+from campaigns.models.impression import Impression
 from campaigns.models.provider import Provider
 from campaigns.models.rules import SendingRules
 from campaigns.models.service import ServiceMessage
@@ -22,6 +23,7 @@ __all__ = [
     "DeliveryQuerySet",
     "Feedback",
     "Hit",
+    "Impression",
     "Link",
     "Mailbox",
     "Note",

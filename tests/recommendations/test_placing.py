@@ -353,7 +353,7 @@ def test_an_empty_shop_shows_nothing_and_does_not_fail(kind: Kind) -> None:
 
     placed = placing.place(scenario(kind, fills_up=True), asked, now=NOW)
 
-    assert placed == placing.Placed([], (), {}, None)
+    assert placed == placing.Placed([], (), {}, None, "p")
 
 
 @pytest.mark.parametrize("kind", list(Kind))

@@ -1,0 +1,124 @@
+"""The recommended products of messages: chosen for a batch at once, and noted by position."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING
+
+from campaigns.models import Hit, Impression
+from recommendations import placing
+from recommendations.models import Product, Scenario
+from recommendations.placing import Asked, Placed
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from campaigns.models import Campaign, Delivery
+    from campaigns.rendering.content import Rendered
+
+N_PICKS = 4
+PLACEMENT = "email"
+MOST_SHOWN = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Pulled:
+    """How many readers followed a product of a campaign's messages, by the position it had."""
+
+    title: str
+    n_people: int
+    positions: str
+
+
+def scenario() -> Scenario:
+    """The shop's placement for messages; without one, the usual rules hold."""
+    of_kind = Scenario.objects.filter(kind=Scenario.Kind.EMAIL, is_active=True)
+    default = Scenario(placement=PLACEMENT, kind=Scenario.Kind.EMAIL)
+    return of_kind.order_by("placement").first() or default
+
+
+def choose(rows: Sequence[Delivery], now: datetime) -> dict[int, Placed]:
+    """Return the products for each delivery's reader, by the rules of the placement."""
+    if not rows:
+        return {}
+    asked = [Asked(row.customer_id, n=N_PICKS, language=row.locale or "en") for row in rows]
+    placed = placing.place_many(scenario(), asked, now=now)
+    return {row.pk: one for row, one in zip(rows, placed, strict=True)}
+
+
+def sample(customer: int | None, locale: str, now: datetime) -> Placed:
+    """Return the products that a customer, or else anybody, would be shown."""
+    return placing.place(scenario(), Asked(customer, n=N_PICKS, language=locale), now=now)
+
+
+def note(
+    placed: Mapping[int, Placed], messages: Mapping[int, Rendered], numbers: Mapping[str, int]
+) -> None:
+    """Keep what each message shows, in one statement; a message composed anew is noted anew.
+
+    A product with a link is noted if the message holds the link: a template may show fewer.
+    """
+    found = []
+    for delivery, message in messages.items():
+        if (chosen := placed.get(delivery)) is None:
+            continue
+        items = [
+            [item.product_id, numbers.get(item.link)]
+            for item in chosen.items
+            if not item.link or escape(item.link) in message.html or item.link in message.text
+        ]
+        if items:
+            impression = Impression(
+                delivery_id=delivery, placement=chosen.placement, run=chosen.run, items=items
+            )
+            found.append(impression)
+    if found:
+        Impression.objects.bulk_create(
+            found,
+            update_conflicts=True,
+            unique_fields=["delivery"],
+            update_fields=["recommendation_id", "placement", "run", "items"],
+        )
+
+
+def of_hits(hits: Iterable[Hit]) -> dict[int, Impression]:
+    """Return what the messages of visits showed, by delivery; one query."""
+    there = Impression.objects.filter(delivery__in={hit.delivery_id for hit in hits})
+    return {one.delivery_id: one for one in there}
+
+
+def n_shown(campaign: Campaign) -> int:
+    """Return how many messages of the campaign show products."""
+    return Impression.objects.filter(delivery__campaign=campaign).count()
+
+
+def pulled(campaign: Campaign) -> list[Pulled]:
+    """Return the products of the messages that readers followed most, and from which places."""
+    clicks = Hit.objects.filter(
+        delivery__campaign=campaign,
+        delivery__impression__isnull=False,
+        kind=Hit.Kind.CLICK,
+        by_machine=False,
+        link__isnull=False,
+    )
+    people: dict[str, set[int]] = {}
+    places: dict[str, set[int]] = {}
+    rows = clicks.values_list("delivery_id", "link_id", "delivery__impression__items")
+    for delivery, link, items in rows.iterator():
+        for at, (product, number) in enumerate(items, 1):
+            if number == link:
+                people.setdefault(product, set()).add(delivery)
+                places.setdefault(product, set()).add(at)
+                break
+    most = sorted(people, key=lambda product: (-len(people[product]), product))[:MOST_SHOWN]
+    titles = dict(Product.objects.filter(product_id__in=most).values_list("product_id", "title"))
+    return [
+        Pulled(
+            titles.get(product) or product,
+            len(people[product]),
+            ", ".join(map(str, sorted(places[product]))),
+        )
+        for product in most
+    ]
