@@ -267,6 +267,8 @@ def audience_hash(campaign: Campaign) -> str:
     }
     if any(others.values()):
         facts.append(others)
+    if campaign.topic is not None:
+        facts.append({"topic": campaign.topic.key})
     return _digest(facts if campaign.budget_minor is None else [*facts, campaign.budget_minor])
 
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import gettext_lazy
 
+from campaigns import targeting
 from campaigns.models import Campaign, Delivery
 from privacy import fairness_audits
 from privacy.fairness.selection import selection_rates
@@ -22,7 +23,7 @@ def of_audiences(attribute: str, as_of: datetime) -> list[Audited]:
     found = []
     for campaign in _newest():
         chosen = Exists(Delivery.objects.filter(campaign=campaign, customer=OuterRef("pk")))
-        reachable = Customer.objects.for_purpose(campaign.purpose, channel=campaign.channel)
+        reachable = targeting.reachable(campaign)
         everybody = Customer.objects.filter(Q(chosen) | Q(pk__in=reachable.values("pk")))
         groups = counted(everybody, attribute, as_of, hits=Q(chosen))
         found.append(Audited(campaign.name, selection_rates(groups)))

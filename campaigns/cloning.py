@@ -11,8 +11,17 @@ from campaigns.models import Campaign, SmsText, Template, Variant
 from privacy.models import Staff
 
 COPIED = (
-    *("segment_id", "purpose", "channel", "holdout_ppm", "attribution_days", "first_percent"),
+    *(
+        "segment_id",
+        "purpose",
+        "channel",
+        "topic_id",
+        "holdout_ppm",
+        "attribution_days",
+        "first_percent",
+    ),
     *("cost_per_message_micros", "fixed_cost_minor", "budget_minor", "offer_minor"),
+    *("adds_utm", "utm_source", "utm_medium", "utm_content"),
 )
 
 

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
-from campaigns import coupons, gate, occasions, picking, writing
+from campaigns import coupons, gate, occasions, picking, targeting, writing
 from campaigns.channels.base import Message
 from campaigns.models import Link
 from campaigns.rendering import links
@@ -138,7 +138,7 @@ class Composer:
         if any(self._contents[kind].names_the_reader for kind in kinds):
             fields.append("full_name")
         name = self._campaign.purpose
-        reachable = Customer.objects.for_purpose(name, channel=self._campaign.channel)
+        reachable = targeting.reachable(self._campaign)
         readers = reachable.filter(pk__in=[row.customer_id for row in deliveries])
         with purpose(name, actor=f"campaign:{self._campaign.uuid}", now=self._now):
             return reveal_columns(readers, fields, name)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext_lazy as _
 
-from campaigns import limits, triggers
+from campaigns import limits, targeting, triggers
 from campaigns.models import SendingRules
-from privacy import purposes
+from privacy import purposes, topics
 from privacy.models import Consent
 from profiles.models import Customer
 from profiles.models.customer import ADDRESS_TAGS
@@ -29,6 +29,7 @@ REASONS = {
     "objected": _("The person objected to marketing."),
     "minor": _("The person is too young to be advertised to."),
     "no_consent": _("There is no consent for this purpose on this channel."),
+    "topic": _("The person does not want to hear about the campaign's topic on this channel."),
     "suppressed": _("The address is on the suppression list."),
     "no_address": _("There is no address that can be mailed."),
     "frequency_cap": _("The person has had as many messages as the cap across campaigns allows."),
@@ -83,9 +84,9 @@ def look(campaign: Campaign, rows: Sequence[Delivery], now: datetime) -> Look:
 
 
 def barred(campaign: Campaign, customers: Iterable[int]) -> dict[int, str]:
-    """Return, by customer, why those who may not be reached now may not; four queries."""
+    """Return, by customer, why those who may not be reached now may not; five queries at most."""
     asked = set(customers)
-    free = Customer.objects.for_purpose(campaign.purpose, channel=campaign.channel)
+    free = targeting.reachable(campaign)
     shut = asked.difference(free.filter(pk__in=asked).values_list("pk", flat=True))
     if not shut:
         return {}
@@ -100,6 +101,8 @@ def barred(campaign: Campaign, customers: Iterable[int]) -> dict[int, str]:
             state__in=purposes.agreeing(campaign.purpose),
         ).values_list("subject_id", flat=True)
     )
+    wanting = asked_of.filter(topics.wanted(campaign.topic, campaign.channel))
+    wanted = set(wanting.values_list("pk", flat=True)) if campaign.topic_id else shut
     tag = ADDRESS_TAGS[campaign.channel]
     found = {
         customer.pk: _reason(
@@ -107,6 +110,7 @@ def barred(campaign: Campaign, customers: Iterable[int]) -> dict[int, str]:
             is_minor=use.is_marketing and customer.pk in minors,
             is_objecting=use.is_marketing and customer.subject.objected,
             consented=not use.is_declared or customer.subject_id in consented,
+            wanted=customer.pk in wanted,
             addressed=getattr(customer, tag) is not None,
         )
         for customer in known
@@ -120,7 +124,13 @@ def in_words(reason: str) -> StrOrPromise:
 
 
 def _reason(
-    subject: Subject, *, is_minor: bool, is_objecting: bool, consented: bool, addressed: bool
+    subject: Subject,
+    *,
+    is_minor: bool,
+    is_objecting: bool,
+    consented: bool,
+    wanted: bool,
+    addressed: bool,
 ) -> str:
     bars = (
         (subject.erased_at is not None, "erased"),
@@ -128,6 +138,7 @@ def _reason(
         (is_objecting, "objected"),
         (is_minor, "minor"),
         (not consented, "no_consent"),
+        (not wanted, "topic"),
         (not addressed, "no_address"),
     )
     return next((reason for barred, reason in bars if barred), "suppressed")

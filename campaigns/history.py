@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy
 
 from campaigns import gate
-from campaigns.models import Delivery, Hit
+from campaigns.models import Delivery, Hit, SignUp
 from profiles.identity import joining
 from profiles.models import Customer
 from profiles.registry import TimelineRows, Told
@@ -20,6 +20,8 @@ N_LATEST = 10
 
 def move(survivor: int, absorbed: int) -> dict[str, list[int]]:
     """Move a merged customer's places in campaigns; who had one of their own keeps that one."""
+    people = dict(Customer.objects.filter(pk__in=[survivor, absorbed]).values_list("pk", "subject"))
+    SignUp.objects.filter(about=people.get(absorbed)).update(about=people.get(survivor))
     return {
         Delivery._meta.label: joining.move(
             Delivery, survivor, absorbed, once="campaign", beside="occurrence"

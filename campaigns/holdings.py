@@ -9,6 +9,7 @@ from pathlib import Path
 from uuid import UUID
 
 from django.conf import settings
+from django.db.models import Q
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -28,13 +29,18 @@ from campaigns.models import (
     Provider,
     SendingRules,
     ServiceMessage,
+    SignUp,
+    SignUpForm,
+    SignUpText,
+    SignUpWording,
     SmsText,
     Step,
     Template,
     Variant,
 )
 from privacy import registry
-from privacy.erasure import StillOnItsWayError
+from privacy.erasure import StillOnItsWayError, destroy_key
+from privacy.models import Channel, Subject
 
 PERSON = "customer__subject"
 _OF_DELIVERY = re.compile(r"[0-9T]{15}-([0-9]+)\.eml")
@@ -49,6 +55,12 @@ def declare() -> None:
     registry.delete(ServiceMessage, "subject", f"delivery__{PERSON}")
     registry.delete(Coupon, f"delivery__{PERSON}")
     registry.delete(Impression, f"delivery__{PERSON}")
+    registry.delete(SignUp, "subject", "about", also=_asked_from)
+    topics_of = SignUpForm.topics.through
+    registry.nobody(
+        *(SignUpForm, SignUpText, SignUpWording, topics_of),
+        reason=gettext_lazy("What sign-up forms say."),
+    )
     registry.nobody(
         *(Campaign, Variant, Template, SmsText, Link, Automation, Step),
         Brand,
@@ -64,6 +76,11 @@ def declare() -> None:
     )
     registry.files("campaigns.outbox", _messages)
     registry.cancel_pending("campaigns", _cancel)
+    _retain()
+
+
+def _retain() -> None:
+    """How long rows are kept; each default may be changed in the admin."""
     registry.retain(
         "hits",
         gettext_lazy("Opens and clicks"),
@@ -75,6 +92,14 @@ def declare() -> None:
         gettext_lazy("Bounces, complaints and proofs of arrival"),
         days=3 * 365,
         old=lambda before: Feedback.objects.filter(at__lt=before),
+    )
+    registry.retain(
+        "sign_ups",
+        gettext_lazy("Sign-ups that nobody confirmed"),
+        days=30,
+        old=lambda before: SignUp.objects.none(),
+        drop=_forget,
+        of=(SignUp,),
     )
     registry.retain(
         "service_messages",
@@ -103,6 +128,23 @@ def _messages(subject: UUID) -> Iterator[Path]:
         match = _OF_DELIVERY.fullmatch(path.name)
         if match and int(match[1]) in keys:
             yield path
+
+
+def _asked_from(subject: UUID) -> Q:
+    """Sign-ups from the person's addresses that nobody confirmed yet."""
+    tags = [tag for channel, tag in registry.addresses_of(subject) if channel == Channel.EMAIL]
+    return Q(address_tag__in=tags)
+
+
+def _forget(before: datetime) -> int:
+    """Drop old sign-ups that nobody confirmed, with the keys of what was typed."""
+    old = SignUp.objects.filter(asked_at__lt=before, confirmed_at=None)
+    subjects = list(old.values_list("subject__uuid", flat=True))
+    old.delete()
+    for subject in subjects:
+        destroy_key(subject)
+    Subject.objects.filter(uuid__in=subjects).delete()
+    return len(subjects)
 
 
 def _cancel(subject: UUID, now: datetime) -> int:

@@ -12,12 +12,12 @@ from campaigns import limits, targeting
 from campaigns.experiments import money, sizing
 from campaigns.experiments.assignment import PARTS
 from campaigns.models import Campaign, Delivery, SendingRules
-from privacy import purposes
+from privacy import purposes, topics
 from privacy.fairness.selection import selection_rates
 from privacy.models import Consent, Shop
 from privacy.purposes import purpose
 from profiles.auditing import counted
-from profiles.models import Customer, Order
+from profiles.models import Order
 from profiles.models.customer import ADDRESS_TAGS
 from profiles.money import exponent
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from privacy.fairness.findings import Finding
-    from profiles.models import CustomerQuerySet
 
 N_OTHERS: Final = 8
 AUDIT: Final = "fairness.audit"
@@ -36,7 +35,7 @@ AHEAD: Final = (
     *(Status.APPROVED, Status.SCHEDULED, Status.PLANNING, Status.PLANNED),
     *(Status.SENDING, Status.PAUSED),
 )
-BARS: Final = ("objected", "minor", "no_consent", "no_address", "suppressed")
+BARS: Final = ("objected", "minor", "no_consent", "topic", "no_address", "suppressed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,16 +143,17 @@ def _first_bar(campaign: Campaign, rules: SendingRules, at: datetime) -> Case:
     whens.append(When(purposes.minor(), then=Value("minor")))
     if purposes.find(campaign.purpose).is_declared:
         whens.append(When(~Exists(consented), then=Value("no_consent")))
+    if campaign.topic is not None:
+        unwanted = ~topics.wanted(campaign.topic, campaign.channel)
+        whens.append(When(unwanted, then=Value("topic")))
     if (tag := ADDRESS_TAGS.get(campaign.channel)) is not None:
         whens.append(When(**{f"{tag}__isnull": True}, then=Value("no_address")))
-    whens.append(When(~Q(pk__in=_reachable(campaign).values("pk")), then=Value("suppressed")))
+    whens.append(
+        When(~Q(pk__in=targeting.reachable(campaign).values("pk")), then=Value("suppressed"))
+    )
     if (capped := limits.over_cap(rules, campaign, at)) is not None:
         whens.append(When(pk__in=capped.values("customer"), then=Value("frequency_cap")))
     return Case(*whens, default=Value(""))
-
-
-def _reachable(campaign: Campaign) -> CustomerQuerySet:
-    return Customer.objects.for_purpose(campaign.purpose, channel=campaign.channel)
 
 
 def overlaps(campaign: Campaign, now: datetime) -> list[Overlap]:
@@ -230,7 +230,7 @@ def fairness(campaign: Campaign, attribute: str, now: datetime, *, actor: str) -
     """
     with purpose(AUDIT, actor=actor, now=now, reason=f"campaign {campaign.pk}: {attribute}"):
         groups: Any = counted(
-            _reachable(campaign),
+            targeting.reachable(campaign),
             attribute,
             now,
             hits=Q(pk__in=targeting.members(campaign, now).values("pk")),

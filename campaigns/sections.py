@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from campaigns.models import Conversion, Coupon, Delivery, Feedback, Hit, Impression
+from campaigns.models import Conversion, Coupon, Delivery, Feedback, Hit, Impression, SignUp
 from privacy import registry
 
 Row = Mapping[str, Any]
@@ -20,6 +20,7 @@ def declare() -> None:
     registry.export_section("message_feedback", _feedback)
     registry.export_section("message_coupons", _coupons)
     registry.export_section("message_products", _products)
+    registry.export_section("sign_ups", _sign_ups)
 
 
 def _messages(subject: UUID, _now: datetime) -> Iterator[Row]:
@@ -63,3 +64,11 @@ def _products(subject: UUID, _now: datetime) -> Iterator[Row]:
     ):
         ids = [product for product, _link in items]
         yield {"delivery__campaign__name": name, "placement": placement, "products": ids}
+
+
+def _sign_ups(subject: UUID, _now: datetime) -> Iterator[Row]:
+    rows = SignUp.objects.filter(about__uuid=subject).order_by("asked_at", "pk")
+    yield from rows.values(
+        *("form__name", "wording__text", "wording__version", "topics", "locale"),
+        *("asked_at", "confirmed_at"),
+    )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from django.db.models import Q
 
 from campaigns.experiments.assignment import PARTS
-from privacy import purposes
+from privacy import purposes, topics
 from privacy.models import Consent
 from privacy.problems import Fault
 from profiles import segmentation
@@ -63,9 +63,16 @@ def _in_any(rules: Iterable[Any], as_of: datetime) -> Q:
     return reduce(or_, (segmentation.condition_of(rule, as_of) for rule in rules))
 
 
+def reachable(campaign: Campaign) -> CustomerQuerySet:
+    """Return everybody whom the campaign's purpose allows to reach, who wants its topic."""
+    allowed = Customer.objects.for_purpose(campaign.purpose, channel=campaign.channel)
+    return allowed.filter(topics.wanted(campaign.topic, campaign.channel))
+
+
 def audience(campaign: Campaign, as_of: datetime) -> CustomerQuerySet:
     """Return the members whom the campaign's purpose allows to reach on its channel."""
-    return members(campaign, as_of).for_purpose(campaign.purpose, channel=campaign.channel)
+    allowed = members(campaign, as_of).for_purpose(campaign.purpose, channel=campaign.channel)
+    return allowed.filter(topics.wanted(campaign.topic, campaign.channel))
 
 
 def faults(campaign: Campaign) -> list[Fault]:

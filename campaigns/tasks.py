@@ -19,6 +19,7 @@ from campaigns import (
     delivery,
     mailbox,
     scheduling,
+    signing_up,
     throttling,
     tracking,
 )
@@ -45,6 +46,11 @@ def plan(work: Work) -> dict[str, Any]:
     except DomainError as error:
         raise JobFailedError(error.code, error.detail) from error
     return _counts(campaign)
+
+
+@job(signing_up.JOB, title=_("Letter of a sign-up"), queue=Job.Queue.DEFAULT, max_attempts=12)
+def send_sign_up_letter(work: Work) -> dict[str, Any]:
+    return signing_up.send_letter(work)
 
 
 @job(asking.SEND, title=_("Sending of a campaign"), queue=Job.Queue.SEND)

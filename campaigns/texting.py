@@ -11,17 +11,15 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from campaigns import gate, writing
+from campaigns import gate, targeting, writing
 from campaigns.channels.base import Message
 from campaigns.models import Campaign, Delivery, SmsText, Variant
 from campaigns.rendering import sms
 from campaigns.rendering.content import Frame, Reader, Rendered, first_name
 from campaigns.rendering.faults import TemplateError
 from privacy.fields import Columns, reveal_columns
-from privacy.models import Channel
 from privacy.problems import Fault
 from privacy.purposes import purpose
-from profiles.models import Customer
 
 if TYPE_CHECKING:
     from campaigns.rendering.sandbox import Compiled
@@ -169,7 +167,7 @@ class TextComposer:
         if any(self._texts[kind].names_the_reader for kind in kinds):
             fields.append("full_name")
         name = self._campaign.purpose
-        reachable = Customer.objects.for_purpose(name, channel=Channel.SMS)
+        reachable = targeting.reachable(self._campaign)
         readers = reachable.filter(pk__in=[row.customer_id for row in deliveries])
         with purpose(name, actor=f"campaign:{self._campaign.uuid}", now=self._now):
             return reveal_columns(readers, fields, name)

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.db import transaction
 
-from campaigns import event_catalogue, feedback, picking
+from campaigns import event_catalogue, feedback, picking, utm
 from campaigns.models import Automation, Campaign, Delivery, Hit, Impression, Link
 from privacy import consent, preferences, suppression
-from privacy.models import Consent, ConsentEntry, Source, Suppression
+from privacy.models import Consent, ConsentEntry, Source, Suppression, Topic
 from profiles.events import staging, wire
 from profiles.models import Cart
 from profiles.models.customer import ADDRESS_TAGS
@@ -103,7 +103,7 @@ def clicked(token: str, visit: Visit, now: datetime) -> str:
     if link is None:
         raise UnknownLinkError
     _hit(delivery, Hit.Kind.CLICK, visit, now, link=link)
-    return link.url
+    return utm.tagged(link.url, delivery)
 
 
 def back_to_cart(token: str, visit: Visit, now: datetime) -> str:
@@ -180,10 +180,35 @@ def unsubscribe(token: str, now: datetime, *, wording: str) -> bool:
     return True
 
 
+def topic_of(token: str) -> Topic | None:
+    """Return the topic of the token's message, if it has one."""
+    delivery = _find(token)
+    return delivery.campaign.topic if delivery else None
+
+
+def refuse_topic(token: str, now: datetime) -> bool:
+    """Take the message's topic off its channel and leave the reader's others; safe to repeat.
+
+    Returns False if there is no such message, or it has no topic.
+    """
+    delivery = _find(token)
+    if delivery is None or delivery.campaign.topic is None:
+        return False
+    preferences.refuse_topic(
+        delivery.customer.subject,
+        delivery.campaign.topic,
+        delivery.campaign.channel,
+        source=f"campaign:{delivery.campaign.uuid}",
+        locale=delivery.locale,
+        now=now,
+    )
+    return True
+
+
 def _find(token: str) -> Delivery | None:
     if not TOKEN.fullmatch(token):
         return None
-    rows = Delivery.objects.select_related("campaign", "customer__subject")
+    rows = Delivery.objects.select_related("campaign__topic", "variant", "customer__subject")
     return rows.filter(token=token).first()
 
 

@@ -71,6 +71,8 @@ NAVIGATION = [
                 "link": reverse_lazy("admin:campaigns_campaign_service"),
                 "permission": _may("campaigns.view_campaign"),
             },
+            _item(_("Sign-up forms"), "person_add", "campaigns.signupform"),
+            _item(_("Topics"), "label", "privacy.topic"),
             _item(_("Brand kit"), "palette", "campaigns.brand"),
             _item(_("Sending rules"), "rule", "campaigns.sendingrules"),
             _item(_("Channel health"), "monitor_heart", "campaigns.provider"),

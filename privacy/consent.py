@@ -17,7 +17,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet, Subquery
 from django.utils.translation import gettext as _
 
-from privacy import announcing, finder, purposes
+from privacy import announcing, finder, purposes, topics
 from privacy.announcing import Fact
 from privacy.models import Channel, Consent, ConsentEntry
 from privacy.problems import DomainError
@@ -82,21 +82,26 @@ def version_of(wording: str) -> str:
 def check(declaration: Declaration, *, now: datetime) -> None:
     """Raise DomainError, naming the field, for what cannot go into the ledger."""
     known = [purpose for purpose in REGISTRY.values() if purpose.is_declared]
-    if declaration.purpose not in {purpose.name for purpose in known}:
+    topic = topics.find(declaration.purpose)
+    if topic is None and declaration.purpose not in {purpose.name for purpose in known}:
         names = ", ".join(sorted(purpose.name for purpose in known))
         raise DomainError(
             "unknown_purpose",
             _("This is no purpose that people agree to; there are: %(known)s.") % {"known": names},
             pointer="/purpose",
         )
-    if declaration.channel not in purposes.find(declaration.purpose).channels:
-        channels = ", ".join(sorted(purposes.find(declaration.purpose).channels))
+    used = topics.CHANNELS if topic else purposes.find(declaration.purpose).channels
+    if declaration.channel not in used:
+        channels = ", ".join(sorted(used))
         raise DomainError(
             "unknown_channel",
             _("The purpose does not use this channel; it uses: %(known)s.") % {"known": channels},
             pointer="/channel",
         )
-    states = [*purposes.agreeing(declaration.purpose), ConsentEntry.State.WITHDRAWN.value]
+    agreeing = [ConsentEntry.State.GIVEN.value]
+    if topic is None:
+        agreeing = purposes.agreeing(declaration.purpose)
+    states = [*agreeing, ConsentEntry.State.WITHDRAWN.value]
     if declaration.state not in states:
         raise DomainError(
             "unknown_state",

@@ -41,6 +41,7 @@ from privacy.models import (
     SubjectExport,
     SubjectKey,
     Suppression,
+    Topic,
     UseCount,
     UseRule,
     Webhook,
@@ -103,8 +104,7 @@ def declare() -> None:
         *apps.get_app_config("axes").get_models(),
         reason=_("About staff, not customers."),
     )
-    registry.nobody(Staff, Shop, Source, ApiKey, Recipient, Webhook, reason=_("The shop's own."))
-    registry.nobody(Keyring, RootKey, RetentionPeriod, reason=_("How the installation is set up."))
+    _own()
     registry.nobody(PurposeRecord, UseRule, reason=_("What the shop may use data for."))
     registry.nobody(UseCount, reason=_("How much staff and services opened, not whose."))
     registry.nobody(Job, Pulse, reason=_("Ids of rows and counts."))
@@ -114,6 +114,14 @@ def declare() -> None:
     )
     registry.keep(Subject, reason=_("A random id that says: erased."))
     _retain()
+
+
+def _own() -> None:
+    """What is the shop's and the installation's own."""
+    registry.nobody(
+        *(Staff, Shop, Source, ApiKey, Recipient, Webhook, Topic), reason=_("The shop's own.")
+    )
+    registry.nobody(Keyring, RootKey, RetentionPeriod, reason=_("How the installation is set up."))
 
 
 def _retain() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -12,8 +13,9 @@ from django.db import transaction
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from privacy import consent, opt_in, rights, tokens
-from privacy.models import Channel, Consent, ConsentEntry, Subject
+from privacy import consent, opt_in, rights, tokens, topics
+from privacy.consent import Declaration
+from privacy.models import Channel, Consent, ConsentEntry, Subject, Topic
 from privacy.problems import DomainError
 from privacy.purpose_registry import REGISTRY
 from privacy.rights import Right
@@ -80,6 +82,104 @@ def choices(subject: Subject) -> list[Choice]:
         if purpose.is_declared
         for channel in sorted(purpose.channels)
     ]
+
+
+@dataclass(frozen=True)
+class TopicRow:
+    """A topic with the channels it can be wanted on: whether it is, and its name in a form."""
+
+    title: str
+    note: str
+    cells: tuple[tuple[str, StrOrPromise, bool], ...]
+
+
+def topic_channels(subject: Subject) -> list[str]:
+    """Return the channels a person can choose topics on: e-mail, and those they agreed to."""
+    marketing = [name for name, purpose in REGISTRY.items() if purpose.is_marketing]
+    agreed = set(
+        Consent.objects.filter(subject=subject, purpose__in=marketing)
+        .exclude(state=ConsentEntry.State.WITHDRAWN)
+        .values_list("channel", flat=True)
+    )
+    return [one.value for one in topics.CHANNELS if one == Channel.EMAIL or one.value in agreed]
+
+
+def topic_rows(subject: Subject, language: str) -> list[TopicRow]:
+    """Return the topics that are shown, in a person's language, with what holds on each channel."""
+    shown = topics.shown()
+    if not shown:
+        return []
+    said, channels = topics.said_by(subject.uuid), topic_channels(subject)
+    return [
+        TopicRow(
+            topic.title(language),
+            topic.note(language),
+            tuple(
+                (
+                    f"{topic.key}:{channel}",
+                    Channel(channel).label,
+                    topics.is_on(topic, said.get((topic.ledger_name, channel))),
+                )
+                for channel in channels
+            ),
+        )
+        for topic in shown
+    ]
+
+
+@transaction.atomic
+def choose_topics(
+    subject: Subject, offered: Iterable[str], on: Collection[str], *, locale: str, now: datetime
+) -> int:
+    """Keep which of the `offered` topics, each as `key:channel`, the person wants; how many changed.
+
+    Only what changes goes into the ledger; what was not offered stays.
+    """
+    known = {topic.key: topic for topic in topics.shown()}
+    channels = topic_channels(subject)
+    said = topics.said_by(subject.uuid)
+    changed = []
+    for name in dict.fromkeys(offered):
+        key, _colon, channel = name.partition(":")
+        if (topic := known.get(key)) is None or channel not in channels:
+            continue
+        wants = name in on
+        if wants != topics.is_on(topic, said.get((topic.ledger_name, channel))):
+            changed.append(_of_topic(subject, topic, channel, on=wants, locale=locale, now=now))
+    return consent.record_many(changed, now=now)
+
+
+def refuse_topic(
+    subject: Subject, topic: Topic, channel: str, *, source: str, locale: str, now: datetime
+) -> None:
+    """Take one topic off a channel and leave the others; safe to repeat."""
+    said = topics.said_by(subject.uuid).get((topic.ledger_name, channel))
+    if said != ConsentEntry.State.WITHDRAWN:
+        told = _of_topic(subject, topic, channel, on=False, locale=locale, now=now, source=source)
+        consent.record_many([told], now=now)
+
+
+def _of_topic(
+    subject: Subject,
+    topic: Topic,
+    channel: str,
+    *,
+    on: bool,
+    locale: str,
+    now: datetime,
+    source: str = SOURCE,
+) -> Declaration:
+    answer = _("Yes, please") if on else _("No, thank you")
+    return Declaration(
+        subject.uuid,
+        topic.ledger_name,
+        channel,
+        ConsentEntry.State.GIVEN if on else ConsentEntry.State.WITHDRAWN,
+        f"{topic.title(locale)} ({Channel(channel).label}): {answer}",
+        source,
+        now,
+        locale=locale,
+    )
 
 
 @transaction.atomic

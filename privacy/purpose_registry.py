@@ -88,6 +88,10 @@ _PROTECTED = _(
     " formed by age or gender until a use rule names the trait. Counsel must confirm."
 )
 _CONTRACT = _("Contract with the customer. Counsel must confirm.")
+_ASKED = _(
+    "What the person asked for, art. 6(1)(b) GDPR; proof of consent, art. 7(1) GDPR, art. 14 PIPL."
+    " Counsel must confirm."
+)
 _DUTY = _("Legal duty, art. 12-22 GDPR, art. 44-50 PIPL. Counsel must confirm.")
 _TILL_WITHDRAWN = _("Until it is withdrawn; the proof of it stays.")
 _TILL_OBJECTION = _("Until the person objects.")
@@ -151,6 +155,15 @@ REGISTRY = {
             is_marketing=True,
             people=_VISITORS,
             known=_SENT_TO,
+        ),
+        Purpose(
+            "signup.confirm",
+            _("Confirming a sign-up"),
+            _ASKED,
+            _("Until it is confirmed, at most 30 days."),
+            data_classes=_MAIL | {"phone"},
+            channels=frozenset({Channel.EMAIL.value}),
+            people=_("Whoever signs up on a form"),
         ),
         Purpose(
             "profile.build",

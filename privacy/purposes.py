@@ -16,7 +16,7 @@ from django.db.models.functions import Now, TruncDate
 from django.utils import translation
 
 from privacy import audit, masking, use_rules
-from privacy.models import AuditEntry, Consent, ConsentEntry, PurposeRecord, UseRule
+from privacy.models import AuditEntry, Consent, ConsentEntry, PurposeRecord, Topic, UseRule
 from privacy.purpose_registry import REGISTRY, Purpose
 
 log = logging.getLogger(__name__)
@@ -137,7 +137,8 @@ def _declared(purpose: Purpose, channel: str | None) -> Q:
     condition = Q(Exists(declared.filter(purpose=purpose.name, state__in=agreeing(purpose.name))))
     if purpose.needs_notice:
         # Whoever refused any advertising on the channel refused this one too.
-        condition &= ~Q(Exists(declared.filter(state=ConsentEntry.State.WITHDRAWN)))
+        refused = declared.filter(state=ConsentEntry.State.WITHDRAWN)
+        condition &= ~Q(Exists(refused.exclude(purpose__startswith=Topic.PREFIX)))
     return condition
 
 

@@ -27,6 +27,7 @@ _LOOKING = (
     "jobs.view_*",
     "privacy.view_shop",
     "privacy.view_source",
+    "privacy.view_topic",
 )
 
 # Patterns of `app.action_model`; the later rows of a role never take away.
@@ -39,6 +40,7 @@ GRANTS: dict[str, tuple[str, ...]] = {
         "campaigns.delete_*",
         "campaigns.send_*",
         "campaigns.pause_*",
+        "privacy.*_topic",
         "profiles.*_segment",
         "profiles.*_upload",
         "profiles.change_scorerun",

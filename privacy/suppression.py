@@ -27,7 +27,7 @@ EXPORTED_AT_ONCE: Final = 1_000
 ADDED: Final = "suppression.added"
 LIFTED: Final = "suppression.lifted"
 # What staff may end: it says that an address did not work, or came in a file. The others are a
-# person's own word, which that person alone takes back, and an erasure, which nobody does.
+# person's own word, or an erasure, which that person alone takes back by agreeing anew.
 LIFTABLE: Final = frozenset({Suppression.Reason.BOUNCED, Suppression.Reason.IMPORTED})
 
 

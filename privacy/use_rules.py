@@ -54,6 +54,7 @@ def _shipped() -> Iterable[Rule]:
         "campaign.email.existing": ("email", "name"),
         "campaign.sms": ("phone", "name"),
         "service.email": ("email", "name", "text"),
+        "signup.confirm": ("email", "name", "phone"),
         "subject.rights": (*_PERSONAL, "text"),
         "import": (*_PERSONAL, "file"),
         "customer.merge": _PERSONAL,

@@ -8,7 +8,15 @@ from typing import Any
 from uuid import UUID
 
 from campaigns import approvals
-from campaigns.models import Campaign, Delivery, Template, Variant
+from campaigns.models import (
+    Campaign,
+    Delivery,
+    SignUp,
+    SignUpForm,
+    SignUpWording,
+    Template,
+    Variant,
+)
 from privacy import doors
 from privacy.models import ApiKey, Consent, Shop, Source, Staff, Subject, Webhook
 from profiles import changes
@@ -198,6 +206,15 @@ def reader(external_id: str = "", *, locale: str = "en", **columns: Any) -> Cust
     )
     consent(made)
     return made
+
+
+def sign_up(key: str) -> SignUp:
+    """Somebody who asked for news on a form of their own, and did not confirm it."""
+    form = SignUpForm.objects.create(key=key, name="News", created_at=NOW)
+    words = SignUpWording.objects.create(form=form, locale="en", version=1, text="Yes.", since=NOW)
+    return SignUp.objects.create(
+        subject=subject(), form=form, wording=words, locale="en", asked_at=NOW
+    )
 
 
 MESSAGE = (

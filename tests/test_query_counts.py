@@ -27,6 +27,7 @@ from privacy.models import (
     RetentionPeriod,
     RootKey,
     Suppression,
+    Topic,
     UseRule,
     WebhookDelivery,
     WebhookMessage,
@@ -345,10 +346,20 @@ def openings(n: int) -> None:
         )  # fmt: skip
 
 
+def sign_up_forms(number: int) -> None:
+    for n in range(number):
+        make.sign_up(f"f{number}-{n}")
+
+
+def topics_of_the_shop(number: int) -> None:
+    Topic.objects.bulk_create(Topic(key=f"t{number}-{n}") for n in range(number))
+
+
 # Every list of the admin, by its model; a new one fails until its rows are made here.
 LISTS: dict[str, Callable[[int], None]] = {
     "campaigns.campaign": campaigns,
     "campaigns.provider": mail_servers,
+    "campaigns.signupform": sign_up_forms,
     "jobs.job": jobs,
     "privacy.apikey": keys,
     "privacy.auditentry": openings,
@@ -362,6 +373,7 @@ LISTS: dict[str, Callable[[int], None]] = {
     "privacy.source": sources,
     "privacy.staff": staff_members,
     "privacy.suppression": suppressions,
+    "privacy.topic": topics_of_the_shop,
     "privacy.userule": use_rules_of,
     "privacy.webhook": webhooks,
     "profiles.cart": carts,

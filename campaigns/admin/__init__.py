@@ -1,3 +1,3 @@
-from campaigns.admin import automations, brand, campaigns, providers, rules
+from campaigns.admin import automations, brand, campaigns, providers, rules, signups
 
-__all__ = ["automations", "brand", "campaigns", "providers", "rules"]
+__all__ = ["automations", "brand", "campaigns", "providers", "rules", "signups"]

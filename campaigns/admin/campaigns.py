@@ -16,7 +16,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminSelectWidget
 
-from campaigns import approvals, making
+from campaigns import approvals, making, utm
 from campaigns.admin import (
     audience,
     deliveries,
@@ -41,7 +41,8 @@ if TYPE_CHECKING:
 MILLION = 1_000_000
 MAX_DAYS = 365
 EDITABLE = {Campaign.Status.DRAFT, Campaign.Status.REVIEW, Campaign.Status.APPROVED}
-AUDIENCE = ("segment", ("also", "excluded"))
+AUDIENCE = ("segment", ("also", "excluded"), "topic")
+UTM = ("utm_source", "utm_medium", "utm_campaign", "utm_content")
 
 
 class CampaignForm(forms.ModelForm[Campaign]):
@@ -79,7 +80,8 @@ class CampaignForm(forms.ModelForm[Campaign]):
     class Meta:
         model = Campaign
         fields = [
-            *("name", "segment", "also", "excluded", "attribution_days"),
+            *("name", "segment", "also", "excluded", "topic", "attribution_days"),
+            *("adds_utm", *UTM),
             *("starts_at", "latest_start", "first_percent"),
             *("fixed_cost_minor", "budget_minor", "offer_minor"),
         ]
@@ -97,6 +99,9 @@ class CampaignForm(forms.ModelForm[Campaign]):
                 "message_cost": Decimal(campaign.cost_per_message_micros) / MILLION,
             }
         )
+        for name, default in utm.defaults(campaign, "").items():
+            if (field := self.fields.get(name)) is not None:
+                field.widget.attrs["placeholder"] = default or _("the variant's letter")
         choice = self.fields.get("starter")
         if isinstance(choice, forms.ChoiceField):
             choice.choices = [(name, name.replace("_", " ")) for name in starters.names()]
@@ -128,12 +133,14 @@ class CampaignAdmin(ThemedAdmin[Campaign]):
             _("Cost"),
             {"fields": [("fixed_cost_minor", "message_cost"), ("budget_minor", "offer_minor")]},
         ),
+        (_("Web analytics"), {"fields": ["adds_utm", UTM[:2], UTM[2:]]}),
     ]
     # Where nothing can be typed there is no form, so its own fields have no value to show.
     facts = [
         (None, {"fields": ["name", *AUDIENCE, ("held_out", "attribution_days")]}),
         (_("Start"), {"fields": ["starts_at", "latest_start", "first_percent"]}),
         (_("Cost"), {"fields": [("paid_once", "paid_per_message"), "at_most"]}),
+        (_("Web analytics"), {"fields": ["adds_utm", UTM[:2], UTM[2:]]}),
     ]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Campaign]:

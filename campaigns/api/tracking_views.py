@@ -67,8 +67,13 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
         return _page(request, "broken", HTTPStatus.NOT_FOUND)
     with translation.override(_language(request, token)):
         choices = tracking.preferences_link(token)
+        topic = tracking.topic_of(token)
+        about = topic.title(translation.get_language() or "") if topic else ""
         if request.method != "POST":
-            return _page(request, "ask", choices=choices)
+            return _page(request, "ask", choices=choices, topic=about)
+        # A mail program's POST says nothing of a topic: it ends all of the channel.
+        if request.POST.get("only") == "topic" and tracking.refuse_topic(token, timezone.now()):
+            return _page(request, "less", choices=choices, topic=about)
         tracking.unsubscribe(token, timezone.now(), wording=_("Unsubscribe"))
         return _page(request, "done", choices=choices)
 
@@ -87,8 +92,14 @@ def _language(request: HttpRequest, token: str) -> str:
 
 
 def _page(
-    request: HttpRequest, step: str, status: int = HTTPStatus.OK, *, choices: str = ""
+    request: HttpRequest,
+    step: str,
+    status: int = HTTPStatus.OK,
+    *,
+    choices: str = "",
+    topic: str = "",
 ) -> HttpResponse:
     shop = Shop.current().name
     facts = {"step": step, "shop": shop, "action": request.path, "choices": choices}
+    facts["topic"] = topic
     return render(request, "campaigns/unsubscribe.html", facts, status=status)

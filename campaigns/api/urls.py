@@ -2,7 +2,14 @@
 
 from django.urls import path
 
-from campaigns.api import campaigns, feedback_views, messages, sms_views, tracking_views
+from campaigns.api import (
+    campaigns,
+    feedback_views,
+    messages,
+    signup_views,
+    sms_views,
+    tracking_views,
+)
 
 urlpatterns = [
     path("v1/campaigns", campaigns.CampaignsView.as_view(), name="campaigns"),
@@ -26,6 +33,8 @@ urlpatterns = [
     path("c/<str:token>", tracking_views.click, name="click"),
     path("r/<str:token>", tracking_views.cart, name="back-to-cart"),
     path("u/<str:token>", tracking_views.unsubscribe, name="unsubscribe"),
+    path("f/<slug:key>", signup_views.form_page, name="sign-up"),
+    path("s/<str:token>", signup_views.confirm_page, name="confirm-sign-up"),
     path("sms-events/<slug:dialect>", sms_views.sms_events, name="sms-events"),
     path("mail-events/<slug:provider>", feedback_views.mail_events, name="mail-events"),
 ]

@@ -9,6 +9,7 @@ from campaigns.models.impression import Impression
 from campaigns.models.provider import Provider
 from campaigns.models.rules import SendingRules
 from campaigns.models.service import ServiceMessage
+from campaigns.models.signup import SignUp, SignUpForm, SignUpText, SignUpWording
 from campaigns.models.sms import SmsText
 from campaigns.models.template import Template
 from campaigns.models.tracking import Hit, Link
@@ -30,6 +31,10 @@ __all__ = [
     "Provider",
     "SendingRules",
     "ServiceMessage",
+    "SignUp",
+    "SignUpForm",
+    "SignUpText",
+    "SignUpWording",
     "SmsText",
     "Step",
     "Template",

@@ -74,6 +74,24 @@ class Campaign(models.Model):
     channel = models.CharField(
         _("channel"), max_length=8, choices=Channel.choices, default=Channel.EMAIL
     )
+    topic = models.ForeignKey(
+        "privacy.Topic",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("topic"),
+        help_text=_("Who does not want to hear about it gets no message."),
+    )
+    adds_utm = models.BooleanField(
+        _("mark links for web analytics"),
+        default=True,
+        help_text=_("Links to the shop get utm_source and the like when they are followed."),
+    )
+    utm_source = models.CharField("utm_source", max_length=100, blank=True)
+    utm_medium = models.CharField("utm_medium", max_length=100, blank=True)
+    utm_campaign = models.CharField("utm_campaign", max_length=100, blank=True)
+    utm_content = models.CharField("utm_content", max_length=100, blank=True)
     status = models.CharField(
         _("status"), max_length=9, choices=Status.choices, default=Status.DRAFT
     )

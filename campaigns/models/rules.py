@@ -36,6 +36,15 @@ class SendingRules(models.Model):
         validators=[MaxValueValidator(1440)],
         help_text=_("So long a scheduled campaign waits at least, so that it can be called back."),
     )
+    shop_domains = models.CharField(
+        _("domains of the shop"),
+        max_length=500,
+        blank=True,
+        help_text=_(
+            "With blanks between; their links are marked for web analytics. Empty: the origins of "
+            "the shop's browser keys."
+        ),
+    )
     quiet_from = models.TimeField(
         _("quiet from"),
         null=True,

@@ -10,6 +10,7 @@ from privacy.admin import (
     sources,
     staff,
     suppressions,
+    topics,
     webhooks,
 )
 
@@ -25,5 +26,6 @@ __all__ = [
     "sources",
     "staff",
     "suppressions",
+    "topics",
     "webhooks",
 ]

@@ -51,6 +51,7 @@ def _preferences(request: HttpRequest, token: str) -> HttpResponse:
         return redirect(f"{request.path}?{urlencode(told)}")
     facts = {
         "choices": preferences.choices(subject),
+        "topics": preferences.topic_rows(subject, translation.get_language() or ""),
         "is_profiled": not subject.no_profiling,
         "is_saved": "saved" in request.GET,
         "languages": [(code, _SPOKEN[code]) for code, _name in settings.LANGUAGES],
@@ -61,6 +62,15 @@ def _preferences(request: HttpRequest, token: str) -> HttpResponse:
 
 def _act(request: HttpRequest, subject: Any) -> None:
     on = request.POST.get("on") == "1"
+    if "topics" in request.POST:
+        preferences.choose_topics(
+            subject,
+            request.POST.getlist("offered"),
+            request.POST.getlist("wanted"),
+            locale=translation.get_language() or "",
+            now=timezone.now(),
+        )
+        return
     if "profiling" in request.POST:
         preferences.profile(subject, allowed=on, now=timezone.now())
         return

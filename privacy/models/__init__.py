@@ -13,6 +13,7 @@ from privacy.models.staff import Staff
 from privacy.models.subject import Subject
 from privacy.models.subject_key import Keyring, RootKey, SubjectKey
 from privacy.models.suppression import Suppression
+from privacy.models.topic import Topic
 from privacy.models.webhook import Webhook, WebhookAttempt, WebhookDelivery, WebhookMessage
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "SubjectExport",
     "SubjectKey",
     "Suppression",
+    "Topic",
     "UseCount",
     "UseRule",
     "Webhook",
