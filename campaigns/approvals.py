@@ -70,7 +70,8 @@ def ask_for_review(campaign: Campaign, *, staff: Staff, now: datetime) -> None:
             audience_hash=audience_hash(campaign),
         )
         note(campaign, Note.Kind.ASKED, staff=staff, now=now)
-        alerting.tell("review_asked", now, campaign=campaign.name)
+        others = Staff.objects.filter(role__in=APPROVERS).exclude(pk=staff.pk)
+        alerting.tell("review_asked", now, to=others, about=campaign.pk, campaign=campaign.name)
 
 
 def send_back(campaign: Campaign, *, staff: Staff, text: str, now: datetime) -> None:
@@ -205,6 +206,16 @@ def cancel(campaign: Campaign, *, now: datetime) -> None:
     for job in asking.moving(campaign.pk):
         with suppress(queue.NotCancellableError):  # it came to its end meanwhile
             queue.cancel(job, now)
+
+
+def archive(campaign: Campaign, *, now: datetime) -> None:
+    """Take a campaign that is over, or never began, out of the lists; nothing is deleted."""
+    change(campaign, [Status.DRAFT, *OVER], archived_at=now)
+
+
+def take_back(campaign: Campaign) -> None:
+    """Put an archived campaign back into the lists."""
+    change(campaign, list(Status), archived_at=None)
 
 
 def send_to_the_rest(campaign: Campaign, *, now: datetime) -> int:

@@ -20,6 +20,7 @@ COPIED = (
         "attribution_days",
         "first_percent",
     ),
+    "local_time",
     *("cost_per_message_micros", "fixed_cost_minor", "budget_minor", "offer_minor"),
     *("adds_utm", "utm_source", "utm_medium", "utm_content"),
 )

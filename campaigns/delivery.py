@@ -20,10 +20,12 @@ from django.db.models import Exists, F, Max, OuterRef, Q
 from django.utils.translation import gettext as _
 
 from campaigns import (
+    alerting,
     approvals,
     event_catalogue,
     gate,
     limits,
+    local_time,
     planning,
     targeting,
     throttling,
@@ -36,7 +38,7 @@ from campaigns.composing import Composer
 from campaigns.models import Campaign, Delivery, SendingRules
 from campaigns.texting import TextComposer
 from privacy import suppression
-from privacy.models import Suppression
+from privacy.models import Staff, Suppression
 from privacy.problems import DomainError
 from profiles.bulk import planned_for_many
 from profiles.models import Customer
@@ -128,6 +130,7 @@ def _cut(campaign: Campaign) -> planning.Cut:
     planned_at = campaign.planned_at
     if planned_at is None:
         raise ValueError("the plan has not begun")
+    local = local_time.dues(campaign, campaign.goes_at or planned_at)
     return planning.Cut(
         campaign=campaign.pk,
         salt=str(campaign.salt),
@@ -138,6 +141,7 @@ def _cut(campaign: Campaign) -> planning.Cut:
         default_locale=default,
         planned_at=planned_at,
         due_at=max(planned_at, campaign.starts_at or planned_at),
+        due_by_place=local.by_place if local else {},
     )
 
 
@@ -162,7 +166,7 @@ def send_due(
         return now + timedelta(seconds=monotonic() - began)
 
     recover(now)
-    sending = Campaign.objects.filter(status=Status.SENDING)
+    sending = Campaign.objects.sending(now)
     if campaign is not None:
         sending = sending.filter(pk=campaign.pk)
     n_taken = 0
@@ -230,8 +234,19 @@ def finish(now: datetime) -> int:
     )
     nobody_first = ~Exists(first.exclude(state=State.HOLDOUT))
     parts.filter(nobody_first).update(continued_at=now)
-    parts.update(status=Status.PAUSED, pause_reason=approvals.FIRST_PART)
+    for campaign in parts:
+        _wait_for_a_decision(campaign, now)
     return n_over
+
+
+@transaction.atomic
+def _wait_for_a_decision(campaign: Campaign, now: datetime) -> None:
+    """Pause a campaign whose first part is out, and tell whose it is."""
+    mine = Campaign.objects.filter(pk=campaign.pk, status=Status.SENDING)
+    if mine.update(status=Status.PAUSED, pause_reason=approvals.FIRST_PART):
+        owners = Staff.objects.filter(pk__in=[campaign.created_by_id, campaign.approved_by_id])
+        about = {"campaign": campaign.name}
+        alerting.tell("first_part_out", now, to=owners, about=campaign.pk, **about)
 
 
 @transaction.atomic
@@ -336,7 +351,7 @@ def _intend(campaign: Campaign, rows: Sequence[Delivery], token: UUID, now: date
     if SendingRules.current().cap_messages is not None:
         people = Customer.objects.filter(pk__in=[row.customer_id for row in rows])
         list(people.order_by("pk").select_for_update(no_key=True).values_list("pk"))
-    sending = Campaign.objects.filter(pk=campaign.pk, status=Status.SENDING)
+    sending = Campaign.objects.sending(now).filter(pk=campaign.pk)
     locked = sending.select_for_update(no_key=True)
     current = (sending if campaign.budget_minor is None else locked).first()
     if current is None:

@@ -43,6 +43,7 @@ REASONS = {
     "no_accessory": _("No accessory in stock is known to fit what was bought."),
     "automation_off": _("The automation was switched off."),
     "cancelled": _("The campaign was cancelled."),
+    "expired": _("The campaign's time was over before the message's turn came."),
     "bounce_hard": _("The message came back: there is nobody at the address."),
     "bounce_soft": _("The message came back for now: the mailbox is full, or the server away."),
     "bounce_blocked": _("The receiving server refused the sender or the content."),

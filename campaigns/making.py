@@ -25,6 +25,7 @@ def draft(
     holdout_ppm: int,
     starts_at: datetime | None = None,
     latest_start: datetime | None = None,
+    local_time: bool = False,
     now: datetime,
 ) -> Campaign:
     """Make a campaign that nobody has approved yet."""
@@ -34,6 +35,7 @@ def draft(
         holdout_ppm=holdout_ppm,
         starts_at=starts_at,
         latest_start=latest_start,
+        local_time=local_time,
         created_at=now,
     )
     write(made, starter)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -75,7 +75,8 @@ class Bucket(Func):
 class Cut:
     """What the statement needs to know beside the audience.
 
-    `variants` maps a variant's key to its row, `locales` a customer's locale to a message's.
+    `variants` maps a variant's key to its row, `locales` a customer's locale to a message's,
+    `due_by_place` a customer's time zone or country to when the hour of the start is there.
     """
 
     campaign: int
@@ -87,6 +88,7 @@ class Cut:
     default_locale: str
     planned_at: datetime
     due_at: datetime | None
+    due_by_place: Mapping[str, datetime] = field(default_factory=dict)
 
 
 def bucket(salt: str, unit: str = "external_id") -> Expression:
@@ -108,8 +110,13 @@ def insert(audience: QuerySet[Customer], cut: Cut) -> int:
 
     Customers that have one already keep it.
     """
-    rows = audience.order_by().annotate(bucket=bucket(cut.salt)).values("pk", "locale", "bucket")
-    return _insert(rows, cut, columns=COLUMNS, due_at="%s", occasion="'', NULL")
+    rows = audience.order_by().annotate(bucket=bucket(cut.salt))
+    if cut.due_by_place:
+        placed = rows.values("pk", "locale", "bucket", "time_zone", "country")
+        columns = f"{COLUMNS}, time_zone, country"
+        return _insert(placed, cut, columns=columns, due_at=_due(cut), occasion="'', NULL")
+    found = rows.values("pk", "locale", "bucket")
+    return _insert(found, cut, columns=COLUMNS, due_at="%s", occasion="'', NULL")
 
 
 def insert_entrants(entrants: QuerySet[Any], cut: Cut) -> int:
@@ -138,19 +145,28 @@ def _insert(rows: Any, cut: Cut, *, columns: str, due_at: str, occasion: str) ->
         locale=locale_sql,
         token=_POSTGRES_RANDOM if connection.vendor == "postgresql" else "candor_token()",
     )
-    moment = connection.ops.adapt_datetimefield_value(cut.due_at)
+    adapt = connection.ops.adapt_datetimefield_value
+    moments = [
+        part for place, due in sorted(cut.due_by_place.items()) for part in (place, adapt(due))
+    ]
     params = [
         *audience_params,
         cut.campaign,
         *variant_params,
         *locale_params,
         cut.holdout_ppm,
-        *([moment] if cut.due_at else []),
+        *moments,
+        *([adapt(cut.due_at)] if cut.due_at else []),
         cut.holdout_ppm,
     ]
     with connection.cursor() as cursor:
         cursor.execute(sql, params)
         return int(cursor.rowcount)
+
+
+def _due(cut: Cut) -> str:
+    whens = " ".join(["WHEN %s THEN %s"] * len(cut.due_by_place))
+    return f"CASE COALESCE(NULLIF(time_zone, ''), country) {whens} ELSE %s END"
 
 
 def _variant(cut: Cut) -> tuple[str, list[Any]]:

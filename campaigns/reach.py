@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from django.db.models import Case, Count, Exists, F, OuterRef, Q, Sum, Value, When
 
-from campaigns import limits, targeting
+from campaigns import limits, local_time, targeting
 from campaigns.experiments import money, sizing
 from campaigns.experiments.assignment import PARTS
 from campaigns.models import Campaign, Delivery, SendingRules
@@ -118,6 +118,10 @@ def reach(campaign: Campaign, now: datetime) -> Reach:
     paid = limits.budgeted(campaign)
     wanted = n_audience - n_holdout - n_capped
     quiet = limits.quiet_zones(rules, zones, starts_at)
+    if (local := local_time.dues(campaign, starts_at)) is not None:
+        for zone in zones:
+            at = local.by_place.get(zone, local.at_home)
+            quiet |= limits.quiet_zones(rules, [zone], at)
     return Reach(
         n_named=n_named,
         n_excluded=n_named - n_members,

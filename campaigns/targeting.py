@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import reduce
 from operator import or_
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from django.db.models import Q
 
 from campaigns.experiments.assignment import PARTS
+from campaigns.models import Campaign
 from privacy import purposes, topics
 from privacy.models import Consent
 from privacy.problems import Fault
@@ -21,7 +22,6 @@ from profiles.models import Customer
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from campaigns.models import Campaign
     from profiles.models import CustomerQuerySet
 
 PROFILES: Final = "profile.build"
@@ -73,6 +73,17 @@ def audience(campaign: Campaign, as_of: datetime) -> CustomerQuerySet:
     """Return the members whom the campaign's purpose allows to reach on its channel."""
     allowed = members(campaign, as_of).for_purpose(campaign.purpose, channel=campaign.channel)
     return allowed.filter(topics.wanted(campaign.topic, campaign.channel))
+
+
+def users_of(segments: Collection[int]) -> list[str]:
+    """Return the campaigns that need one of these segments: by name, automations' steps too.
+
+    One that is over needs its own segment, for its report, and no longer those beside it.
+    """
+    over = (Campaign.Status.FINISHED, Campaign.Status.CANCELLED, Campaign.Status.EXPIRED)
+    beside = Q(also__in=segments) | Q(excluded__in=segments)
+    using = Campaign.objects.filter(Q(segment__in=segments) | (beside & ~Q(status__in=over)))
+    return list(using.order_by("name").values_list("name", flat=True).distinct())
 
 
 def faults(campaign: Campaign) -> list[Fault]:

@@ -115,6 +115,12 @@ def tell_staff(work: Work) -> dict[str, Any]:
     return alerting.send(work)
 
 
+@job(alerting.MAIL, title=_("Letter to staff"), is_routine=True)
+def mail_staff(work: Work) -> dict[str, Any]:
+    """Write one alert to one person."""
+    return alerting.mail(work)
+
+
 @shared_task
 def tell_hits() -> None:
     """Tell the profiles what readers did, once it is sure that they were readers."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
@@ -71,6 +71,17 @@ def give_back(n: int, *, channel: str = "email") -> None:
         here.filter(n_counted__gte=n).update(n_counted=F("n_counted") - n)
         rated = Provider.objects.filter(name=ways.provider(channel), per_minute__isnull=False)
         rated.update(tokens=F("tokens") + n)
+
+
+def warmed_up_on(n: int, now: datetime, *, channel: str = "email") -> date | None:
+    """Return the day (UTC) on which the warm-up has let `n` more through; None without one."""
+    provider = Provider.objects.filter(name=ways.provider(channel)).first()
+    if provider is None or provider.quota(now) is None:
+        return None
+    left, moment = n + provider.counted(now), now
+    while (quota := provider.quota(moment)) is not None and left > quota:
+        left, moment = left - quota, moment + timedelta(days=1)
+    return moment.date()
 
 
 def held_back(messages: Sequence[Message], now: datetime) -> set[str]:

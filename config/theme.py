@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from django.http import HttpRequest
@@ -42,8 +42,11 @@ def _may(permission: str) -> Callable[[HttpRequest], bool]:
     return lambda request: request.user.has_perm(permission)
 
 
-def _is_below(path: str, *, but_not: str) -> Callable[[HttpRequest], bool]:
-    return lambda request: path in request.path and but_not not in request.path
+def _is_below(path: str, *, but_not: Collection[str]) -> Callable[[HttpRequest], bool]:
+    """An address within `path` that has none of `but_not` in it."""
+    return lambda request: (
+        path in request.path and not any(other in request.path for other in but_not)
+    )
 
 
 def _item(title: Any, icon: str, model: str) -> dict[str, Any]:
@@ -63,7 +66,13 @@ NAVIGATION = [
         "title": _("Campaigns"),
         "items": [
             _item(_("Campaigns"), "campaign", "campaigns.campaign")
-            | {"active": _is_below("/campaign/", but_not="/outbox/")},
+            | {"active": _is_below("/campaign/", but_not=("/outbox/", "/calendar/"))},
+            {
+                "title": _("Calendar"),
+                "icon": "calendar_month",
+                "link": reverse_lazy("admin:campaigns_campaign_calendar"),
+                "permission": _may("campaigns.view_campaign"),
+            },
             _item(_("Automations"), "autorenew", "campaigns.automation"),
             {
                 "title": _("Transactional messages"),
@@ -94,7 +103,7 @@ NAVIGATION = [
                 "permission": _may("profiles.view_customer"),
             },
             _item(_("Customers"), "group", "profiles.customer")
-            | {"active": _is_below("/customer/", but_not="/overview/")},
+            | {"active": _is_below("/customer/", but_not=["/overview/"])},
             _item(_("Carts"), "shopping_cart", "profiles.cart"),
             _item(_("Segments"), "filter_alt", "profiles.segment"),
             _item(_("Personas"), "face", "profiles.persona"),

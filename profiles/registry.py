@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -45,6 +45,23 @@ def customer_panel(name: str, template: str, facts: Facts) -> None:
 def customer_panels() -> list[tuple[str, Facts]]:
     """The registered sections in the order of their names."""
     return [_panels[name] for name in sorted(_panels)]
+
+
+# Who uses a segment --------------------------------------------------------------------------
+
+SegmentUsers = Callable[["Collection[int]"], Iterable[str]]
+
+_segment_users: dict[str, SegmentUsers] = {}
+
+
+def uses_segments(name: str, users: SegmentUsers) -> None:
+    """Keep segments of which `users(segments)` names anything from being deleted."""
+    _segment_users[name] = users
+
+
+def users_of_segments(segments: Collection[int]) -> list[str]:
+    """What uses any of these segments, by name."""
+    return sorted({user for users in _segment_users.values() for user in users(segments)})
 
 
 # What stands on the timeline of a customer --------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import count as count_from
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from privacy.problems import DomainError
-from profiles import changes, counting, segment_rules, segment_words
+from profiles import changes, counting, registry, segment_rules, segment_words
 from profiles.features.vocabulary import LAPSED_DAYS
 from profiles.models import (
     Customer,
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 EVERYBODY: Tree = {"combinator": "and", "not": False, "rules": []}
 NAME_LENGTH = 100
+USERS_SHOWN = 5
 LONGEST_NUMBER = 6  # of " 2" and so on behind a name that is taken
 HIGH_VALUE_SHARE = 10  # the tenth of customers who spent most
 
@@ -50,6 +51,24 @@ def members(rule: Rule | Tree, as_of: datetime) -> CustomerQuerySet:
 def condition_of(rule: Rule | Tree, as_of: datetime) -> Q:
     """Return the rule as a condition on `Customer`; never NULL in SQL, so it can be negated."""
     return compiled(checked(rule), as_of)
+
+
+@transaction.atomic
+def delete(segment: Segment) -> None:
+    """Delete a segment that nothing uses; raises DomainError `segment_in_use` with what does."""
+    Segment.objects.select_for_update().get(pk=segment.pk)
+    if users := registry.users_of_segments([segment.pk]):
+        raise DomainError("segment_in_use", in_use(users), status=409)
+    segment.delete()
+
+
+def in_use(users: Sequence[str]) -> str:
+    """Say what keeps a segment from being deleted."""
+    shown = ", ".join(f"“{name}”" for name in users[:USERS_SHOWN])
+    more = len(users) - USERS_SHOWN
+    if more > 0:
+        shown = _("%(shown)s and %(n)s more") % {"shown": shown, "n": more}
+    return _("The segment is used by %(users)s; take it out there first.") % {"users": shown}
 
 
 def unreadable(segment: Segment) -> DomainError | None:

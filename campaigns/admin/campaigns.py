@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminSelectWidge
 from campaigns import approvals, making, utm
 from campaigns.admin import (
     audience,
+    calendar,
     deliveries,
     links,
     outbox,
@@ -43,6 +44,7 @@ MAX_DAYS = 365
 EDITABLE = {Campaign.Status.DRAFT, Campaign.Status.REVIEW, Campaign.Status.APPROVED}
 AUDIENCE = ("segment", ("also", "excluded"), "topic")
 UTM = ("utm_source", "utm_medium", "utm_campaign", "utm_content")
+START = ("starts_at", "local_time", "latest_start", "first_percent")
 
 
 class CampaignForm(forms.ModelForm[Campaign]):
@@ -82,7 +84,7 @@ class CampaignForm(forms.ModelForm[Campaign]):
         fields = [
             *("name", "segment", "also", "excluded", "topic", "attribution_days"),
             *("adds_utm", *UTM),
-            *("starts_at", "latest_start", "first_percent"),
+            *("starts_at", "local_time", "latest_start", "first_percent"),
             *("fixed_cost_minor", "budget_minor", "offer_minor"),
         ]
 
@@ -115,20 +117,41 @@ class CampaignForm(forms.ModelForm[Campaign]):
         return super().save(commit)
 
 
+class ArchiveFilter(admin.SimpleListFilter):
+    """Archived campaigns stand apart until somebody asks for them."""
+
+    title = _("archive")
+    parameter_name = "archived"
+
+    def lookups(self, _request: HttpRequest, _admin: Any) -> list[tuple[str, StrOrPromise]]:
+        return [("yes", _("Archived")), ("all", _("All"))]
+
+    def choices(self, changelist: ChangeList) -> Iterator[Any]:
+        first, *others = super().choices(changelist)
+        yield {**first, "display": _("In use")}
+        yield from others
+
+    def queryset(self, _request: HttpRequest, rows: QuerySet[Campaign]) -> QuerySet[Campaign]:
+        if self.value() == "all":
+            return rows
+        return rows.filter(archived_at__isnull=self.value() != "yes")
+
+
 @admin.register(Campaign)
 class CampaignAdmin(ThemedAdmin[Campaign]):
     """Campaigns: facts here, then message, approval, sending and report on their own pages."""
 
     form = CampaignForm
     list_display = ["name", "channel", "status", "segment", "messages", "sent", "planned_at"]
-    list_filter = ["status", "channel"]
+    list_filter = [ArchiveFilter, "status", "channel"]
+    list_before_template = "campaigns/admin/list_head.html"
     list_select_related = ["segment"]
     search_fields = ["name"]
     ordering = ["-created_at", "-pk"]
     change_form_outer_before_template = "campaigns/admin/head.html"
     fieldsets = [
         (None, {"fields": ["name", *AUDIENCE, ("holdout", "attribution_days")]}),
-        (_("Start"), {"fields": ["starts_at", "latest_start", "first_percent"]}),
+        (_("Start"), {"fields": START}),
         (
             _("Cost"),
             {"fields": [("fixed_cost_minor", "message_cost"), ("budget_minor", "offer_minor")]},
@@ -138,7 +161,7 @@ class CampaignAdmin(ThemedAdmin[Campaign]):
     # Where nothing can be typed there is no form, so its own fields have no value to show.
     facts = [
         (None, {"fields": ["name", *AUDIENCE, ("held_out", "attribution_days")]}),
-        (_("Start"), {"fields": ["starts_at", "latest_start", "first_percent"]}),
+        (_("Start"), {"fields": START}),
         (_("Cost"), {"fields": [("paid_once", "paid_per_message"), "at_most"]}),
         (_("Web analytics"), {"fields": ["adds_utm", UTM[:2], UTM[2:]]}),
     ]
@@ -248,6 +271,7 @@ class CampaignAdmin(ThemedAdmin[Campaign]):
             "<int:pk>/report/": (report.report_page, "report"),
             "<int:pk>/report/counting/": (report.counting_part, "counting"),
             "<int:pk>/report/recount/": (report.recount_action, "recount"),
+            "calendar/": (calendar.calendar_page, "calendar"),
             "transactional/": (service.service_page, "service"),
             "transactional/<int:pk>/do/<slug:verb>/": (service.switch_action, "service_verb"),
             "outbox/": (outbox.outbox_page, "outbox"),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -54,6 +55,7 @@ class ProviderAdmin(ThemedAdmin[Provider]):
     list_display = ["name", "health", "per_minute", "warm_up_from", "last_error", "failed_at"]
     ordering = ["name"]
     list_before_template = "campaigns/admin/providers_head.html"
+    change_form_outer_after_template = "campaigns/admin/warm_up.html"
     fields = [
         "name",
         "per_minute",
@@ -78,6 +80,25 @@ class ProviderAdmin(ThemedAdmin[Provider]):
             spent = quota is not None and provider.counted(now) >= quota
             return _("Limited by its warm-up") if spent else _("Limited by its rate")
         return _("Works")
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        now, provider = timezone.now(), self.get_object(request, object_id)
+        plan = provider.warm_up() if provider else []
+        context = {
+            "warm_up": plan,
+            "most": plan[-1].quota if plan else 0,
+            "today": now.astimezone(UTC).date(),
+            "n_today": provider.counted(now) if provider else 0,
+        }
+        return super().change_view(
+            request, object_id, form_url, {**(extra_context or {}), **context}
+        )
 
     def get_urls(self) -> list[URLPattern]:
         check = self.admin_site.admin_view(sender_page)

@@ -31,13 +31,21 @@ Status = Campaign.Status
 
 @dataclass(frozen=True)
 class Verb:
-    """A button: `act` does it, `permission` opens it, `status` are the states it is shown in."""
+    """A button: `act` does it, `permission` opens it, `status` are the states it is shown in.
+
+    `of_archived` says whether it is for archived campaigns, for the others, or for both.
+    """
 
     label: Any
     permission: str
     status: frozenset[str]
     act: Callable[[Campaign, Staff, datetime], object]
     is_main: bool = False
+    of_archived: bool | None = None
+
+    def suits(self, campaign: Campaign) -> bool:
+        archived = campaign.archived_at is not None
+        return campaign.status in self.status and self.of_archived in {None, archived}
 
 
 SEND, APPROVE, PAUSE = (
@@ -126,6 +134,20 @@ VERBS = {
         ),
         lambda campaign, _staff, now: approvals.cancel(campaign, now=now),
     ),
+    "archive": Verb(
+        gettext_lazy("Archive"),
+        "campaigns.change_campaign",
+        frozenset({Status.DRAFT, *approvals.OVER}),
+        lambda campaign, _staff, now: approvals.archive(campaign, now=now),
+        of_archived=False,
+    ),
+    "take_back": Verb(
+        gettext_lazy("Take out of the archive"),
+        "campaigns.change_campaign",
+        frozenset(Status),
+        lambda campaign, _staff, _now: approvals.take_back(campaign),
+        of_archived=True,
+    ),
 }
 
 
@@ -150,9 +172,13 @@ def overview(request: HttpRequest, object_id: str) -> dict[str, Any]:
     is_open = campaign.status in {Status.DRAFT, *approvals.WATCHED}
     has_audience = is_open and not targeting.faults(campaign)
     working = asking.moving(campaign.pk).first()
+    estimate = targeting.estimate(campaign, now) if has_audience else None
     return {
         "campaign": campaign,
-        "estimate": targeting.estimate(campaign, now) if has_audience else None,
+        "estimate": estimate,
+        "warmed_up_on": throttling.warmed_up_on(estimate.n_messages, now, channel=campaign.channel)
+        if estimate
+        else None,
         "faults": approvals.faults(campaign, now=now) if is_open else [],
         "counts": None
         if is_open
@@ -193,7 +219,7 @@ def offered(
         for name, verb in VERBS.items()
         if campaign.kind == Campaign.Kind.CAMPAIGN
         and (only is None or name in only)
-        and campaign.status in verb.status
+        and verb.suits(campaign)
         and request.user.has_perm(verb.permission)
     ]
 

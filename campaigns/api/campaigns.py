@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +21,7 @@ from campaigns.models import Campaign, Delivery
 from campaigns.rendering import starters
 from privacy.api import paging
 from privacy.api.fields import Text
+from privacy.problems import DomainError
 from profiles.models import Segment
 
 MILLION = 1_000_000
@@ -43,6 +46,11 @@ class CampaignSerializer(serializers.Serializer[Any]):
     )
     startsAt = serializers.DateTimeField(source="starts_at", allow_null=True, default=None)
     latestStart = serializers.DateTimeField(source="latest_start", allow_null=True, default=None)
+    localTime = serializers.BooleanField(
+        source="local_time",
+        default=False,
+        help_text="The start's day and hour count where each reader is.",
+    )
     goesAt = serializers.DateTimeField(source="goes_at", read_only=True, allow_null=True)
     plannedAt = serializers.DateTimeField(source="planned_at", read_only=True, allow_null=True)
     finishedAt = serializers.DateTimeField(source="finished_at", read_only=True, allow_null=True)
@@ -115,7 +123,20 @@ class TestSerializer(serializers.Serializer[Any]):
     locale = Text(max_length=12, default="en")
 
 
-class CampaignsView(APIView):
+class CampaignAPIView(APIView):
+    """Names the fields of refusals as the wire does."""
+
+    def handle_exception(self, exc: Exception) -> Response:
+        if isinstance(exc, DomainError):
+            exc.errors = tuple(replace(one, pointer=_wired(one.pointer)) for one in exc.errors)
+        return super().handle_exception(exc)
+
+
+def _wired(pointer: str) -> str:
+    return re.sub(r"_([a-z])", lambda found: found[1].upper(), pointer)
+
+
+class CampaignsView(CampaignAPIView):
     required_scope = "campaigns"
 
     @extend_schema(
@@ -146,12 +167,13 @@ class CampaignsView(APIView):
             holdout_ppm=round(given["holdout"] * MILLION),
             starts_at=given["starts_at"],
             latest_start=given["latest_start"],
+            local_time=given["local_time"],
             now=timezone.now(),
         )
         return Response(_told([made])[0])
 
 
-class CampaignView(APIView):
+class CampaignView(CampaignAPIView):
     required_scope = "campaigns:read"
 
     @extend_schema(operation_id="campaign", summary="A campaign", responses=CampaignSerializer)
@@ -159,7 +181,7 @@ class CampaignView(APIView):
         return Response(_told([_campaign(uuid)])[0])
 
 
-class ReportView(APIView):
+class ReportView(CampaignAPIView):
     required_scope = "campaigns:read"
 
     @extend_schema(
@@ -174,7 +196,7 @@ class ReportView(APIView):
         return Response({**ReportSerializer(found).data, "words": words})
 
 
-class DeliveriesView(APIView):
+class DeliveriesView(CampaignAPIView):
     required_scope = "campaigns:read"
 
     @extend_schema(
@@ -188,7 +210,7 @@ class DeliveriesView(APIView):
         return Response(paging.page(rows, request.query_params, _deliveries))
 
 
-class TestView(APIView):
+class TestView(CampaignAPIView):
     required_scope = "campaigns:write"
 
     @extend_schema(
@@ -207,7 +229,7 @@ class TestView(APIView):
         return Response(_told([campaign])[0])
 
 
-class ScheduleView(APIView):
+class ScheduleView(CampaignAPIView):
     required_scope = "campaigns:write"
 
     @extend_schema(
@@ -223,7 +245,7 @@ class ScheduleView(APIView):
         return Response(_told([campaign])[0])
 
 
-class PauseView(APIView):
+class PauseView(CampaignAPIView):
     required_scope = "campaigns:write"
 
     @extend_schema(
@@ -239,7 +261,7 @@ class PauseView(APIView):
         return Response(_told([campaign])[0])
 
 
-class ResumeView(APIView):
+class ResumeView(CampaignAPIView):
     required_scope = "campaigns:write"
 
     @extend_schema(
@@ -255,7 +277,7 @@ class ResumeView(APIView):
         return Response(_told([campaign])[0])
 
 
-class CancelView(APIView):
+class CancelView(CampaignAPIView):
     required_scope = "campaigns:write"
 
     @extend_schema(
@@ -283,7 +305,7 @@ def _told(rows: list[Campaign]) -> list[dict[str, Any]]:
 def _one(row: Campaign, by_state: dict[str, int]) -> dict[str, Any]:
     columns = (
         *("uuid", "name", "segment", "status", "starts_at", "latest_start"),
-        *("goes_at", "planned_at", "finished_at", "created_at"),
+        *("local_time", "goes_at", "planned_at", "finished_at", "created_at"),
     )
     facts = {name: getattr(row, name) for name in columns}
     facts |= {"holdout": row.holdout_ppm / MILLION, "deliveries": by_state}

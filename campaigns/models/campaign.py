@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from django.core.validators import MaxValueValidator
@@ -8,11 +9,19 @@ from django.utils.translation import gettext_lazy as _
 
 from privacy.models import Channel
 
+if TYPE_CHECKING:
+    from datetime import datetime
+
 
 class CampaignQuerySet(models.QuerySet["Campaign"]):
     def plans(self) -> CampaignQuerySet:
         """Those that people make, schedule and report on; no automation, nothing transactional."""
         return self.filter(kind=Campaign.Kind.CAMPAIGN)
+
+    def sending(self, now: datetime) -> CampaignQuerySet:
+        """Those whose messages go out as of `now`: a campaign past its end sends nothing more."""
+        in_time = models.Q(latest_start__isnull=True) | models.Q(latest_start__gte=now)
+        return self.filter(in_time, status=Campaign.Status.SENDING)
 
 
 class Campaign(models.Model):
@@ -129,7 +138,15 @@ class Campaign(models.Model):
         _("not after"),
         null=True,
         blank=True,
-        help_text=_("If sending has not begun by then, it never does: the campaign expires."),
+        help_text=_("What has not gone out by then never does: the campaign expires."),
+    )
+    local_time = models.BooleanField(
+        _("at the reader's own time"),
+        default=False,
+        help_text=_(
+            "The start's day and hour count where each reader is: by their time zone, else their "
+            "country, else the shop's. Whose hour is over already gets it a day later."
+        ),
     )
     goes_at = models.DateTimeField(_("goes out at"), null=True, blank=True, editable=False)
     first_percent = models.PositiveSmallIntegerField(
@@ -141,6 +158,7 @@ class Campaign(models.Model):
     continued_at = models.DateTimeField(null=True, blank=True, editable=False)
     planned_at = models.DateTimeField(_("planned at"), null=True, blank=True, editable=False)
     finished_at = models.DateTimeField(_("finished at"), null=True, blank=True, editable=False)
+    archived_at = models.DateTimeField(_("archived at"), null=True, blank=True, editable=False)
 
     objects = CampaignQuerySet.as_manager()
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from django.core.validators import MinValueValidator
@@ -7,11 +9,20 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import date, datetime
 
 
 FIRST_DAY, WARM_UP_DAYS = 200, 14
 DOMAIN = "@"
+
+
+@dataclass(frozen=True, slots=True)
+class WarmUpDay:
+    """A day of the warm-up: how many messages it lets through, and all days up to it."""
+
+    day: date
+    quota: int
+    total: int
 
 
 class Provider(models.Model):
@@ -63,6 +74,19 @@ class Provider(models.Model):
             return None
         day = (now.date() - self.warm_up_from).days
         return FIRST_DAY * 2**day if 0 <= day < WARM_UP_DAYS else None
+
+    def warm_up(self) -> list[WarmUpDay]:
+        """The whole plan, day by day; empty without one."""
+        if self.warm_up_from is None:
+            return []
+        return [
+            WarmUpDay(
+                self.warm_up_from + timedelta(days=n),
+                FIRST_DAY * 2**n,
+                FIRST_DAY * (2 ** (n + 1) - 1),
+            )
+            for n in range(WARM_UP_DAYS)
+        ]
 
     def counted(self, now: datetime) -> int:
         return self.n_counted if self.counted_on == now.date() else 0

@@ -12,7 +12,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from privacy.admin.viewing import ThemedAdmin, shop_of
-from profiles import asking, segment_rules, segmentation
+from profiles import asking, registry, segment_rules, segmentation
 from profiles.admin import segment_pages
 from profiles.admin.rule_form import SegmentForm
 from profiles.admin.segment_preview import preview
@@ -62,6 +62,13 @@ class SegmentAdmin(ThemedAdmin[Segment]):
             made = segmentation.create(obj.name, obj.rule, now=now, actor=actor)
             obj.pk, obj.uuid, obj.created_at = made.pk, made.uuid, made.created_at
         asking.ask_for_refresh(obj.pk, now)
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Whatever uses a segment protects it: on its own page as in the list's action."""
+        found, counts, needed, protected = super().get_deleted_objects(objs, request)
+        if users := registry.users_of_segments([segment.pk for segment in objs]):
+            return found, counts, set(), [segmentation.in_use(users)]
+        return found, counts, needed, protected
 
     def get_urls(self) -> list[URLPattern]:
         wrap, name = self.admin_site.admin_view, "profiles_segment_{}".format

@@ -184,6 +184,19 @@ class SegmentView(APIView):
         asking.ask_for_refresh(segment.pk, now)
         return Response(_told([segment])[0])
 
+    @extend_schema(
+        operation_id="delete_segment",
+        summary="Delete a segment that nothing uses",
+        request=None,
+        responses=SegmentSerializer,
+    )
+    def delete(self, _request: Request, uuid: UUID) -> Response:
+        """A campaign that is not over, and every campaign's own audience, keeps it."""
+        segment = get_object_or_404(Segment, uuid=uuid)
+        told = _told([segment])[0]
+        segmentation.delete(segment)
+        return Response(told)
+
 
 class PreviewView(APIView):
     required_scope = "segments:read"
