@@ -188,7 +188,7 @@ class SegmentView(APIView):
         operation_id="delete_segment",
         summary="Delete a segment that nothing uses",
         request=None,
-        responses=SegmentSerializer,
+        responses={200: SegmentSerializer},
     )
     def delete(self, _request: Request, uuid: UUID) -> Response:
         """A campaign that is not over, and every campaign's own audience, keeps it."""
