@@ -8,6 +8,7 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+from django.utils import translation
 from pytest_django.plugin import blocking_manager_key
 
 from tests.environment import DATABASE_URL, REDIS_URL, VAR_DIR
@@ -78,6 +79,12 @@ def _forget_keys() -> Iterator[None]:
     keystore.forget()
     for written in ("ledger/erasures.jsonl", "audit/checkpoints.jsonl"):
         (VAR_DIR / written).unlink(missing_ok=True)
+
+
+@pytest.fixture(autouse=True)
+def _speak_english() -> None:
+    """What a request before this test was answered in stays active in the thread."""
+    translation.deactivate()
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,6 @@ from uuid import UUID
 from django.http import Http404
 from django.urls import reverse
 from django.utils import timezone
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -24,7 +23,7 @@ from profiles.api.identifiers import CustomerId
 
 IDEMPOTENCY = OpenApiParameter(
     "Idempotency-Key",
-    OpenApiTypes.STR,
+    {"type": "string", "pattern": "^[!-~]{1,255}$"},  # as `privacy.idempotency` takes it
     OpenApiParameter.HEADER,
     description="Names the call: repeated with it, the message is not sent a second time.",
 )

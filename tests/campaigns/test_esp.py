@@ -58,7 +58,7 @@ def test_a_message_goes_over_the_api_with_its_links_and_headers(settings: Any) -
     assert results == [Result(tray.taken[0].key, Outcome.SENT, "250")]
     told = server.heard[0].json
     row = Delivery.objects.get(pk=tray.taken[0].key)
-    assert told["To"] == "ann@example.com"
+    assert told["To"] == tray.taken[0].recipient
     assert f"/u/{row.token}" in told["HtmlBody"]
     headers = {one["Name"]: one["Value"] for one in told["Headers"]}
     assert headers["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
