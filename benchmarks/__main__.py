@@ -38,7 +38,7 @@ def main() -> int:
     parser.add_argument(
         "--customers", type=int, help="of features, clustering, traits and segments"
     )
-    parser.add_argument("--only", default="", help="parts of recommendations: items,ease,batch")
+    parser.add_argument("--only", default="", help="parts of recommendations: items,ease,…")
     parser.add_argument("--json", type=Path, metavar="OUT", help="also write the figures here")
     parser.add_argument(
         "--orders", type=Path, metavar="FILE", help="have the imports take this real file"

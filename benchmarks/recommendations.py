@@ -1,7 +1,8 @@
 """Recommendations on a synthetic shop: neighbours beside `implicit`, EASE, lists for everybody.
 
-Each part runs in a process of its own, on one thread, and tells the CPU seconds of its work and
-the peak memory of the whole process; the data are made beforehand. `--only items,ease,batch`.
+Each of these parts runs in a process of its own, on one thread, and tells the CPU seconds of its
+work and the peak memory of the whole process; the data are made beforehand. Parts that serve are
+`recommendation_serving`'s. `--only items,ease,batch,read,online,http`.
 """
 
 from __future__ import annotations
@@ -14,50 +15,63 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks import recommendation_serving
 from benchmarks.frame import ROOT, Result, python
 
 N_PEOPLE, N_ITEMS, N_EVENTS = 34_623, 26_744, 5_000_000
 N_EASE, N_CUSTOMERS = 10_000, 138_493
 K, N_LISTED = 100, 50
-PARTS = ("items", "ease", "batch")
+SERVING = ("read", "online", "http")
+PARTS = ("items", "ease", "batch", *SERVING)
 SEED = 7
 GB = 1024  # of MB
 ITEMS = ("items", "items of three", "implicit")
 SUBJECTS = {"items": ITEMS, "ease": ("ease",), "batch": ("batch",)}
+BUDGETS = {
+    "items: CPU seconds / implicit's": 1.0,
+    "items: peak RSS, MB / implicit's": 1.0,
+    "ease: peak RSS, MB": 1.2 * GB,
+    "batch: CPU seconds": 40.0,
+}
+NOTES = ("the aim of read is 2.2 times hello",)
 
 
 def run(n_customers: int = N_CUSTOMERS, only: str = "", **_others: int) -> Result:
     parts = only.split(",") if only else list(PARTS)
     if unknown := set(parts) - set(PARTS):
         raise SystemExit(f"--only: no part {', '.join(sorted(unknown))}; there are {PARTS}")
-    found: dict[str, list[float]] = {}
-    with tempfile.TemporaryDirectory() as folder:
-        _measured("data", folder, n_customers)
-        for part in parts:
-            for subject in SUBJECTS[part]:
-                found[subject] = _measured(subject, folder, n_customers)
-    figures: dict[str, float] = {}
-    budgets: dict[str, float] = {}
-    for name, (cpu, rss) in found.items():
-        figures |= {f"{name}: CPU seconds": cpu, f"{name}: peak RSS, MB": rss}
-    if "items" in parts:
-        figures["items: CPU / implicit's"] = found["items"][0] / found["implicit"][0]
-        figures["items: peak RSS / implicit's"] = found["items"][1] / found["implicit"][1]
-        budgets |= {"items: CPU / implicit's": 1.0, "items: peak RSS / implicit's": 1.0}
-    if "ease" in parts:
-        budgets["ease: peak RSS, MB"] = 1.2 * GB
-    if "batch" in parts:
-        budgets["batch: CPU seconds"] = 40.0
+    figures, budgets = _learned([part for part in parts if part in SUBJECTS], n_customers)
+    if served := [part for part in parts if part in SERVING]:
+        more, most = recommendation_serving.figures(served)
+        figures, budgets = figures | more, budgets | most
     return Result(
         name=f"recommendations: {N_PEOPLE:,} people, {N_ITEMS:,} items, {N_EVENTS:,} purchases;"
         f" EASE of {N_EASE:,}; lists for {n_customers:,}",
         figures=figures,
         budgets=budgets,
+        notes=NOTES,
     )
+
+
+def _learned(parts: Sequence[str], n_customers: int) -> tuple[dict[str, float], dict[str, float]]:
+    """Return the figures and budgets of the parts that learn, each in a process of its own."""
+    figures: dict[str, float] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        if parts:
+            _measured("data", folder, n_customers)
+        for subject in (one for part in parts for one in SUBJECTS[part]):
+            cpu, rss, *more = _measured(subject, folder, n_customers)
+            figures |= {f"{subject}: CPU seconds": cpu, f"{subject}: peak RSS, MB": rss}
+            figures |= {f"{subject}: nDCG@20": value for value in more}
+    for name in ("CPU seconds", "peak RSS, MB"):
+        if "items" in parts:
+            ours, theirs = figures[f"items: {name}"], figures[f"implicit: {name}"]
+            figures[f"items: {name} / implicit's"] = ours / theirs
+    return figures, {name: most for name, most in BUDGETS.items() if name in figures}
 
 
 def _measured(subject: str, folder: str, n_customers: int) -> list[float]:

@@ -15,13 +15,14 @@ from django.db.models import F
 from django.utils import translation
 
 from profiles.models import Customer, OrderLine
-from recommendations import explaining, lists
+from recommendations import explaining, lists, places
 from recommendations.explaining import Reason
 from recommendations.lists import Entry
 from recommendations.models import CustomerListing, Product, ProductListing, TrainingRun
+from recommendations.places import Place
 
 N_RECENT = 20
-SPARE_POPULAR = 50
+SPARE, SPARE_POPULAR = 20, 50
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ def for_many(customer_pks: Iterable[int], *, n: int, language: str) -> dict[int,
     run = TrainingRun.objects.active()
     pks = list(customer_pks)
     allowed = may_profile(pks)
-    own = own_lists(run, allowed)
+    own = places.of_customers(run, allowed)
     served = _serve({pk: own.get(pk, []) for pk in pks}, allowed, n=n, language=language)
     return {pk: Served(items, fallback, run) for pk, (items, fallback) in served.items()}
 
@@ -86,14 +87,14 @@ def for_customer(
     """
     run = TrainingRun.objects.active()
     allowed = may_profile([] if customer_pk is None else [customer_pk])
-    entries: list[Entry] = []
+    key, ranked, recent = customer_pk or 0, [], set[str]()
     if customer_pk is None or customer_pk in allowed:
-        recent = list(dict.fromkeys(recent_product_ids))[:N_RECENT]
-        stored = own_lists(run, allowed).get(customer_pk or 0, [])
-        entries = summed([*stored, *neighbours(run, recent)], without=recent)
-    key = customer_pk or 0
-    items, fallback = _serve({key: entries}, allowed, n=n, language=language)[key]
-    return Served(items, fallback, run)
+        looked = list(dict.fromkeys(recent_product_ids))[:N_RECENT]
+        own = places.of_customers(run, allowed).get(key, [])
+        ranked = places.moved(own, run, looked, n + N_RECENT + SPARE) if looked else own
+        recent = set(looked)
+    served = _serve({key: ranked}, allowed, n=n, language=language, without=recent)
+    return Served(*served[key], run)
 
 
 def of_customer(customer: Customer, _now: datetime) -> dict[str, Any]:
@@ -105,9 +106,9 @@ def of_customer(customer: Customer, _now: datetime) -> dict[str, Any]:
 def similar(product_id: str, *, n: int, language: str) -> Served:
     """Return `n` products that are often bought together with one."""
     run = TrainingRun.objects.active()
-    entries = neighbours(run, [product_id], reason=Reason.TOGETHER)
-    items, fallback = _serve({0: entries}, (), n=n, language=language, without=product_id)[0]
-    return Served(items, fallback, run)
+    near = {0: places.near(run, product_id)}
+    served = _serve(near, (), n=n, language=language, without={product_id})
+    return Served(*served[0], run)
 
 
 def may_profile(pks: Sequence[int]) -> set[int]:
@@ -165,27 +166,37 @@ def summed(entries: Iterable[Entry], *, without: Collection[str]) -> list[Entry]
 
 
 def _serve(
-    own: dict[int, list[Entry]],
+    ranked: dict[int, list[Place]],
     allowed: Collection[int],
     *,
     n: int,
     language: str,
-    without: str = "",
+    without: Collection[str] = (),
 ) -> dict[int, tuple[list[Recommended], bool]]:
-    """Fill each list up to `n` with what is popular and dress its entries as products."""
-    popular = popular_entries()[: n + SPARE_POPULAR]
-    everything = [*popular, *(entry for entries in own.values() for entry in entries)]
-    shelf = on_shelf(everything)
-    owned = _owned({entry.product_id for entry in everything}, allowed, shelf)
+    """Fill each list up to `n` with what is popular and dress its places as products.
+
+    What is popular is read only if a list falls short.
+    """
+    shelf = dict(places.shelf_of(place for listed in ranked.values() for place in listed))
+    owned = _owned(shelf, allowed)
+    first = {
+        pk: _shown(listed, shelf, owned.get(pk, set()) | set(without))[:n]
+        for pk, listed in ranked.items()
+    }
+    filling: list[Place] = []
+    if any(len(shown) < n for shown in first.values()):
+        filling = places.popular()[: n + SPARE_POPULAR]
+        shelf |= (more := places.shelf_of(filling))
+        for pk, had in _owned(more, allowed).items():
+            owned.setdefault(pk, set()).update(had)
     served = {}
     with translation.override(language):
-        for pk, entries in own.items():
-            hidden = owned.get(pk, set()) | {without}
-            first = _shown(entries, shelf, hidden)[:n]
-            shown = {entry.product_id for entry in first}
-            filling = _shown(popular, shelf, hidden | shown)[: n - len(first)]
-            items = [dressed(entry, shelf, language) for entry in (*first, *filling)]
-            served[pk] = (items, len(first) < n)
+        for pk, shown in first.items():
+            hidden = {shelf[place.key].product_id for place in shown} | set(without)
+            hidden |= owned.get(pk, set())
+            more_of_it = _shown(filling, shelf, hidden)[: n - len(shown)]
+            items = [_dressed(place, shelf, language) for place in (*shown, *more_of_it)]
+            served[pk] = (items, len(shown) < n)
     return served
 
 
@@ -198,13 +209,11 @@ def on_shelf(entries: Iterable[Entry], *more_columns: str) -> dict[str, Product]
     return {product.product_id: product for product in products}
 
 
-def _owned(
-    product_ids: Collection[str], customers: Collection[int], shelf: dict[str, Product]
-) -> dict[int, set[str]]:
+def _owned(shelf: places.Shelf, customers: Collection[int]) -> dict[int, set[str]]:
     """Return which of the products each customer has and does not buy again."""
-    once = [id_ for id_ in product_ids if id_ in shelf and not shelf[id_].is_consumable]
+    once = {told.product_id for told in shelf.values() if not told.is_consumable}
     owned: dict[int, set[str]] = {}
-    if not customers:
+    if not customers or not once:
         return owned
     bought = OrderLine.objects.countable().filter(
         order__customer_id__in=customers,
@@ -216,16 +225,31 @@ def _owned(
     return owned
 
 
-def _shown(
-    entries: Iterable[Entry], shelf: dict[str, Product], hidden: Collection[str]
-) -> list[Entry]:
+def _shown(listed: Sequence[Place], shelf: places.Shelf, hidden: Collection[str]) -> list[Place]:
     return [
-        entry
-        for entry in entries
-        if entry.product_id not in hidden
-        and entry.product_id in shelf
-        and shelf[entry.product_id].is_active
+        place
+        for place in listed
+        if place.key in shelf
+        and shelf[place.key].is_active
+        and shelf[place.key].product_id not in hidden
     ]
+
+
+def _dressed(place: Place, shelf: places.Shelf, language: str) -> Recommended:
+    product = shelf[place.key]
+    reason_code, reason_text, based_on = places.words(place, shelf, language)
+    return Recommended(
+        product_id=product.product_id,
+        title=product.title_in(language),
+        category=product.category,
+        price_minor=product.price_minor,
+        image_url=product.image_url,
+        link=product.link,
+        score=place.score,
+        reason_code=reason_code,
+        reason_text=reason_text,
+        based_on=based_on,
+    )
 
 
 def dressed(entry: Entry, shelf: dict[str, Product], language: str) -> Recommended:
