@@ -8,7 +8,7 @@ behind it, the rest is made in blocks, since that package cannot leave a pair ou
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -45,15 +45,14 @@ class Product:
     """What the nearest are looked for in: things x rows times rows x things.
 
     The score of i to j is the product's entry. A pair that fewer than `least` rows of
-    `people` (rows x things, of ones) share scores 0.
+    `people` (rows x things, of ones) share scores 0. Without `right` it is `left` turned, which
+    is made of parts alone, where they are needed.
     """
 
     left: sp.csr_array
-    right: sp.csr_array
+    right: sp.csr_array | None
     people: sp.csr_array
     least: int = 1
-
-    is_symmetric: bool = False
 
     @classmethod
     def plain(
@@ -61,7 +60,26 @@ class Product:
     ) -> Product:
         """Return the product of a matrix with itself turned."""
         there = cooccurrence.empty(0, left.shape[0]) if people is None else people
-        return cls(left, left.T.tocsr(), there, least, is_symmetric=True)
+        return cls(left, None, there, least)
+
+    @property
+    def other(self) -> sp.csr_array:
+        """The right factor whole, made if it is not there."""
+        return self.left.T.tocsr() if self.right is None else self.right
+
+    def columns(self, which: Integers) -> Floats:
+        """Return some columns of the right factor, dense."""
+        if self.right is None:
+            return np.ascontiguousarray(self.left[which].toarray().T)
+        found: Floats = self.right[:, which].toarray()
+        return found
+
+    def among(self, rest: Integers) -> Product:
+        """Return the product of some things with each other, both factors made."""
+        left = self.left[rest]
+        right = left.T.tocsr() if self.right is None else self.right[:, rest].tocsr()
+        people = self.people[:, rest].tocsr() if self.least > 1 else self.people
+        return Product(left, right, people, self.least)
 
 
 def nearest(
@@ -75,11 +93,8 @@ def nearest(
         dense = np.sort(np.argsort(-degree, kind="stable")[:N_DENSE])
         rest = np.setdiff1d(np.arange(n), dense, assume_unique=True)
         _in_strips(product, dense, rest, best, tick)
-        part = Product(
-            product.left[rest], product.right[:, rest].tocsr(), product.people, product.least
-        )
+        part = product.among(rest)
         if product.least > 1:
-            part = replace(part, people=product.people[:, rest].tocsr())
             _in_blocks(part, np.arange(len(rest)), rest, best, block_bytes=block_bytes, tick=tick)
         elif len(rest):
             again = _fused(part, rest, best, tick)
@@ -93,13 +108,13 @@ def _in_strips(
 ) -> None:
     """Multiply what many rows have with everything, a strip at a time."""
     everything = np.arange(len(best))
-    back = product.left if product.is_symmetric else product.right.T.tocsr()
+    back = None if product.right is None else product.right.T.tocsr()
     who = product.people.T.tocsr()
     for start in range(0, len(dense), WIDTH):
         strip = dense[start : start + WIDTH]
-        to_strip: Floats = product.left @ product.right[:, strip].toarray()
+        to_strip: Floats = product.left @ product.columns(strip)
         from_strip = to_strip
-        if not product.is_symmetric:
+        if back is not None:
             from_strip = back @ product.left[strip].T.toarray()
         if product.least > 1:
             few = (who @ product.people[:, strip].toarray()) < product.least
@@ -124,7 +139,7 @@ def _fused(part: Product, rest: Integers, best: Integers, tick: Callable[[], Non
     from sparse_dot_topn import sp_matmul_topn  # noqa: PLC0415 -- only training needs it
 
     wanted = best.shape[1] + 1  # itself too
-    right, again = sp.csr_matrix(part.right), []
+    right, again = sp.csr_matrix(part.other), []
     for start in range(0, len(rest), ROWS_AT_ONCE):
         rows = np.arange(start, min(start + ROWS_AT_ONCE, len(rest)))
         left = sp.csr_matrix(part.left[rows])
@@ -158,10 +173,10 @@ def _in_blocks(
     tick: Callable[[], None],
 ) -> None:
     """Multiply some of the rest with all of it, whole rows at a time."""
-    who = part.people.T.tocsr()
+    who, right = part.people.T.tocsr(), part.other
     for cut in blocks(len(which), width=len(rest), n_bytes=block_bytes // SPARSE_TO_DENSE):
         rows = which[cut]
-        found = (part.left[rows] @ part.right).tocsr()
+        found = (part.left[rows] @ right).tocsr()
         if part.least > 1:
             counts = (who[rows] @ part.people).toarray()
             row = np.repeat(np.arange(len(rows)), np.diff(found.indptr))
