@@ -43,6 +43,8 @@ def clone(campaign: Campaign, *, staff: Staff, now: datetime) -> Campaign:
                 variant=copy,
                 locale=text.locale,
                 subject=text.subject,
+                blocks=text.blocks,
+                mjml=text.mjml,
                 body_html=text.body_html,
                 body_text=text.body_text,
             )

@@ -12,7 +12,7 @@ from campaigns import coupons, gate, occasions, picking, targeting, writing
 from campaigns.channels.base import Message
 from campaigns.models import Link
 from campaigns.rendering import links
-from campaigns.rendering.content import Pick, Reader, Rendered
+from campaigns.rendering.content import Content, Pick, Reader, Rendered
 from campaigns.rendering.faults import TemplateError
 from campaigns.rendering.message import AddressError, Envelope, build, mailable
 from privacy.fields import Columns, reveal_columns
@@ -33,13 +33,20 @@ DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 class Composer:
     """Composes one campaign's messages at `now`; what they share is read and compiled once.
 
-    Raises TemplateError if a template of the campaign cannot be parsed.
+    `contents` stand in for what is kept, to look at a draft. Raises TemplateError if a template
+    of the campaign cannot be parsed.
     """
 
-    def __init__(self, campaign: Campaign, *, now: datetime) -> None:
+    def __init__(
+        self,
+        campaign: Campaign,
+        *,
+        now: datetime,
+        contents: Mapping[tuple[int, str], Content] | None = None,
+    ) -> None:
         self._campaign = campaign
         self._now = now
-        self._contents = writing.contents(campaign)
+        self._contents = writing.contents(campaign) if contents is None else contents
         self._frames = {
             locale: writing.frame(campaign, locale, now=now) for _, locale in self._contents
         }

@@ -17,6 +17,7 @@ from campaigns.models import (
     Automation,
     Brand,
     Campaign,
+    CheckedLink,
     Conversion,
     Coupon,
     Delivery,
@@ -26,6 +27,7 @@ from campaigns.models import (
     Link,
     Mailbox,
     Note,
+    Picture,
     Provider,
     SendingRules,
     ServiceMessage,
@@ -36,6 +38,7 @@ from campaigns.models import (
     SmsText,
     Step,
     Template,
+    TemplateVersion,
     Variant,
 )
 from privacy import registry
@@ -63,7 +66,7 @@ def declare() -> None:
     )
     registry.nobody(
         *(Campaign, Variant, Template, SmsText, Link, Automation, Step),
-        Brand,
+        *(Brand, CheckedLink, Picture, TemplateVersion),
         reason=gettext_lazy("What is said to everybody."),
     )
     segments = (Campaign.also.through, Campaign.excluded.through)

@@ -13,7 +13,7 @@ from campaigns.channels.base import Channel, Message, Outcome
 from campaigns.composing import Composer, message_id, unsubscribe_url
 from campaigns.models import Campaign, Variant
 from campaigns.rendering import locales
-from campaigns.rendering.content import Reader, Rendered
+from campaigns.rendering.content import Reader, Rendered, Source, compiled
 from campaigns.rendering.faults import TemplateError
 from campaigns.rendering.message import build, mailable
 from campaigns.texting import TextComposer
@@ -36,6 +36,35 @@ def preview(campaign: Campaign, variant: Variant, customer: Customer, now: datet
     if campaign.channel == ways.SMS:
         return _text_sample(campaign, variant, locale, customer, now)
     return _sample(_composer(campaign, now), variant, locale, customer)
+
+
+def preview_of(
+    campaign: Campaign,
+    variant: Variant,
+    source: Source,
+    customer: Customer | None,
+    now: datetime,
+) -> Rendered:
+    """Return a message that is not kept yet as `customer`, or else anybody, would get it."""
+    try:
+        contents = {(variant.pk, source.locale): compiled(source)}
+    except TemplateError as error:
+        raise _as_domain_error(error) from None
+    return _sample(Composer(campaign, now=now, contents=contents), variant, source.locale, customer)
+
+
+def samples(campaign: Campaign, now: datetime) -> list[tuple[Variant, Rendered]]:
+    """Return the message of each variant in each language as anybody would get it.
+
+    Raises DomainError if a template cannot be rendered.
+    """
+    composer = _composer(campaign, now)
+    variants = campaign.variants.order_by("key").prefetch_related("templates")
+    return [
+        (variant, _sample(composer, variant, row.locale, None))
+        for variant in variants
+        for row in sorted(variant.templates.all(), key=lambda one: one.locale)
+    ]
 
 
 def send_test(

@@ -17,6 +17,7 @@ from campaigns import (
     attribution,
     automations,
     delivery,
+    link_check,
     mailbox,
     scheduling,
     signing_up,
@@ -119,6 +120,15 @@ def tell_staff(work: Work) -> dict[str, Any]:
 def mail_staff(work: Work) -> dict[str, Any]:
     """Write one alert to one person."""
     return alerting.mail(work)
+
+
+@job(link_check.JOB, title=_("Check of a message's links"))
+def check_links(work: Work) -> dict[str, Any]:
+    """Ask every address in the message of the campaign `payload["campaign"]`."""
+    try:
+        return link_check.run(work)
+    except DomainError as error:
+        raise JobFailedError(error.code, error.detail) from error
 
 
 @shared_task

@@ -42,6 +42,7 @@ EXPLANATIONS = {
     "wrong_value": gettext_lazy("A filter got a value it cannot take: %(about)s."),
     "forbidden_markup": gettext_lazy("A message must not have this in it: %(about)s."),
     "wrong_mjml": gettext_lazy("This is not valid MJML: %(about)s."),
+    "unknown_tag": gettext_lazy("There is no MJML element “%(about)s”."),
     "unknown_block": gettext_lazy("There is no block “%(about)s”."),
     "wrong_block": gettext_lazy("The block's “%(about)s” is no text, or too long a one."),
     "empty_block": gettext_lazy("The block needs its “%(about)s”."),
@@ -167,18 +168,26 @@ def explain(error: TemplateError) -> str:
 
 def start_from(variant: Variant, name: str) -> list[Template]:
     """Give `variant` the starter's message in each of the starter's languages."""
+    begun = starter_drafts(name)
+    for template in begun:
+        template.variant = variant
+    return Template.objects.bulk_create(begun)
+
+
+def starter_drafts(name: str) -> list[Template]:
+    """Return the starter's messages in the shop's look, not stored; KeyError if there is none."""
     look = brand()
-    return Template.objects.bulk_create(
+    return [
         Template(
-            variant=variant,
             locale=starter.locale,
             subject=starter.subject,
+            blocks=[*starter.blocks],
             body_html=html_of(starter.blocks, look, starter.locale)
             if starter.blocks
             else starter.body_html,
         )
         for starter in starters.load(name)
-    )
+    ]
 
 
 def html_of(message: Sequence[blocks.Block], look: blocks.Brand, locale: str) -> str:

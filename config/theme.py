@@ -83,6 +83,7 @@ NAVIGATION = [
             _item(_("Sign-up forms"), "person_add", "campaigns.signupform"),
             _item(_("Topics"), "label", "privacy.topic"),
             _item(_("Brand kit"), "palette", "campaigns.brand"),
+            _item(_("Pictures"), "photo_library", "campaigns.picture"),
             _item(_("Sending rules"), "rule", "campaigns.sendingrules"),
             _item(_("Channel health"), "monitor_heart", "campaigns.provider"),
             {

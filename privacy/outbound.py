@@ -213,6 +213,12 @@ def post(url: str, body: bytes, headers: Mapping[str, str], *, guard: Guard) -> 
         return Answer(reply.status, reply.headers.get("Retry-After", ""), clock.gone())
 
 
+def head(url: str, headers: Mapping[str, str], *, guard: Guard) -> int:
+    """Return the status that `url` answers a HEAD with; raises OutboundError if none came."""
+    with _asked("HEAD", url, b"", headers, guard) as (reply, _clock):
+        return reply.status
+
+
 def get(
     url: str,
     headers: Mapping[str, str],

@@ -1,3 +1,3 @@
-from campaigns.admin import automations, brand, campaigns, providers, rules, signups
+from campaigns.admin import automations, brand, campaigns, pictures, providers, rules, signups
 
-__all__ = ["automations", "brand", "campaigns", "providers", "rules", "signups"]
+__all__ = ["automations", "brand", "campaigns", "pictures", "providers", "rules", "signups"]

@@ -16,18 +16,18 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminSelectWidget
 
-from campaigns import approvals, making, utm
+from campaigns import approvals, block_words, making, utm
 from campaigns.admin import (
     audience,
     calendar,
     deliveries,
     links,
+    message_urls,
     outbox,
     report,
     service,
     sms_texts,
     steps,
-    texts,
 )
 from campaigns.models import Campaign, Delivery, Variant
 from campaigns.rendering import starters
@@ -106,7 +106,7 @@ class CampaignForm(forms.ModelForm[Campaign]):
                 field.widget.attrs["placeholder"] = default or _("the variant's letter")
         choice = self.fields.get("starter")
         if isinstance(choice, forms.ChoiceField):
-            choice.choices = [(name, name.replace("_", " ")) for name in starters.names()]
+            choice.choices = [(name, block_words.starter(name)) for name in starters.names()]
 
     def save(self, commit: bool = True) -> Campaign:  # noqa: FBT001, FBT002 -- Django's signature
         campaign, given = self.instance, self.cleaned_data
@@ -259,9 +259,7 @@ class CampaignAdmin(ThemedAdmin[Campaign]):
 
     def get_urls(self) -> list[URLPattern]:
         pages: dict[str, tuple[Callable[..., HttpResponse], str]] = {
-            "<int:pk>/message/": (texts.texts_page, "texts"),
-            "<int:pk>/message/preview/": (texts.preview_page, "preview"),
-            "<int:pk>/message/test/": (texts.test_action, "test"),
+            **message_urls.PAGES,
             "<int:pk>/do/<slug:verb>/": (steps.verb_action, "verb"),
             "<int:pk>/say/": (steps.say_action, "say"),
             "<int:pk>/clone/": (steps.clone_action, "clone"),

@@ -55,7 +55,7 @@ def sandboxed(html: str) -> HttpResponse:
     answer = HttpResponse(html)
     answer["Content-Security-Policy"] = (
         "sandbox allow-popups; default-src 'none'; style-src 'unsafe-inline'; "
-        "img-src https: data:; frame-ancestors 'self'"
+        "img-src 'self' https: data:; frame-ancestors 'self'"
     )
     return answer
 

@@ -13,30 +13,33 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_GET, require_POST
 
-from campaigns import approvals, looking, targeting
+from campaigns import (
+    approvals,
+    editing,
+    link_check,
+    looking,
+    pictures,
+    prechecks,
+    targeting,
+)
 from campaigns.admin import sms_texts
 from campaigns.admin.outbox import sandboxed
 from campaigns.models import Campaign, Template, Variant
+from campaigns.rendering import markup
 from privacy.models import Channel, Staff
 from privacy.problems import DomainError
 from profiles.models import Customer
 
-EDITABLE = {Campaign.Status.DRAFT, Campaign.Status.APPROVED}
+EDITABLE = {Campaign.Status.DRAFT, Campaign.Status.REVIEW, Campaign.Status.APPROVED}
 
 
 class TemplateForm(forms.ModelForm[Template]):
     class Meta:
         model = Template
-        fields = ["subject", "body_html", "body_text"]
-        widgets = {
-            "body_html": forms.Textarea(attrs={"rows": 16, "spellcheck": "false"}),
-            "body_text": forms.Textarea(attrs={"rows": 5}),
-        }
-        help_texts = {"body_text": gettext_lazy("Made from the HTML when left empty.")}
+        fields = ["subject"]
 
 
 @permission_required("campaigns.view_campaign", raise_exception=True)
@@ -55,8 +58,8 @@ def texts_page(request: HttpRequest, pk: int) -> HttpResponse:
         for template in _templates(campaign)
     ]
     if posted is not None and all(form.is_valid() for _template, form in rows):
-        for _template, form in rows:
-            form.save()
+        for template, form in rows:
+            _keep(request, template, form)
         if approvals.void_if_edited(campaign, now=timezone.now()):
             messages.warning(request, _("The text changed, so the campaign needs a new approval."))
         messages.success(request, _("Message saved."))
@@ -67,9 +70,10 @@ def texts_page(request: HttpRequest, pk: int) -> HttpResponse:
         "campaign": campaign,
         "rows": rows,
         "may_edit": may_edit,
-        "readers": _readers(campaign),
+        "readers": readers(campaign),
         "languages": dict(settings.LANGUAGES),
         "test_address": getattr(request.user, "email", ""),
+        **_checked(campaign),
     }
     return render(request, "campaigns/admin/texts.html", context)
 
@@ -86,7 +90,8 @@ def preview_page(request: HttpRequest, pk: int) -> HttpResponse:
         shown = looking.preview(campaign, variant, customer, timezone.now())
     except DomainError as error:
         return sandboxed(format_html("<p>{}</p>", error.detail))
-    return sandboxed(shown.html)
+    dark = request.GET.get("dark") == "1"
+    return sandboxed(markup.shown_in(pictures.shown_here(shown.html), dark=dark))
 
 
 @permission_required("campaigns.change_campaign", raise_exception=True)
@@ -109,12 +114,41 @@ def test_action(request: HttpRequest, pk: int) -> HttpResponse:
     return redirect("admin:campaigns_campaign_texts", pk)
 
 
+@permission_required("campaigns.view_campaign", raise_exception=True)
+@require_POST
+def links_action(request: HttpRequest, pk: int) -> HttpResponse:
+    """Ask that the addresses in the message be checked."""
+    campaign = get_object_or_404(Campaign, pk=pk)
+    link_check.ask(campaign, timezone.now())
+    messages.success(request, _("The links are being checked; the result will stand here."))
+    return redirect("admin:campaigns_campaign_texts", pk)
+
+
+def _keep(request: HttpRequest, template: Template, form: TemplateForm) -> None:
+    """Keep a subject line as a version of its own; the message stays as it is."""
+    staff = request.user if isinstance(request.user, Staff) else None
+    template.refresh_from_db(fields=["subject"])
+    editing.retitle(template, form.cleaned_data["subject"], staff=staff, now=timezone.now())
+
+
+def _checked(campaign: Campaign) -> dict[str, Any]:
+    """What bars the campaign, what is advice, and when its links were asked."""
+    now = timezone.now()
+    found = prechecks.findings(campaign, now)
+    return {
+        "barring": [one for one in found if one.bars],
+        "advice": [one for one in found if not one.bars],
+        "links_asked": link_check.last(campaign),
+        "links_under_way": link_check.under_way(campaign) is not None,
+    }
+
+
 def _templates(campaign: Campaign) -> list[Template]:
     found = Template.objects.filter(variant__campaign=campaign).select_related("variant")
     return list(found.order_by("variant__key", "locale"))
 
 
-def _readers(campaign: Campaign) -> list[Customer]:
+def readers(campaign: Campaign) -> list[Customer]:
     """A few customers of the audience to preview for, in both languages where there are."""
     if targeting.faults(campaign):
         return []

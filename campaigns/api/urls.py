@@ -1,11 +1,12 @@
 """Addresses of this app outside the admin."""
 
-from django.urls import path
+from django.urls import path, re_path
 
 from campaigns.api import (
     campaigns,
     feedback_views,
     messages,
+    pictures,
     signup_views,
     sms_views,
     tracking_views,
@@ -29,6 +30,11 @@ urlpatterns = [
     path("v1/messages/<uuid:uuid>", messages.MessageView.as_view(), name="message"),
     path("v1/coupons/<str:code>/validate", messages.ValidateView.as_view()),
     path("v1/coupons/<str:code>/redeem", messages.RedeemView.as_view()),
+    re_path(
+        r"^i/(?P<sha256>[0-9a-f]{64})\.(?P<extension>png|jpg|gif|webp)$",
+        pictures.picture,
+        name="picture",
+    ),
     path("o/<str:token>", tracking_views.open_pixel, name="open-pixel"),
     path("c/<str:token>", tracking_views.click, name="click"),
     path("r/<str:token>", tracking_views.cart, name="back-to-cart"),

@@ -2,10 +2,12 @@ from campaigns.models.attribution import Conversion
 from campaigns.models.automation import Automation, Step
 from campaigns.models.brand import Brand
 from campaigns.models.campaign import Campaign, Note, Variant
+from campaigns.models.checked_link import CheckedLink
 from campaigns.models.coupon import Coupon
 from campaigns.models.delivery import Delivery, DeliveryQuerySet
 from campaigns.models.feedback import Feedback, Mailbox
 from campaigns.models.impression import Impression
+from campaigns.models.picture import Picture
 from campaigns.models.provider import Provider
 from campaigns.models.rules import SendingRules
 from campaigns.models.service import ServiceMessage
@@ -13,11 +15,13 @@ from campaigns.models.signup import SignUp, SignUpForm, SignUpText, SignUpWordin
 from campaigns.models.sms import SmsText
 from campaigns.models.template import Template
 from campaigns.models.tracking import Hit, Link
+from campaigns.models.version import TemplateVersion
 
 __all__ = [
     "Automation",
     "Brand",
     "Campaign",
+    "CheckedLink",
     "Conversion",
     "Coupon",
     "Delivery",
@@ -28,6 +32,7 @@ __all__ = [
     "Link",
     "Mailbox",
     "Note",
+    "Picture",
     "Provider",
     "SendingRules",
     "ServiceMessage",
@@ -38,5 +43,6 @@ __all__ = [
     "SmsText",
     "Step",
     "Template",
+    "TemplateVersion",
     "Variant",
 ]

@@ -14,6 +14,19 @@ _RUNS = re.compile(
     re.IGNORECASE,
 )
 _INCLUDE = re.compile(r"<\s*mj-include\b", re.IGNORECASE)
+_TAG = re.compile(r"<\s*(mj-[a-z-]+)")
+_KNOWN = frozenset(
+    f"mj-{name}"
+    for name in (
+        *("accordion", "accordion-element", "accordion-text", "accordion-title", "all"),
+        *("attributes", "body", "breakpoint", "button", "carousel", "carousel-image", "class"),
+        *("column", "divider", "font", "group", "head", "hero", "image", "navbar", "navbar-link"),
+        *("preview", "raw", "section", "social", "social-element", "spacer", "style", "table"),
+        *("text", "title", "wrapper"),
+    )
+)
+_POSITION = re.compile(r"\s*at position (\d+):\d+")
+_DARK = re.compile(r"@media\s*\(prefers-color-scheme:\s*dark\)", re.IGNORECASE)
 
 
 def is_mjml(source: str) -> bool:
@@ -29,11 +42,31 @@ def to_html(source: str) -> str:
         raise TemplateError("too_long", str(MAX_SOURCE), field="mjml")
     if _INCLUDE.search(source):
         raise TemplateError("forbidden_markup", "mj-include", field="mjml")
+    sanitised(source, field="mjml")
+    for found in _TAG.finditer(source):
+        if found[1] not in _KNOWN:
+            line = source.count("\n", 0, found.start()) + 1
+            raise TemplateError("unknown_tag", found[1], line, field="mjml")
     try:
         html = str(mjml2html(source))
     except (ValueError, TypeError) as error:
-        raise TemplateError("wrong_mjml", str(error)[:200], field="mjml") from None
+        told, line = _placed(str(error), source)
+        raise TemplateError("wrong_mjml", told, line, field="mjml") from None
     return sanitised(html)
+
+
+def _placed(told: str, source: str) -> tuple[str, int | None]:
+    """Return the compiler's words and, where they tell a position, its line."""
+    found = _POSITION.search(told)
+    if found is None:
+        return told[:200], None
+    line = source.encode()[: int(found[1])].count(b"\n") + 1
+    return _POSITION.sub("", told)[:200], line
+
+
+def shown_in(html: str, *, dark: bool) -> str:
+    """Return `html` as a program in dark or in light mode shows it, whatever the screen is in."""
+    return _DARK.sub("@media all" if dark else "@media not all", html)
 
 
 def sanitised(html: str, *, field: str = "body_html") -> str:

@@ -6,10 +6,10 @@ addEventListener("DOMContentLoaded", () => {
   if (!root || !frame) return;
   const value = (id) => document.getElementById(id).value;
   const show = () => {
-    const query = new URLSearchParams({ variant: value("preview-variant"), customer: value("preview-customer") });
+    const query = new URLSearchParams({ variant: value("preview-variant"), customer: value("preview-customer"), dark: value("preview-dark") });
     frame.src = `${root.dataset.preview}?${query}`;
     frame.style.width = value("preview-width");
   };
-  for (const id of ["preview-variant", "preview-customer", "preview-width"]) document.getElementById(id).addEventListener("change", show);
+  for (const id of ["preview-variant", "preview-customer", "preview-width", "preview-dark"]) document.getElementById(id).addEventListener("change", show);
   show();
 });
