@@ -57,6 +57,18 @@ def source(draft: Draft, locale: str) -> Source:
     return Source(locale, draft.subject, markup.sanitised(html), draft.body_text)
 
 
+def whole(draft: Draft, locale: str) -> Draft:
+    """Return a draft without the blocks that are not filled in yet, to look at the others."""
+    kept = []
+    for block in draft.blocks:
+        try:
+            blocks.compiled([block], blocks.Brand(), language=locale)
+        except TemplateError:
+            continue
+        kept.append(block)
+    return replace(draft, blocks=kept)
+
+
 def faults(draft: Draft, frame: Frame, facts: Mapping[str, object]) -> list[Fault]:
     """Return what keeps a draft from being kept; a fault points at its field.
 

@@ -59,7 +59,8 @@ def live_page(request: HttpRequest, pk: int, template: int) -> HttpResponse:
     customer = Customer.objects.filter(external_id=name).first() if name else None
     part, dark = request.POST.get("part", "html"), request.POST.get("dark") == "1"
     try:
-        source = editing.source(_typed(request, kept), kept.locale)
+        draft = editing.whole(_typed(request, kept), kept.locale)
+        source = editing.source(draft, kept.locale)
         shown = looking.preview_of(campaign, kept.variant, source, customer, timezone.now())
     except TemplateError as error:
         return _refused(writing.explain(error))
