@@ -47,8 +47,8 @@ class BrandAdmin(ThemedAdmin[Brand]):
             {
                 "fields": ["logo_url"],
                 "description": _(
-                    "Messages that start from a starter look like this. "
-                    "Those begun before stay as they are."
+                    "Messages in blocks look like this. One that is there already takes a new look "
+                    "when it is next saved."
                 ),
             },
         ),

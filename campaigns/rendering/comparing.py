@@ -78,8 +78,8 @@ def _of_blocks(old: Sequence[Block], new: Sequence[Block]) -> list[Change]:
         same = next((one for one in gone if before[one] == after[at]), None)
         if same is not None:
             gone.remove(same)
-        code = "added" if same is None else "moved"
-        found.append((at, Change(code, at + 1, _kind(new[at]))))
+        what = "added" if same is None else "moved"
+        found.append((at, Change(what, at + 1, _kind(new[at]))))
     found += [(at, Change("removed", at + 1, _kind(old[at]))) for at in gone]
     return [change for _at, change in sorted(found, key=lambda one: one[0])]
 

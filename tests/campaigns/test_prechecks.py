@@ -47,7 +47,9 @@ def test_what_is_better_put_right_is_advice_and_bars_nothing(body: str, code: st
 
 
 def test_a_message_without_fault_has_no_finding() -> None:
-    assert codes(written('<img src="https://shop.test/a.png" alt="A lamp"><p>Good day.</p>')) == set()
+    assert (
+        codes(written('<img src="https://shop.test/a.png" alt="A lamp"><p>Good day.</p>')) == set()
+    )
 
 
 def test_a_subject_that_shouts_or_is_cut_off_is_named() -> None:

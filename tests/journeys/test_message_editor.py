@@ -38,7 +38,10 @@ def begin(page: Page, campaign: Campaign, starter: str) -> None:
 
 
 def kinds(page: Page) -> list[str]:
-    return [str(one) for one in page.locator(BLOCKS).evaluate_all("all => all.map(b => b.dataset.label)")]
+    return [
+        str(one)
+        for one in page.locator(BLOCKS).evaluate_all("all => all.map(b => b.dataset.label)")
+    ]
 
 
 def test_a_message_is_put_together_from_blocks_and_saved(visit: Visit, campaign: Campaign) -> None:
@@ -96,7 +99,9 @@ def test_blocks_are_put_in_order_by_keyboard_and_by_drag(visit: Visit, campaign:
     assert page.evaluate("document.activeElement.dataset.act") == "down"
     assert kinds(page)[:2] == [first[1], first[0]]
 
-    page.locator("[data-handle]").nth(1).drag_to(page.locator(BLOCKS).first, target_position={"x": 20, "y": 3})
+    page.locator("[data-handle]").nth(1).drag_to(
+        page.locator(BLOCKS).first, target_position={"x": 20, "y": 3}
+    )
     assert kinds(page) == first
     page.get_by_role("button", name=f"Remove {first[-1]}").focus()
     page.keyboard.press("Enter")
