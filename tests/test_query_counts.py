@@ -15,7 +15,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from campaigns.models import Provider
+from campaigns.models import Picture, Provider
 from jobs.models import Job
 from privacy import audit, second_factor
 from privacy.models import (
@@ -79,6 +79,14 @@ def feeds(n: int) -> None:
     for number in range(n):
         feed = Feed.objects.create(name=f"f{number}of{n}", created_at=make.NOW)
         FeedImport.objects.create(feed=feed, created_at=make.NOW, finished_at=make.NOW)
+
+
+def pictures(n: int) -> None:
+    Picture.objects.bulk_create(
+        Picture(sha256=f"{n:04}{number:060}", extension="png", name="p", alt="a", width=1, height=1,
+                n_bytes=1, content=b"1", added_at=make.NOW)
+        for number in range(n)
+    )  # fmt: skip
 
 
 def mail_servers(n: int) -> None:
@@ -358,6 +366,7 @@ def topics_of_the_shop(number: int) -> None:
 # Every list of the admin, by its model; a new one fails until its rows are made here.
 LISTS: dict[str, Callable[[int], None]] = {
     "campaigns.campaign": campaigns,
+    "campaigns.picture": pictures,
     "campaigns.provider": mail_servers,
     "campaigns.signupform": sign_up_forms,
     "jobs.job": jobs,

@@ -87,15 +87,14 @@ def _found(pk: int, template: int) -> tuple[Campaign, Template]:
 def _typed(request: HttpRequest, kept: Template) -> editing.Draft:
     """Return what the form says, in the form in which it was shown."""
     posted, form = request.POST, request.POST.get("form", "")
-    text = {
-        "subject": posted.get("subject", "").strip(),
-        "body_text": _lines(posted.get("body_text", "")),
-    }
+    empty = editing.Draft(
+        subject=posted.get("subject", "").strip(), body_text=_lines(posted.get("body_text", ""))
+    )
     if form == "blocks":
-        return editing.Draft(blocks=block_forms.read(posted), **text)
+        return replace(empty, blocks=block_forms.read(posted))
     if form == "mjml":
-        return editing.Draft(mjml=_lines(posted.get("mjml", "")), **text)
-    return editing.Draft(body_html=_lines(posted.get("body_html", kept.body_html)), **text)
+        return replace(empty, mjml=_lines(posted.get("mjml", "")))
+    return replace(empty, body_html=_lines(posted.get("body_html", kept.body_html)))
 
 
 def _lines(text: str) -> str:

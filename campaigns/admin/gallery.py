@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from django.contrib import admin, messages
 from django.contrib.auth.decorators import permission_required
 from django.http import Http404, HttpRequest, HttpResponse
@@ -19,7 +21,7 @@ from campaigns.rendering import locales, markup, starters
 from privacy.models import Channel, Staff
 from privacy.problems import DomainError
 
-OF_KIND = {
+OF_KIND: Mapping[str, tuple[str, ...]] = {
     Automation.Kind.CART: ("cart_left", "cart_last_call"),
     Automation.Kind.ACCESSORY: ("accessory",),
 }

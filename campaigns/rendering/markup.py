@@ -43,10 +43,8 @@ def to_html(source: str) -> str:
     if _INCLUDE.search(source):
         raise TemplateError("forbidden_markup", "mj-include", field="mjml")
     sanitised(source, field="mjml")
-    for found in _TAG.finditer(source):
-        if found[1] not in _KNOWN:
-            line = source.count("\n", 0, found.start()) + 1
-            raise TemplateError("unknown_tag", found[1], line, field="mjml")
+    if unknown := next((one for one in _TAG.finditer(source) if one[1] not in _KNOWN), None):
+        raise TemplateError("unknown_tag", unknown[1], _line(source, unknown.start()), field="mjml")
     try:
         html = str(mjml2html(source))
     except (ValueError, TypeError) as error:
@@ -75,6 +73,10 @@ def sanitised(html: str, *, field: str = "body_html") -> str:
     Refused, not removed: whoever wrote it shall know that it would not be there.
     """
     if found := _RUNS.search(html):
-        line = html.count("\n", 0, found.start()) + 1
+        line = _line(html, found.start())
         raise TemplateError("forbidden_markup", found[0].strip()[:40], line, field=field)
     return html
+
+
+def _line(text: str, at: int) -> int:
+    return text.count("\n", 0, at) + 1

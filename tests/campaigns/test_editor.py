@@ -16,6 +16,7 @@ from campaigns.models import Campaign, Template, TemplateVersion
 from campaigns.rendering import block_list, comparing, markup, starters
 from campaigns.rendering.comparing import Change, Version
 from campaigns.rendering.faults import TemplateError
+from profiles.models import Customer
 from tests import make
 from tests.make import NOW
 
@@ -235,7 +236,7 @@ def test_the_live_preview_shows_what_is_typed_for_the_chosen_customer(browser: C
     text = browser.post(live, posted(MESSAGE, part="text")).content.decode()
     wrong = browser.post(live, posted([{"type": "hero", "title": "{{ nobody }}"}]))
 
-    name = str(make.Customer.objects.get(external_id="wei").full_name).split()[0]
+    name = str(Customer.objects.get(external_id="wei").full_name).split()[0]
     assert f"Hello {name}" in shown.content.decode()
     assert "Wei Zhang" not in shown.content.decode()
     assert "sandbox" in shown.headers["Content-Security-Policy"]
@@ -250,7 +251,7 @@ def test_a_draft_goes_through_the_code_that_sends() -> None:
     make.reader("ann", full_name="Ann Lee")
     campaign, template = written()
     save(template, editing.Draft("News", MESSAGE))
-    ann, variant = make.Customer.objects.get(external_id="ann"), template.variant
+    ann, variant = Customer.objects.get(external_id="ann"), template.variant
     template.refresh_from_db()
 
     kept = looking.preview(campaign, variant, ann, NOW)

@@ -49,12 +49,10 @@ addEventListener("DOMContentLoaded", () => {
   addEventListener("beforeunload", (event) => {
     if ("dirty" in form.dataset) event.preventDefault();
   });
-  form.addEventListener("submit", (event) => {
-    if (event.submitter && "liveButton" in event.submitter.dataset) {
-      event.preventDefault();
-      show();
-    } else delete form.dataset.dirty;
+  form.addEventListener("submit", () => {
+    delete form.dataset.dirty;
   });
+  for (const button of form.querySelectorAll("[data-live-button]")) button.hidden = true;
   show();
 
   /* The library of pictures. */
