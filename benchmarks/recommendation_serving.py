@@ -28,10 +28,10 @@ from tests.faults.installation import Installation, get, installation, kill, unt
 from tests.faults.installation import run as run_code
 from tests.servers import free_port
 
-N_CUSTOMERS, N_PRODUCTS, N_ORDERS = 10_000, 5_000, 20_000
+N_CUSTOMERS, N_PRODUCTS, N_ORDERS = 5_000, 5_000, 15_000
 N_OWN, N_NEAR, N_POPULAR, N_BOUGHT = 20, 50, 200, 8
-N_VISITS, N_WARM, N_LOOKED = 2_000, 100, 20
-ROUNDS, REQUESTS = 7, 400
+N_VISITS, N_WARM, N_LOOKED = 1_000, 100, 20
+ROUNDS, REQUESTS = 5, 200
 PER_SECOND, SECONDS, SENDERS = 100, 20, 32
 BEGIN_SECONDS = 5
 SEED = 7

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 from django.db.models import Q
 
+from profiles.models import Customer
 from recommendations import explaining, lists
 from recommendations.explaining import Reason
 from recommendations.models import CustomerListing, Product, ProductListing, TrainingRun
@@ -60,6 +61,16 @@ def of_customers(run: TrainingRun | None, pks: Collection[int]) -> dict[int, lis
         return {}
     rows = CustomerListing.objects.filter(run=run, customer_id__in=pks)
     return {pk: _read(*row) for pk, *row in rows.values_list("customer_id", *lists.COLUMNS)}
+
+
+def of_customer(run: TrainingRun | None, pk: int) -> list[Place]:
+    """A customer's own list, empty for whoever refuses profiling; one query."""
+    if run is None:
+        return []
+    allowed = Customer.objects.for_purpose("recommend").filter(pk=pk).values("pk")
+    row = CustomerListing.objects.filter(run=run, customer__in=allowed)
+    found = row.values_list(*lists.COLUMNS).first()
+    return _read(*found) if found else []
 
 
 def near(run: TrainingRun | None, product_id: str) -> list[Place]:

@@ -99,7 +99,7 @@ class _Stock:
     """What all lists of one call draw on: each part is read once for all, when first needed."""
 
     def __init__(self, kind: str, scenes: Sequence[_Scene], now: datetime) -> None:
-        self.run = TrainingRun.objects.active()
+        self.run = TrainingRun.objects.at_work()
         self.shelf: dict[str, Product] = {}
         self.specs: dict[str, Specs] = {}
         self._kind, self._scenes, self._now = kind, scenes, now

@@ -64,7 +64,7 @@ def for_customers(
 
 def for_many(customer_pks: Iterable[int], *, n: int, language: str) -> dict[int, Served]:
     """Return the same with what fills each list; 0 is somebody nobody knows."""
-    run = TrainingRun.objects.active()
+    run = TrainingRun.objects.at_work()
     pks = list(customer_pks)
     allowed = may_profile(pks)
     own = places.of_customers(run, allowed)
@@ -85,15 +85,19 @@ def for_customer(
     neighbours of each add to the scores, so a new visitor gets a personal list after the
     first event. They are ignored for a customer who refuses profiling.
     """
-    run = TrainingRun.objects.active()
-    allowed = may_profile([] if customer_pk is None else [customer_pk])
-    key, ranked, recent = customer_pk or 0, [], set[str]()
-    if customer_pk is None or customer_pk in allowed:
-        looked = list(dict.fromkeys(recent_product_ids))[:N_RECENT]
-        own = places.of_customers(run, allowed).get(key, [])
-        ranked = places.moved(own, run, looked, n + N_RECENT + SPARE) if looked else own
-        recent = set(looked)
-    served = _serve({key: ranked}, allowed, n=n, language=language, without=recent)
+    run = TrainingRun.objects.at_work()
+    key, looked = customer_pk or 0, list(dict.fromkeys(recent_product_ids))[:N_RECENT]
+    ranked: list[Place] = []
+    allowed: set[int] = set()
+    if customer_pk is not None:
+        ranked = places.of_customer(run, customer_pk)
+        # Who has a list to be shown may be profiled; of others it is asked.
+        allowed = {customer_pk} if ranked else may_profile([customer_pk])
+    if looked and (customer_pk is None or allowed):
+        ranked = places.moved(ranked, run, looked, n + N_RECENT + SPARE)
+    else:
+        looked = []
+    served = _serve({key: ranked}, allowed, n=n, language=language, without=looked)
     return Served(*served[key], run)
 
 
@@ -105,7 +109,7 @@ def of_customer(customer: Customer, _now: datetime) -> dict[str, Any]:
 
 def similar(product_id: str, *, n: int, language: str) -> Served:
     """Return `n` products that are often bought together with one."""
-    run = TrainingRun.objects.active()
+    run = TrainingRun.objects.at_work()
     near = {0: places.near(run, product_id)}
     served = _serve(near, (), n=n, language=language, without={product_id})
     return Served(*served[0], run)

@@ -9,6 +9,10 @@ class TrainingRunQuerySet(models.QuerySet["TrainingRun"]):
         """Return the run whose lists are served; without one, popularity serves."""
         return self.filter(is_active=True).first()
 
+    def at_work(self) -> TrainingRun | None:
+        """The same without the figures of its card, for every list that is asked for."""
+        return self.filter(is_active=True).only("engine").first()
+
     def newest_first(self) -> TrainingRunQuerySet:
         return self.order_by("-created_at", "-pk")
 
