@@ -173,8 +173,9 @@ def _looking_back(condition: Condition) -> Iterator[timedelta]:
     }:  # fmt: skip
         return
     yield timedelta(0)  # what was dated ahead of the last refresh
-    if condition.within_days:
-        yield condition.within_days * DAY
+    for days in (condition.window.within_days, condition.window.before_days):
+        if days:
+            yield days * DAY
     if condition.within_hours:
         yield timedelta(hours=condition.within_hours)
     if condition.field.kind == Kind.DAYS and condition.value is not None:

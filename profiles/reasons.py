@@ -11,6 +11,7 @@ from django.utils import translation
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
+from privacy.models import Shop
 from profiles import figures, segment_rules, segment_words
 from profiles.models import Customer, Segment, SegmentMember
 from profiles.segment_person import person
@@ -67,7 +68,8 @@ def _reason(checked: Checked, customer: Customer, now: datetime) -> Reason:
     currency = currency_in_use()
     rules = [checked.rule, *checked.rules.values()]
     names = segment_rules.names(rules)
-    truth = Truth(person(customer, rules, now), now, checked.rules, currency)
+    zone = Shop.current().zone
+    truth = Truth(person(customer, rules, now), now, checked.rules, currency, zone)
     words = segment_words.Words(get_language() or "en", currency, names)
     return fold(checked.rule, _Reasons(truth, words, customer))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 from django.db import connection
@@ -27,7 +27,7 @@ from django.db.models.expressions import RawSQL
 from django.db.models.fields.json import KeyTransform
 from django.db.models.functions import Coalesce
 
-from privacy.models import Consent, ConsentEntry
+from privacy.models import Consent, ConsentEntry, Shop
 from profiles import registry, trait_conditions
 from profiles.event_store import EVENTS, later
 from profiles.features.vocabulary import AGE_BANDS, Kind
@@ -44,7 +44,6 @@ from profiles.segments.measures import (
     compared,
     moments,
     spans,
-    start_of,
 )
 from profiles.segments.rules import Condition, Rule, Scalar
 from profiles.segments.vocabulary import PRESENCE, WHOLE_KINDS, Source
@@ -117,13 +116,15 @@ class _Millionths(Func):
 class Sql:
     """Conditions as `Q` on `Customer`; each is false, not NULL, where the value is unknown.
 
-    `rules` holds every segment a rule may name, by uuid; money is counted in `currency`. With
-    `among`, only rows of these customers are read: the answer holds for nobody else.
+    `rules` holds every segment a rule may name, by uuid; money is counted in `currency`, and
+    dates are days of `zone`. With `among`, only rows of these customers are read: the answer
+    holds for nobody else.
     """
 
     as_of: datetime
     rules: Mapping[str, Rule]
     currency: str
+    zone: tzinfo
     among: RawSQL | None = None
 
     def all_of(self, parts: Sequence[Q]) -> Q:
@@ -176,12 +177,13 @@ class Sql:
         return Q(pk__in=lines.values("order__customer"))
 
     def _lines(self, condition: Condition) -> QuerySet[OrderLine, Any]:
+        start, end = condition.window.bounds(self.as_of, self.zone)
         lines = OrderLine.objects.countable().filter(
-            order__customer__isnull=False, order__placed_at__lt=self.as_of
+            order__customer__isnull=False, order__placed_at__lt=end
         )
         if self.among is not None:
             lines = lines.filter(order__customer__in=self.among)
-        if start := start_of(condition, self.as_of):
+        if start:
             lines = lines.filter(order__placed_at__gte=start)
         scope = condition.scope
         if scope.product:
@@ -194,8 +196,8 @@ class Sql:
 
     def _events(self, condition: Condition) -> QuerySet[Event, Any]:
         scope = condition.scope
-        since = start_of(condition, self.as_of)
-        events = EVENTS.count_in(scope.event, until=self.as_of, since=since)
+        start, end = condition.window.bounds(self.as_of, self.zone)
+        events = EVENTS.count_in(scope.event, until=end, since=start)
         if self.among is not None:
             events = events.filter(customer__in=self.among)
         if not scope.property:
@@ -280,7 +282,8 @@ def compiled(rule: Checked, as_of: datetime, *, among: RawSQL | None = None) -> 
     With `among`, keys from `these`, it means those of these customers, and costs what they are
     to what all are.
     """
-    condition = fold(rule.rule, Sql(as_of, rule.rules, currency_in_use(), among))
+    zone = Shop.current().zone
+    condition = fold(rule.rule, Sql(as_of, rule.rules, currency_in_use(), zone, among))
     return condition if among is None else Q(pk__in=among) & condition
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from django.utils.functional import Promise
@@ -15,6 +15,7 @@ from profiles import figures, trait_words
 from profiles.features.vocabulary import Kind
 from profiles.segments.rules import Condition, Scalar
 from profiles.segments.vocabulary import Field, Source
+from profiles.segments.windows import Window
 
 LABELS: dict[str, Promise] = {
     **trait_words.LABELS,
@@ -183,7 +184,7 @@ class Words:
         text = label(condition.field.name)
         if what := _scope(condition):
             text = _("%(field)s of %(what)s") % {"field": text, "what": what}
-        return _windowed(text, condition.within_days)
+        return _windowed(text, condition.window)
 
     def _comparison(self, condition: Condition) -> str:
         of, value = condition.field, condition.value
@@ -256,7 +257,7 @@ def _purchase(condition: Condition) -> str:
         case _:
             there, not_there = _("bought from “%(what)s”"), _("never bought from “%(what)s”")
     phrase = (there if bought else not_there) % {"what": condition.value}
-    return _windowed(phrase, condition.within_days)
+    return _windowed(phrase, condition.window)
 
 
 def _sequence(condition: Condition) -> str:
@@ -270,7 +271,7 @@ def _sequence(condition: Condition) -> str:
         "second": condition.value,
         "hours": condition.within_hours,
     }
-    return _windowed(phrase, condition.within_days)
+    return _windowed(phrase, condition.window)
 
 
 def _scope(condition: Condition) -> str:
@@ -294,8 +295,27 @@ def _scope(condition: Condition) -> str:
     return pgettext("between values", ", ").join(parts)
 
 
-def _windowed(phrase: str, days: int | None) -> str:
-    if not days:
-        return phrase
-    window = ngettext("in the last day", "in the last %(days)s days", days) % {"days": days}
-    return _("%(phrase)s %(window)s") % {"phrase": phrase, "window": window}
+def _windowed(phrase: str, window: Window) -> str:
+    for words in _window(window):
+        phrase = _("%(phrase)s %(window)s") % {"phrase": phrase, "window": words}
+    return phrase
+
+
+def _window(window: Window) -> Iterator[str]:
+    ago, back = window.before_days, window.within_days
+    if ago and back:
+        yield _("between %(back)s and %(ago)s days ago") % {"back": back, "ago": ago}
+    elif back:
+        yield ngettext("in the last day", "in the last %(days)s days", back) % {"days": back}
+    elif ago:
+        text = ngettext("more than a day ago", "more than %(days)s days ago", ago)
+        yield text % {"days": ago}
+    dates = {"first": window.from_date, "last": window.to_date}
+    if window.from_date and window.from_date == window.to_date:
+        yield _("on %(first)s") % dates
+    elif window.from_date and window.to_date:
+        yield _("from %(first)s to %(last)s") % dates
+    elif window.from_date:
+        yield _("since %(first)s") % dates
+    elif window.to_date:
+        yield _("until %(last)s") % dates

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 from urllib.parse import urlencode
-from zoneinfo import ZoneInfo
 
 from django.contrib import admin
 from django.contrib.auth.decorators import permission_required
@@ -20,7 +19,7 @@ from django.utils.translation import gettext as _
 from privacy.admin.viewing import shop_of
 from profiles import figures
 from profiles.lifecycle import months, rfm
-from profiles.lifecycle.months import Cohort, Month
+from profiles.lifecycle.months import Cohort, Kept, Month
 from profiles.lifecycle.rfm import Across, Band, Grid
 from profiles.segment_rules import Tree
 
@@ -44,7 +43,7 @@ def overview_page(request: HttpRequest) -> HttpResponse:
     """How the shop's customers do as a whole: new and returning, cohorts, the RFM grid."""
     now, shop = timezone.now(), shop_of(request)
     across = _across(request.GET.get("by", ""))
-    found = months.lifecycle(now, ZoneInfo(shop.time_zone))
+    found = months.lifecycle(now, shop.zone)
     context = {
         **admin.site.each_context(request),
         "title": _("Customers overview"),
@@ -80,10 +79,24 @@ def _cohort(cohort: Cohort) -> dict[str, Any]:
         "cohort": cohort,
         "month": name["month"],
         "empty": range(months.SHOWN - len(cohort.kept)),
+        "kept": [_kept(cohort, kept) for kept in cohort.kept],
         "url": prefilled(_("First order in %(month)s") % name, cohort.rule),
         "url_once": prefilled(
-            _("First order in %(month)s and none since") % name, cohort.rule_once
+            _("First order in %(month)s and none in a later month") % name, cohort.rule_once
         ),
+    }
+
+
+def _kept(cohort: Cohort, kept: Kept) -> dict[str, Any]:
+    name = _("First order in %(month)s, again in %(later)s") % {
+        "month": month_name(cohort.on),
+        "later": month_name(kept.on),
+    }
+    return {
+        "of": kept,
+        "heat": round(100 * kept.rate),
+        "name": name,
+        "url": prefilled(name, kept.rule),
     }
 
 

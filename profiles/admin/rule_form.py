@@ -76,7 +76,7 @@ def _words(currency: str) -> dict[str, Any]:
         "value": gettext("Value"),
         "several": gettext("several, with commas"),
         "traits": list(CustomTrait.objects.order_by("label").values_list("name", "label")),
-        "within": gettext("within the last"),
+        "window": _window_words(),
         "counting": gettext("Counting …"),
         "failed": gettext("The count did not arrive; it is tried again with the next change."),
         "group": gettext("Group"),
@@ -90,6 +90,21 @@ def _words(currency: str) -> dict[str, Any]:
         ],
         "units": {"days": gettext("days"), "money": currency, "share": gettext("percent")},
         "builder": _builder_words(),
+    }
+
+
+def _window_words() -> dict[str, str]:
+    return {
+        "when": gettext("When"),
+        "any": gettext("at any time"),
+        "last": gettext("in the last … days"),
+        "ago": gettext("more than … days ago"),
+        "between": gettext("between … and … days ago"),
+        "dates": gettext("from date to date"),
+        "within_days": gettext("At most so many days ago"),
+        "before_days": gettext("More than so many days ago"),
+        "from_date": gettext("First day"),
+        "to_date": gettext("Last day"),
     }
 
 

@@ -43,19 +43,21 @@ class Month:
 
 @dataclass(frozen=True)
 class Kept:
-    """How many of a cohort bought in a later month; `rate` is 0-1."""
+    """How many of a cohort bought in a later month, and the rule that means them."""
 
+    on: date
     n: int
     rate: float
     is_over: bool
+    rule: Tree
 
 
 @dataclass(frozen=True)
 class Cohort:
     """The customers whose first order fell into a month; `kept[0]` is the month after it.
 
-    `rule` means them by days since the first order, as of today: up to a day at either end
-    of the month may differ. `rule_once` are those of them who never came back.
+    `rule` means them by dates of the shop's time zone, `rule_once` those of them who bought
+    nothing in a later month.
     """
 
     on: date
@@ -99,9 +101,7 @@ def lifecycle(now: datetime, zone: ZoneInfo) -> Lifecycle:
         n_buyers=bought["n_buyers"],
         n_again=bought["n_again"],
         months=tuple(_month(pairs, month, running) for month in shown),
-        cohorts=tuple(
-            _cohort(pairs, month, running, now, zone) for month in shown if (month, month) in pairs
-        ),
+        cohorts=tuple(_cohort(pairs, month, running) for month in shown if (month, month) in pairs),
     )
 
 
@@ -136,30 +136,41 @@ def _month(pairs: Pairs, month: int, running: int) -> Month:
     return Month(_first_day(month), pairs.get((month, month), 0), n_returning, month < running)
 
 
-def _cohort(pairs: Pairs, first: int, running: int, now: datetime, zone: ZoneInfo) -> Cohort:
+def _cohort(pairs: Pairs, first: int, running: int) -> Cohort:
     n = pairs[first, first]
+    began = [_bought("=", 0, until=first), _bought(">=", 1, since=first, until=first + 1)]
     later = [(month, pairs.get((first, month), 0)) for month in range(first + 1, running + 1)]
-    since = {
-        "field": "bought_first_days",
-        "operator": "between",
-        "value": [_days_since(first + 1, now, zone), _days_since(first, now, zone)],
-    }
-    once = {"field": "bought_times", "operator": "=", "value": 1}
     return Cohort(
         on=_first_day(first),
         n=n,
-        kept=tuple(Kept(back, back / n, month < running) for month, back in later),
-        rule={"combinator": "and", "not": False, "rules": [since]},
-        rule_once={"combinator": "and", "not": False, "rules": [since, once]},
+        kept=tuple(
+            Kept(
+                on=_first_day(month),
+                n=back,
+                rate=back / n,
+                is_over=month < running,
+                rule=_all_of(*began, _bought(">=", 1, since=month, until=month + 1)),
+            )
+            for month, back in later
+        ),
+        rule=_all_of(*began),
+        rule_once=_all_of(*began, _bought("=", 0, since=first + 1)),
     )
+
+
+def _all_of(*rules: Tree) -> Tree:
+    return {"combinator": "and", "not": False, "rules": list(rules)}
+
+
+def _bought(operator: str, n: int, *, since: int | None = None, until: int | None = None) -> Tree:
+    """So many orders from the first day of a month until before that of another."""
+    rule: Tree = {"field": "bought_times", "operator": operator, "value": n}
+    if since is not None:
+        rule["from_date"] = _first_day(since).isoformat()
+    if until is not None:
+        rule["to_date"] = (_first_day(until) - DAY).isoformat()
+    return rule
 
 
 def _first_day(month: int) -> date:
     return date(month // 12, month % 12 + 1, 1)
-
-
-def _days_since(month: int, now: datetime, zone: ZoneInfo) -> int:
-    """Whole days since a month began; 0 if it has not yet."""
-    first = _first_day(month)
-    began = datetime(first.year, first.month, 1, tzinfo=zone)
-    return max((now - began) // DAY, 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, TypeGuard
 
 from profiles.features.vocabulary import Kind, age_band
@@ -18,7 +18,6 @@ from profiles.segments.measures import (
     compared,
     days_since,
     millionths,
-    start_of,
 )
 from profiles.segments.rules import Condition, Rule, Scalar
 from profiles.segments.vocabulary import Source
@@ -85,12 +84,14 @@ def matches(
     *,
     rules: Mapping[str, Rule] | None = None,
     currency: str = "",
+    zone: tzinfo = UTC,
 ) -> bool:
     """Tell whether the person is in the segment, by what happened before `as_of`.
 
-    `rules` holds every segment the rule may name, by uuid; money is counted in `currency`.
+    `rules` holds every segment the rule may name, by uuid; money is counted in `currency`, and
+    dates are days of `zone`.
     """
-    return fold(rule, Truth(person, as_of, rules or {}, currency))
+    return fold(rule, Truth(person, as_of, rules or {}, currency, zone))
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,7 @@ class Truth:
     as_of: datetime
     rules: Mapping[str, Rule]
     currency: str
+    zone: tzinfo
 
     def all_of(self, parts: Sequence[bool]) -> bool:
         return all(parts)
@@ -163,11 +165,12 @@ class Truth:
         return [line.placed_at for line in bought if getattr(line, key) == condition.value]
 
     def _bought(self, condition: Condition) -> list[Purchase]:
-        start, scope = start_of(condition, self.as_of), condition.scope
+        start, end = condition.window.bounds(self.as_of, self.zone)
+        scope = condition.scope
         return [
             line
             for line in self.person.purchases
-            if line.placed_at < self.as_of
+            if line.placed_at < end
             and (start is None or line.placed_at >= start)
             and scope.product in {"", line.product_id}
             and scope.category in {"", line.category}
@@ -175,12 +178,13 @@ class Truth:
         ]
 
     def _happened(self, condition: Condition) -> list[Happening]:
-        start, scope = start_of(condition, self.as_of), condition.scope
+        start, end = condition.window.bounds(self.as_of, self.zone)
+        scope = condition.scope
         return [
             event
             for event in self.person.events
             if event.name == scope.event
-            and event.at < self.as_of
+            and event.at < end
             and (start is None or event.at >= start)
             and (not scope.property or _has(event.properties, scope.property, scope.equals))
         ]

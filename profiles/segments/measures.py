@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from profiles.segments.rules import Condition, Scalar, Value
+from profiles.segments.windows import DAY, before
 
-DAY = timedelta(days=1)
 ORDERED = "Order Completed"  # as the second event, an order from any source stands for it
 # A text also means the JSON literal it spells.
 LITERALS: dict[str, bool | None] = {"true": True, "false": False, "null": None}
@@ -47,7 +47,7 @@ def spans(condition: Condition) -> list[Span]:
 def moments(span: Span, as_of: datetime) -> tuple[datetime | None, datetime]:
     """Return (after, until): whole days before `as_of` are in the span for after < t <= until."""
     first, last = span
-    return None if last is None else _before(as_of, last + 1), _before(as_of, first)
+    return None if last is None else before(as_of, last + 1), before(as_of, first)
 
 
 def millionths(number: float) -> int:
@@ -72,15 +72,3 @@ def _millionths(value: Scalar) -> int:
 
 def days_since(moment: datetime, as_of: datetime) -> int:
     return (as_of - moment) // DAY
-
-
-def start_of(condition: Condition, as_of: datetime) -> datetime | None:
-    """Return from when on purchases or events count; None = from the first."""
-    return _before(as_of, condition.within_days) if condition.within_days else None
-
-
-def _before(as_of: datetime, days: int) -> datetime:
-    earliest = datetime.min.replace(tzinfo=as_of.tzinfo) + 2 * DAY
-    if days > (as_of - earliest).days:
-        return earliest
-    return as_of - timedelta(days=days)

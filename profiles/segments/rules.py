@@ -1,8 +1,8 @@
 """Parsing a rule tree in react-querybuilder's form into frozen, valid objects.
 
 A group is `{"combinator": "and" | "or", "not": bool, "rules": [...]}`, a condition
-`{"field": ..., "operator": ..., "value": ..., "within_days": days}`, with further keys where
-the field takes them. Numbers may come as text and lists as one text with commas, as that
+`{"field": ..., "operator": ..., "value": ...}`, with further keys where the field takes them,
+such as `"within_days": days`. Numbers may come as text and lists as one text with commas, as that
 builder's inputs give them. A root without rules means everybody; an empty group below it is
 an error, since its meaning is a guess. Of a sealed field a rule holds tags, never values.
 """
@@ -15,6 +15,7 @@ import re
 import reprlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, Literal
 from uuid import UUID
 
@@ -26,11 +27,13 @@ from profiles.segments.vocabulary import (
     OF_PURCHASES,
     OF_SEQUENCES,
     OF_SUMS,
+    OF_WINDOWS,
     PRESENCE,
     WHOLE_KINDS,
     Field,
     Source,
 )
+from profiles.segments.windows import ALWAYS, Window
 
 MAX_DEPTH = 8
 MAX_CONDITIONS = 200
@@ -39,15 +42,17 @@ MAX_TEXT = 200
 MAX_DAYS = 36_500
 MAX_HOURS = 24 * 366
 MAX_NUMBER = 2**53
+YEARS = (1970, 2999)
 
 TAG = re.compile(r"tag:[0-9a-f]{32}")
+DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 GROUP_KEYS = frozenset({"combinator", "not", "rules"})
 CONDITION_KEYS = frozenset(
     {
         "field",
         "operator",
         "value",
-        "within_days",
+        *OF_WINDOWS,
         *OF_CUSTOM,
         *OF_PURCHASES,
         *OF_SUMS,
@@ -103,7 +108,7 @@ class Condition:
     field: Field
     operator: str
     value: Value
-    within_days: int | None = None
+    window: Window = ALWAYS
     scope: Scope = Scope()
     within_hours: int | None = None
 
@@ -186,7 +191,7 @@ def _part(tree: object, pointer: str, *, depth: int) -> Group | Condition:
         field,
         str(operator),
         _value(field, str(operator), node.get("value"), f"{pointer}/value"),
-        _window(field, node.get("within_days"), f"{pointer}/within_days"),
+        _window(field, node, pointer),
         _scope(field, node, pointer),
         _delay(field, node.get("within_hours"), f"{pointer}/within_hours"),
     )
@@ -216,12 +221,36 @@ def _shown(value: object) -> str:
     return reprlib.repr(value)  # short, and safe on deep nesting
 
 
-def _window(field: Field, days: object, pointer: str) -> int | None:
-    if days is None or days == "":
-        return None
-    if not field.takes_window:
-        raise RuleError(pointer, f"{field.name} takes no window of days")
-    return int(_number(days, pointer, low=1, high=MAX_DAYS, whole=True))
+def _window(field: Field, node: Mapping[str, Any], pointer: str) -> Window:
+    given = {key: node[key] for key in OF_WINDOWS if node.get(key) not in (None, "")}
+    if given and not field.takes_window:
+        raise RuleError(f"{pointer}/{next(iter(given))}", f"{field.name} takes no window of days")
+    read: dict[str, Any] = {
+        key: (_date if key.endswith("_date") else _days)(raw, f"{pointer}/{key}")
+        for key, raw in given.items()
+    }
+    window = Window(**read)
+    if window.within_days and window.before_days and window.before_days >= window.within_days:
+        detail = f"the window is empty: {window.before_days} is not below {window.within_days}"
+        raise RuleError(f"{pointer}/before_days", detail)
+    if window.from_date and window.to_date and window.to_date < window.from_date:
+        detail = f"the window is empty: {window.to_date} is before {window.from_date}"
+        raise RuleError(f"{pointer}/to_date", detail)
+    return window
+
+
+def _days(raw: object, pointer: str) -> int:
+    return int(_number(raw, pointer, low=1, high=MAX_DAYS, whole=True))
+
+
+def _date(raw: object, pointer: str) -> date:
+    try:
+        found = date.fromisoformat(raw if isinstance(raw, str) and DATE.fullmatch(raw) else "")
+    except ValueError:
+        raise RuleError(pointer, f"a date like 2026-03-31 is expected, not {_shown(raw)}") from None
+    if not YEARS[0] <= found.year <= YEARS[1]:
+        raise RuleError(pointer, f"{found} is outside the years {YEARS[0]} to {YEARS[1]}")
+    return found
 
 
 def _delay(field: Field, hours: object, pointer: str) -> int | None:

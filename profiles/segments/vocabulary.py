@@ -44,8 +44,9 @@ COUNTING = ("=", "!=", "<", "<=", ">", ">=", "between", "notBetween")
 FOLLOWING = ("then", "thenNot")
 GROUPING = ("=", "!=", "in", "notIn")
 
-# What narrows the purchases or events a condition looks at, beside its window of days, and
+# What narrows the purchases or events a condition looks at, its window of days first, and
 # the name of the shop's own trait that it compares.
+OF_WINDOWS = ("within_days", "before_days", "from_date", "to_date")
 OF_PURCHASES = ("product", "category", "brand")
 OF_EVENTS = ("event", "property", "equals")
 OF_CUSTOM = ("trait",)
@@ -82,7 +83,7 @@ class Field:
 
     @property
     def takes_window(self) -> bool:
-        """Tell whether `within_days` may stand beside the value."""
+        """Tell whether a window of days may stand beside the value."""
         return self.is_measure or self.source in {Source.PURCHASE, Source.SEQUENCE}
 
     @property

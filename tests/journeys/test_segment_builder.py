@@ -59,7 +59,8 @@ def test_a_rule_is_put_together_counted_and_saved(visit: Visit) -> None:
     page.get_by_role("combobox", name="What").select_option("bought_money")
     page.get_by_role("combobox", name="Comparison").select_option(">=")
     page.get_by_role("textbox", name="Value").fill("39.5")
-    page.get_by_label("within the last").fill("9000")
+    page.get_by_label("When").select_option("last")
+    page.get_by_label("At most so many days ago").fill("9000")
 
     expect(status).to_contain_text("3 customers")
     expect(page.locator(".c-rules tbody tr")).to_have_count(3)

@@ -90,6 +90,9 @@ RULES = [
     all_of(rule("bought_first_days", "!=", 15)),
     all_of(rule("bought_category", "!=", "Audio", within_days=7)),
     all_of(rule("event_times", "<", 2, event="Product Viewed", within_days=14)),
+    all_of(rule("bought_times", "=", 1, within_days=20, before_days=6)),
+    all_of(rule("event_times", ">=", 1, event="Product Viewed", before_days=9)),
+    all_of(rule("bought_category", "=", "Audio", from_date="2026-12-10", to_date="2026-12-28")),
     all_of(rule("event_last_days", ">", 5, event="Product Viewed")),
     all_of(
         rule(

@@ -17,6 +17,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from privacy.models import Shop
 from profiles import segmentation
 from profiles.lifecycle import months, rfm
 from profiles.lifecycle.rfm import Across, Band
@@ -96,6 +97,34 @@ def test_the_rule_of_a_cohort_finds_its_customers() -> None:
     assert list(segmentation.members(first.rule, NOW)) == [early]
     assert list(segmentation.members(first.rule_once, NOW)) == []
     assert list(segmentation.members(second.rule_once, NOW)) == [late]
+
+
+def test_each_cell_of_the_cohorts_is_what_its_rule_counts() -> None:
+    dice = random.Random(5)
+    Shop.objects.update(time_zone=BERLIN.key)
+    for n in range(40):
+        # Whole hours about the turn of months, of which some are of another month in Berlin.
+        first = datetime(2025, dice.randrange(4, 13), 1, tzinfo=UTC)
+        moments = [
+            first + timedelta(days=31 * dice.randrange(4), hours=dice.randrange(-2, 3))
+            for _ in range(dice.randrange(1, 5))
+        ]
+        bought(f"c{n}", *(moment for moment in moments if moment < NOW))
+
+    cohorts = months.lifecycle(NOW, BERLIN).cohorts
+
+    told = [(kept.n, kept.rule) for cohort in cohorts for kept in cohort.kept]
+    told += [(cohort.n, cohort.rule) for cohort in cohorts]
+    assert [n for n, _rule in told] == [segmentation.count(rule, NOW) for _n, rule in told]
+    assert sum(n > 0 for n, _rule in told) > 20
+    once = [segmentation.count(cohort.rule_once, NOW) for cohort in cohorts]
+    back = [segmentation.count(came_back(cohort.rule_once), NOW) for cohort in cohorts]
+    assert [sum(pair) for pair in zip(once, back, strict=True)] == [one.n for one in cohorts]
+
+
+def came_back(rule: dict[str, Any]) -> dict[str, Any]:
+    *began, none_since = rule["rules"]
+    return {**rule, "rules": [*began, none_since | {"operator": ">=", "value": 1}]}
 
 
 def many() -> None:

@@ -49,7 +49,7 @@ def test_the_builders_own_keys_and_textual_values_are_read() -> None:
     assert only(rule("n_orders", "between", "1, 4")).value == (1, 4)
     assert only(rule("city", "in", "Paris, Rome")).value == ("Paris", "Rome")
     assert only(rule("city", "null", "ignored")).value is None
-    assert only(rule("bought_product", "=", "tv", within_days="30")).within_days == 30
+    assert only(rule("bought_product", "=", "tv", within_days="30")).window.within_days == 30
 
 
 @pytest.mark.parametrize(
@@ -82,6 +82,19 @@ def test_the_builders_own_keys_and_textual_values_are_read() -> None:
         (group(rule("city", "=", "x", within_days=3)), "/rules/0/within_days", "no window"),
         (group(rule("bought_product", "=", "x", within_days=0)), "/rules/0/within_days", "outside"),
         (group(rule("bought_product", "=", "x", witin_days=3)), "/rules/0", "mean within_days"),
+        (group(rule("bought_times", "=", 1, from_date="March")), "/rules/0/from_date", "a date"),
+        (group(rule("bought_times", "=", 1, to_date="20260331")), "/rules/0/to_date", "a date"),
+        (group(rule("bought_times", "=", 1, to_date="9999-12-31")), "/rules/0/to_date", "years"),
+        (
+            group(rule("bought_times", "=", 1, from_date="2026-03-02", to_date="2026-03-01")),
+            "/rules/0/to_date",
+            "empty",
+        ),
+        (
+            group(rule("bought_times", "=", 1, within_days=30, before_days="30")),
+            "/rules/0/before_days",
+            "empty",
+        ),
         (group(rule("city", "=", "x", valueSource="field")), "/rules/0/valueSource", "value"),
     ],
 )

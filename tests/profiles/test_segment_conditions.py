@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -290,6 +290,53 @@ def test_new_conditions_are_read_back_in_both_languages() -> None:
         "客户：最近 90 天内类别“Audio”的订单数不低于2，且做了“Product Added”，且 24 小时内没有"
         "“Order Completed”，且“Product Viewed”（kind = tv）的事件次数低于3。"
     )
+
+
+def test_windows_are_of_days_back_or_of_dates_of_the_shop() -> None:
+    make.shop(time_zone="Asia/Shanghai")
+    for name, moment in {
+        "old": NOW - timedelta(days=90),
+        "then": NOW - timedelta(days=30),
+        "edge": datetime(2026, 2, 27, 16, tzinfo=UTC),  # the first moment of 28 February there
+        "new": NOW - timedelta(hours=1),
+    }.items():
+        make.order(make.customer(name), ("mic", "Audio", 1, 100), at=moment)
+    bought = rule("bought_times", ">=", 1)
+
+    assert found(bought | {"before_days": 30}) == {"old"}
+    assert found(bought | {"before_days": 29}) == {"old", "then"}
+    assert found(bought | {"before_days": 1, "within_days": 30}) == {"then", "edge"}
+    assert found(bought | {"from_date": "2026-02-28"}) == {"edge", "new"}
+    assert found(bought | {"to_date": "2026-02-27"}) == {"old", "then"}
+    assert found(bought | {"from_date": "2026-02-28", "to_date": "2026-02-28"}) == {"edge"}
+    assert found(bought | {"from_date": "2026-02-28", "before_days": 2}) == {"edge"}
+    assert found(bought | {"from_date": "2027-01-01"}) == set()
+    assert found(rule("bought_last_days", ">=", 60, before_days=10)) == {"old"}
+
+
+@pytest.mark.parametrize(
+    ("window", "in_english", "in_chinese"),
+    [
+        ({"before_days": 30}, "more than 30 days ago", "30 天以前"),
+        ({"before_days": 1}, "more than a day ago", "1 天以前"),
+        ({"within_days": 60, "before_days": 30}, "between 60 and 30 days ago", "60 至 30 天前"),
+        ({"from_date": "2026-02-01"}, "since 2026-02-01", "自 2026-02-01 起"),
+        ({"to_date": "2026-02-01"}, "until 2026-02-01", "截至 2026-02-01 "),
+        ({"from_date": "2026-02-01", "to_date": "2026-02-01"}, "on 2026-02-01", "2026-02-01 当天"),
+        (
+            {"from_date": "2026-02-01", "to_date": "2026-02-28"},
+            "from 2026-02-01 to 2026-02-28",
+            "2026-02-01 至 2026-02-28 期间",
+        ),
+    ],
+)
+def test_windows_are_read_back_in_both_languages(
+    window: dict[str, Any], in_english: str, in_chinese: str
+) -> None:
+    tree = all_of(rule("bought_category", "=", "Audio", **window))
+
+    assert segmentation.describe(tree, "en") == f"Customers: bought from “Audio” {in_english}."
+    assert segmentation.describe(tree, "zh-hans") == f"客户：{in_chinese}购买过“Audio”类商品。"
 
 
 def test_numbers_told_with_events_are_summed() -> None:

@@ -10,6 +10,7 @@ import random
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -38,6 +39,7 @@ from tests.make import NOW
 
 pytestmark = pytest.mark.django_db
 
+ZONE = ZoneInfo("Pacific/Auckland")  # where days begin far from those of UTC
 N_TREES = int(os.environ.get("SEGMENT_TREES", "400"))
 CITIES = ("", "Paris", "Rome", "北京", "O'Hare", "100%_")
 PRODUCTS = ("tv", "mic", "lens")
@@ -91,7 +93,7 @@ class People(dict[str, evaluate.Person]):
 def people() -> People:
     """Sixty random customers in the database, and the same people in memory."""
     dice = random.Random(20260302)
-    make.shop()
+    make.shop(time_zone=ZONE.key)
     run = ClusteringRun.objects.create(
         as_of=NOW, created_at=NOW, currency="EUR", n_customers=9, n_clusters=2
     )
@@ -280,6 +282,10 @@ SEALED_VALUES = {
     "email": st.sampled_from([*EMAILS, "bo@example.com", "nobody@example.com"]),
     "phone": st.sampled_from([*PHONES, "+4366099999999"]),
 }
+# About the days on which people of the fixture bought and did things, in the shop's time zone.
+DATES = st.sampled_from(
+    [(NOW - timedelta(days=days)).date().isoformat() for days in (401, 400, 30, 2, 1, 0, -1)]
+)
 AMOUNTS = st.integers(0, 3) | st.sampled_from([-(2**53), -1, 2**31, 2**53])
 
 
@@ -302,8 +308,20 @@ def conditions(draw: st.DrawFn) -> dict[str, Any]:
         value = [value, draw(values_of(field))]
     if operator in {"between", "notBetween"}:
         value = sorted([value, draw(values_of(field))])
-    days = draw(st.sampled_from([None, 1, 30, 365])) if field.takes_window else None
-    return rule(field.name, operator, value, within_days=days, **draw(further(field)))
+    window = draw(windows()) if field.takes_window else {}
+    return rule(field.name, operator, value, **window, **draw(further(field)))
+
+
+@st.composite
+def windows(draw: st.DrawFn) -> dict[str, Any]:
+    """Nothing, days back, dates, or both; some hold no moment at all."""
+    late, early = draw(st.sampled_from([(None, None), (1, None), (30, 1), (365, 30), (None, 2)]))
+    first, last = sorted(draw(st.tuples(DATES, DATES)))
+    dates = draw(st.sampled_from([{}, {}, {"from_date": first}, {"to_date": last}]))
+    both = draw(st.booleans())
+    if dates and both:
+        dates = {"from_date": first, "to_date": last}
+    return {"within_days": late, "before_days": early, **dates}
 
 
 def _is_filter(value: object) -> bool:
@@ -364,7 +382,7 @@ def in_memory(tree: dict[str, Any], people: People) -> set[str]:
     return {
         name
         for name, person in people.items()
-        if evaluate.matches(one, person, NOW, rules=rules, currency="EUR")
+        if evaluate.matches(one, person, NOW, rules=rules, currency="EUR", zone=ZONE)
     }
 
 

@@ -15,6 +15,13 @@
   const MANY = ["in", "notIn"];
   const RANGE = ["between", "notBetween"];
   const WITHOUT_VALUE = ["null", "notNull"];
+  const WINDOWS = {
+    any: [],
+    last: ["within_days"],
+    ago: ["before_days"],
+    between: ["within_days", "before_days"],
+    dates: ["from_date", "to_date"],
+  };
   const NUMERIC = ["count", "days", "hour", "money", "decimal", "share"];
 
   const fields = [...new Set(cards.map((card) => card.group))].map((label) => ({
@@ -28,6 +35,12 @@
       })),
   }));
 
+  const WINDOW_KEYS = [...WINDOWS.between, ...WINDOWS.dates];
+  const windowOf = (rule) => {
+    const named = WINDOW_KEYS.filter((key) => rule[key]);
+    return Object.keys(WINDOWS).find((name) => named.every((key) => WINDOWS[name].includes(key)));
+  };
+
   /* The rule as it is kept: without the editor's own keys and those its field does not take. */
   const kept = (part) => {
     if (part.rules) return { combinator: part.combinator, not: Boolean(part.not), rules: part.rules.map(kept) };
@@ -35,15 +48,15 @@
     const rule = { field: part.field, operator: part.operator };
     if (!WITHOUT_VALUE.includes(part.operator)) rule.value = part.value;
     for (const [key] of card ? card.keys : []) if (part[key] !== undefined && part[key] !== "") rule[key] = part[key];
-    if (card?.takes_window && part.within_days) rule.within_days = part.within_days;
+    if (card?.takes_window) for (const key of WINDOW_KEYS) if (part[key]) rule[key] = part[key];
     return rule;
   };
 
-  /* The tree with one more key of the rule at a path. */
-  const changed = (part, path, key, value) => {
-    if (!path.length) return { ...part, [key]: value };
+  /* The tree with other keys of the rule at a path. */
+  const changed = (part, path, keys) => {
+    if (!path.length) return { ...part, ...keys };
     const [first, ...rest] = path;
-    return { ...part, rules: part.rules.map((inner, n) => (n === first ? changed(inner, rest, key, value) : inner)) };
+    return { ...part, rules: part.rules.map((inner, n) => (n === first ? changed(inner, rest, keys) : inner)) };
   };
 
   const factorOf = (card) => {
@@ -99,6 +112,42 @@
       card.choices.map(([one, name]) =>
         h("label", { key: one }, h("input", { type: "checkbox", checked: chosen.includes(one), onChange: () => toggle(one) }), name),
       ),
+    );
+  };
+
+  /* When it happened: the inputs of one kind of window, of which the other kinds' keys go. */
+  const When = ({ rule, onKeys }) => {
+    const [kind, setKind] = useState(windowOf(rule) ?? "dates");
+    const choose = (name) => {
+      setKind(name);
+      onKeys(Object.fromEntries(WINDOW_KEYS.filter((key) => !WINDOWS[name].includes(key)).map((key) => [key, undefined])));
+    };
+    const input = (key) =>
+      key.endsWith("_date")
+        ? h("input", {
+            key,
+            type: "date",
+            "aria-label": words.window[key],
+            value: rule[key] ?? "",
+            onChange: (event) => onKeys({ [key]: event.target.value || undefined }),
+          })
+        : h(Typed, {
+            key: `${kind}-${key}`,
+            start: rule[key] === undefined ? "" : String(rule[key]),
+            label: words.window[key],
+            numeric: true,
+            size: 5,
+            onText: (text) => onKeys({ [key]: text.trim() || undefined }),
+          });
+    return h(
+      "span",
+      { className: "c-key" },
+      h(
+        "select",
+        { "aria-label": words.window.when, value: kind, onChange: (event) => choose(event.target.value) },
+        Object.keys(WINDOWS).map((name) => h("option", { key: name, value: name }, words.window[name])),
+      ),
+      WINDOWS[kind].map(input),
     );
   };
 
@@ -162,7 +211,7 @@
           key: "trait",
           "aria-label": label,
           value: rule.trait ?? "",
-          onChange: (event) => context.set(path, "trait", event.target.value || undefined),
+          onChange: (event) => context.set(path, { trait: event.target.value || undefined }),
         },
         [["", "…"], ...words.traits].map(([one, name]) => h("option", { key: one, value: one }, name)),
       );
@@ -177,14 +226,14 @@
           size,
           numeric,
           list: known[key]?.length ? key : undefined,
-          onText: (text) => context.set(path, key, text.trim() === "" ? undefined : text.trim()),
+          onText: (text) => context.set(path, { [key]: text.trim() || undefined }),
         }),
       );
     return [
       ...card.keys.filter(([key]) => key === "trait").map(([, label]) => ownTrait(label)),
       h("span", { key: kind, className: "c-value-of" }, h(Value, { card, rule, onValue: handleOnChange })),
       ...card.keys.filter(([key]) => key !== "trait").map(([key, label]) => further(key, label, key === "within_hours" ? 5 : 14, key === "within_hours")),
-      card.takes_window ? h("span", { key: "window", className: "c-key" }, further("within_days", words.within, 5, true), h(Quiet, { text: words.units.days })) : null,
+      card.takes_window ? h(When, { key: `${rule.id}-${rule.field}-when`, rule, onKeys: (keys) => context.set(path, keys) }) : null,
     ];
   };
 
@@ -241,7 +290,7 @@
     const rule = JSON.stringify(kept(query));
     const latest = useRef(query);
     latest.current = query;
-    const set = (path, key, value) => setQuery(changed(latest.current, path, key, value));
+    const set = (path, keys) => setQuery(changed(latest.current, path, keys));
 
     useEffect(() => {
       source.value = rule;
