@@ -19,6 +19,7 @@ NAMES = (
     "resuming",
     "audit",
     "recommendations",
+    "campaigns",
 )
 # These take their sizes from the command line; together they are the customer side.
 SIZED = ("ingest", "features", "clustering", "traits", "segments")
@@ -36,7 +37,7 @@ def main() -> int:
     )
     parser.add_argument("--events", type=int, help="of ingest, features and segments")
     parser.add_argument(
-        "--customers", type=int, help="of features, clustering, traits and segments"
+        "--customers", type=int, help="of features, clustering, traits, segments and campaigns"
     )
     parser.add_argument("--only", default="", help="parts of recommendations: items,ease,…")
     parser.add_argument("--json", type=Path, metavar="OUT", help="also write the figures here")
@@ -56,6 +57,7 @@ def main() -> int:
     takes = dict.fromkeys(SIZED, sizes) | {
         "imports": {"orders": options.orders, "runs": options.runs},
     }
+    takes["campaigns"] = sizes
     takes["recommendations"] = {**sizes, "only": options.only}
     for name in _wanted(options.names):
         run = importlib.import_module(f"benchmarks.{name}").run

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from campaigns import alerting, asking, limits, occasions, targeting, texting, writing
 from campaigns.models import Campaign, Delivery, Note, SendingRules
 from jobs import queue
+from jobs.models import Job
 from privacy import roles
 from privacy.models import Channel, Staff
 from privacy.problems import DomainError, Fault
@@ -205,6 +206,23 @@ def cancel(campaign: Campaign, *, now: datetime) -> None:
     change(campaign, running, status=Status.CANCELLED, finished_at=now)
     for job in asking.moving(campaign.pk):
         with suppress(queue.NotCancellableError):  # it came to its end meanwhile
+            queue.cancel(job, now)
+
+
+@transaction.atomic
+def hold_restored(now: datetime) -> None:
+    """Let nothing go out by itself after a restore: what was sent since looks unsent again.
+
+    What was being sent is paused, what was scheduled is approved, what was planned waits for
+    somebody; the jobs that move campaigns on are cancelled.
+    """
+    going = Campaign.objects.filter(status=Status.SENDING)
+    going.update(status=Status.PAUSED, pause_reason="restored")
+    scheduled = Campaign.objects.filter(status=Status.SCHEDULED)
+    scheduled.update(status=Status.APPROVED, goes_at=None)
+    Campaign.objects.filter(status__in=[Status.PLANNING, Status.PLANNED]).update(goes_at=None)
+    for job in Job.objects.open().filter(kind__in=[asking.PLAN, asking.SEND]):
+        with suppress(queue.NotCancellableError):
             queue.cancel(job, now)
 
 

@@ -52,8 +52,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PLAN_RANGE = 50_000
-BATCH = 200
-INTENT_BATCH = 20
+BATCH = 500
+INTENT_BATCH = 50
 LEASE = timedelta(seconds=settings.SENDING_LEASE_SECONDS)
 MAX_ATTEMPTS = 5
 DOMAIN_WAIT = timedelta(seconds=10)
@@ -198,7 +198,8 @@ def _send_some(
     n_tried = 0
     for _pk, group in groupby(taken, key=lambda row: row.campaign_id):
         rows = list(group)
-        n_tried += _send_claimed(rows[0].campaign, rows, token, way, clock)
+        with ways.kept_open(way):
+            n_tried += _send_claimed(rows[0].campaign, rows, token, way, clock)
     throttling.give_back(allowed - n_tried, channel=name)
     return len(taken)
 

@@ -101,8 +101,11 @@ def prepare() -> None:
     if connection.vendor != "sqlite":
         return
     connection.ensure_connection()
+    if vars(connection).get("candor_taught") is connection.connection:
+        return
     connection.connection.create_function("candor_bucket", 2, assignment.bucket, deterministic=True)
     connection.connection.create_function("candor_token", 0, lambda: secrets.token_urlsafe(32))
+    vars(connection)["candor_taught"] = connection.connection
 
 
 def insert(audience: QuerySet[Customer], cut: Cut) -> int:

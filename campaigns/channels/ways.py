@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Final
 
 from campaigns.channels import email
@@ -18,6 +19,11 @@ def way(channel: str) -> Channel:
 
         return sms.channel()
     return email.channel()
+
+
+def kept_open(way: Channel) -> AbstractContextManager[None]:
+    """Keep what a way has open from one batch to the next, where it has something."""
+    return way.kept_open() if isinstance(way, email.SmtpChannel) else nullcontext()
 
 
 def provider(channel: str) -> str:

@@ -21,7 +21,6 @@ from django.db import DatabaseError, connections
 from django.db.migrations.loader import MigrationLoader
 
 from campaigns import approvals
-from campaigns.models import Campaign
 from config.keeping import manifest, postgres, sqlite
 from config.keeping.manifest import DamagedBackupError, Manifest
 from privacy import ledger
@@ -111,7 +110,8 @@ def restore(source: Path, *, parts: Sequence[str], replace: bool, now: datetime)
         for one in found:
             _restore_part(one, source / one.part)
         ledger.mark_restored(now)
-        _pause_campaigns(found)
+        if any(one.part == "data" for one in found):
+            approvals.hold_restored(now)
     except FAILURES as error:
         raise BackupError(str(error)) from error
     return found
@@ -119,13 +119,6 @@ def restore(source: Path, *, parts: Sequence[str], replace: bool, now: datetime)
 
 def found_parts(source: Path) -> list[str]:
     return [part for part in PARTS if (source / part / manifest.NAME).exists()]
-
-
-def _pause_campaigns(found: Sequence[Manifest]) -> None:
-    """Let nothing go out by itself: what was sent since the backup looks unsent again."""
-    if any(one.part == "data" for one in found):
-        for campaign in Campaign.objects.filter(status=Campaign.Status.SENDING):
-            approvals.pause(campaign, reason="restored")
 
 
 def _refuse_unless_fit(one: Manifest, folder: Path, *, replace: bool) -> None:

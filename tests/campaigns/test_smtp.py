@@ -31,12 +31,15 @@ class Sink:
 
     accepted: list[tuple[str, bytes]] = field(default_factory=list)
     connections: int = 0
+    pipelines: bool = False
 
     async def handle_EHLO(  # noqa: N802 -- aiosmtpd's hook
         self, server: SMTP, session: Session, envelope: Envelope, hostname: str, replies: list[str]
     ) -> list[str]:
         self.connections += 1
         session.host_name = hostname
+        if self.pipelines:
+            replies.insert(-1, "250-PIPELINING")
         return replies
 
     async def handle_RCPT(  # noqa: N802
@@ -82,8 +85,8 @@ def message(local: str, content: bytes = b"Subject: hi\r\n\r\nbody\r\n") -> Mess
     return Message(local, "shop@shop.test", f"{local}@example.com", content, NOW)
 
 
-def send(*locals_: str) -> tuple[Sink, dict[str, tuple[Outcome, str]]]:
-    sink = Sink()
+def send(*locals_: str, pipelines: bool = False) -> tuple[Sink, dict[str, tuple[Outcome, str]]]:
+    sink = Sink(pipelines=pipelines)
     with serving(sink) as port:
         results = SmtpChannel(Server("smtp", "127.0.0.1", port)).send_batch(
             [message(local) for local in locals_]
@@ -194,3 +197,41 @@ def test_a_url_names_scheme_host_port_and_login() -> None:
 def test_a_url_that_names_no_server_is_refused(url: str) -> None:
     with pytest.raises(ImproperlyConfigured, match="SMTP_URL"):
         Server.from_url(url)
+
+
+@pytest.mark.parametrize("pipelines", [False, True])
+def test_commands_that_go_in_one_go_are_answered_one_by_one(pipelines: bool) -> None:  # noqa: FBT001
+    sink, results = send("ann", "rcpt550", "bob", "rcpt451", "drop", "eve", pipelines=pipelines)
+
+    assert results == {
+        "ann": (Outcome.SENT, "250"),
+        "rcpt550": (Outcome.REFUSED, "550 5.1.1"),
+        "bob": (Outcome.SENT, "250"),
+        "rcpt451": (Outcome.LATER, "451"),
+        "drop": (Outcome.UNKNOWN, "connection_lost"),
+        "eve": (Outcome.SENT, "250"),
+    }
+    assert [address.partition("@")[0] for address, _ in sink.accepted] == [
+        "ann", "bob", "drop", "eve"
+    ]  # fmt: skip
+
+
+def test_a_server_that_closes_in_the_middle_of_one_go_is_told_as_such() -> None:
+    _sink, results = send("ann", "rcpt421", "bob", pipelines=True)
+
+    assert results["ann"] == (Outcome.SENT, "250")
+    assert results["rcpt421"] == results["bob"] == (Outcome.LATER, "421")
+
+
+def test_batches_in_a_row_share_a_connection_only_where_it_is_kept() -> None:
+    sink = Sink(pipelines=True)
+    with serving(sink) as port:
+        channel = SmtpChannel(Server("smtp", "127.0.0.1", port))
+        with channel.kept_open():
+            for name in ("ann", "bob", "eve"):
+                channel.send_batch([message(name)])
+        assert sink.connections == 1
+        channel.send_batch([message("dan")])
+
+    assert sink.connections == 2
+    assert len(sink.accepted) == 4
