@@ -98,7 +98,7 @@ lock: ## Resolve the lock files anew
 bench: setup-dev ## Run the benchmarks, each against a floor of the same run
 	$(BIN)/python -m benchmarks
 
-screenshots: setup-dev ## Take the pictures of README of a demo shop, by Chromium
+screenshots: setup-dev ## Take the pictures of README and the guide of a demo shop, by Chromium
 	SCREENSHOTS=1 REQUIRE_SERVICES=1 $(BIN)/python -m pytest -q tests/journeys/test_screenshots.py
 
 clean: ## Remove the environment and what tools left behind; your data stays

@@ -225,3 +225,13 @@ def test_links_between_pages_lead_somewhere() -> None:
         if not (path.parent / target).exists()
     ]
     assert broken == []
+
+
+def test_the_guide_has_the_same_pages_and_pictures_in_both_languages() -> None:
+    guide = ROOT / "docs" / "guide"
+    pages = {code: {path.name for path in (guide / code).glob("*.md")} for code in ("en", "zh")}
+    assert pages["en"] == pages["zh"]
+    for code, names in pages.items():
+        steps = {name.removesuffix(".md") for name in names} - {"README"}
+        shown = {path.name for path in (guide / "images").glob(f"*-{code}.jpg")}
+        assert shown == {f"{step}-{code}.jpg" for step in steps}
