@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from campaigns import alerting, asking, limits, occasions, targeting, texting, writing
+from campaigns import alerting, asking, cards, limits, occasions, targeting, texting, writing
 from campaigns.models import Campaign, Delivery, Note, SendingRules
 from jobs import queue
 from jobs.models import Job
@@ -266,11 +266,15 @@ def message_faults(campaign: Campaign, now: datetime) -> list[Fault]:
     """Return what keeps the campaign's message from being sent, whatever its channel."""
     if campaign.channel == Channel.SMS:
         return texting.faults(campaign, now=now)
+    if campaign.channel in cards.CHANNELS:
+        return cards.faults(campaign)
     return writing.faults(campaign, now=now, facts=occasions.sample(campaign))
 
 
 def message_hash(campaign: Campaign) -> str:
     """Return the SHA-256 of all that readers will see."""
+    if campaign.channel in cards.CHANNELS:
+        return _digest(cards.approved(campaign))
     variants = campaign.variants.order_by("key")
     templates = ("locale", "subject", "body_html", "body_text")
     if campaign.channel == Channel.SMS:

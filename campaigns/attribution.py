@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from django.db.models import F, QuerySet
 
 from campaigns.models import Campaign, Conversion
-from privacy.models import Shop
+from privacy.models import Channel, Shop
 from profiles.models import Order
 from profiles.models.order import COUNTABLE
 
@@ -28,6 +28,7 @@ WITH counted AS (
     WHERE delivery.campaign_id = %(campaign)s
       AND sale.placed_at >= %(opens)s AND sale.placed_at < %(closes)s
       AND sale.placed_at <= %(now)s
+      AND (%(by_visit)s = 0 OR sale.placed_at >= delivery.entered_at)
       AND sale.currency = %(currency)s AND {COUNTABLE.format("sale")}
 ), costed AS (
     SELECT line.order_id,
@@ -121,6 +122,8 @@ def attribute(campaign: Campaign, now: datetime) -> Attributed:
                 "opens": adapt(period.opens),
                 "closes": adapt(period.closes),
                 "now": adapt(now),
+                # Whom a page reached counts from their first visit on, the holdout alike.
+                "by_visit": int(campaign.channel == Channel.ONSITE),
                 "currency": shop.currency,
                 "margin_rate": int(Decimal(shop.margin_rate) * 10_000),
             },

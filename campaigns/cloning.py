@@ -7,7 +7,7 @@ from datetime import datetime
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from campaigns.models import Campaign, SmsText, Template, Variant
+from campaigns.models import Campaign, Card, SmsText, Template, Variant
 from privacy.models import Staff
 
 COPIED = (
@@ -22,7 +22,7 @@ COPIED = (
     ),
     "local_time",
     *("cost_per_message_micros", "fixed_cost_minor", "budget_minor", "offer_minor"),
-    *("adds_utm", "utm_source", "utm_medium", "utm_content"),
+    *("adds_utm", "utm_source", "utm_medium", "utm_content", "placement", "times_shown"),
 )
 
 
@@ -35,8 +35,10 @@ def clone(campaign: Campaign, *, staff: Staff, now: datetime) -> Campaign:
     )
     made.also.set(campaign.also.all())
     made.excluded.set(campaign.excluded.all())
-    texts, short = [], []
-    for variant in campaign.variants.order_by("key").prefetch_related("templates", "sms_texts"):
+    texts, short, short_messages = [], [], []
+    for variant in campaign.variants.order_by("key").prefetch_related(
+        "templates", "sms_texts", "cards"
+    ):
         copy = Variant.objects.create(campaign=made, key=variant.key, weight=variant.weight)
         texts += [
             Template(
@@ -60,7 +62,11 @@ def clone(campaign: Campaign, *, staff: Staff, now: datetime) -> Campaign:
             )
             for text in variant.sms_texts.all()
         ]
+        for card in variant.cards.all():
+            card.pk, card.variant = None, copy
+            short_messages.append(card)
     Template.objects.bulk_create(texts)
+    Card.objects.bulk_create(short_messages)
     SmsText.objects.bulk_create(short)
     return made
 

@@ -33,12 +33,14 @@ from campaigns import (
 )
 from campaigns.bounces.codes import is_hard
 from campaigns.channels import ways
-from campaigns.channels.base import Channel, Message, Outcome, Result
+from campaigns.channels.base import Channel as Way
+from campaigns.channels.base import Message, Outcome, Result
 from campaigns.composing import Composer
 from campaigns.models import Campaign, Delivery, SendingRules
+from campaigns.pushing import PushComposer
 from campaigns.texting import TextComposer
 from privacy import suppression
-from privacy.models import Staff, Suppression
+from privacy.models import Channel, Staff, Suppression
 from privacy.problems import DomainError
 from profiles.bulk import planned_for_many
 from profiles.models import Customer
@@ -83,14 +85,18 @@ def plan(
     of the first start. Raises DomainError unless the campaign is approved as it stands.
     """
     _begin_plan(campaign, now)
-    cut = _cut(campaign)
+    if campaign.channel == Channel.ONSITE:  # people come to it, page by page
+        Campaign.objects.filter(pk=campaign.pk).update(status=Status.PLANNED)
+        campaign.refresh_from_db()
+        return 0
+    made = cut(campaign)
     n_added, last = 0, Customer.objects.aggregate(last=Max("pk"))["last"] or 0
     while (low := campaign.plan_cursor) < last:
         high = min(low + range_size, last)
         with planned_for_many():
             _move_cursor(campaign, low, high)
-            audience = targeting.audience(campaign, cut.planned_at)
-            n_added += planning.insert(audience.filter(pk__gt=low, pk__lte=high), cut)
+            audience = targeting.audience(campaign, made.planned_at)
+            n_added += planning.insert(audience.filter(pk__gt=low, pk__lte=high), made)
         campaign.plan_cursor = high
         if progress:
             progress(high, last)
@@ -124,13 +130,19 @@ def _move_cursor(campaign: Campaign, low: int, high: int) -> None:
         )
 
 
-def _cut(campaign: Campaign) -> planning.Cut:
+def cut(
+    campaign: Campaign,
+    *,
+    due_at: datetime | None = None,
+    spoken: tuple[Mapping[str, str], str] | None = None,
+) -> planning.Cut:
+    """Return what the plan's statement is told: arms, holdout, languages, when it is due."""
     variants = {variant.key: variant for variant in campaign.variants.all()}
-    chosen, default = writing.spoken(campaign)
+    chosen, default = spoken or writing.spoken(campaign)
     planned_at = campaign.planned_at
     if planned_at is None:
         raise ValueError("the plan has not begun")
-    local = local_time.dues(campaign, campaign.goes_at or planned_at)
+    local = None if due_at else local_time.dues(campaign, campaign.goes_at or planned_at)
     return planning.Cut(
         campaign=campaign.pk,
         salt=str(campaign.salt),
@@ -140,7 +152,7 @@ def _cut(campaign: Campaign) -> planning.Cut:
         locales=chosen,
         default_locale=default,
         planned_at=planned_at,
-        due_at=max(planned_at, campaign.starts_at or planned_at),
+        due_at=due_at or max(planned_at, campaign.starts_at or planned_at),
         due_by_place=local.by_place if local else {},
     )
 
@@ -153,7 +165,7 @@ def send_due(
     limit: int = BATCH,
     *,
     campaign: Campaign | None = None,
-    channel: Channel | None = None,
+    channel: Way | None = None,
 ) -> int:
     """Send up to `limit` messages that are due; returns how many were taken.
 
@@ -166,7 +178,7 @@ def send_due(
         return now + timedelta(seconds=monotonic() - began)
 
     recover(now)
-    sending = Campaign.objects.sending(now)
+    sending = Campaign.objects.sending(now).exclude(channel=Channel.ONSITE)
     if campaign is not None:
         sending = sending.filter(pk=campaign.pk)
     n_taken = 0
@@ -181,7 +193,7 @@ def send_due(
 def _send_some(
     sending: QuerySet[Campaign],
     name: str,
-    way: Channel,
+    way: Way,
     *,
     now: datetime,
     limit: int,
@@ -222,12 +234,13 @@ def finish(now: datetime) -> int:
     Those whose first part is out wait for somebody to let them go on.
     """
     still_open = Delivery.objects.open().filter(campaign=OuterRef("pk"))
-    over = Campaign.objects.plans().filter(~Exists(still_open), status=Status.SENDING)
+    shown = Q(channel=Channel.ONSITE) & (Q(ends_at=None) | Q(ends_at__gt=now))
+    over = Campaign.objects.plans().filter(~Exists(still_open), ~shown, status=Status.SENDING)
     n_over = over.update(status=Status.FINISHED, finished_at=now)
     first = Delivery.objects.filter(campaign=OuterRef("pk")).in_first_part()
     # What is tried again later does not keep the others waiting for a decision.
     begun = Q(state=State.PLANNED, n_attempts__gt=0)
-    parts = Campaign.objects.filter(
+    parts = Campaign.objects.exclude(channel=Channel.ONSITE).filter(
         ~Exists(first.open().exclude(begun)),
         status=Status.SENDING,
         first_percent__gt=0,
@@ -272,7 +285,7 @@ def _claim(now: datetime, limit: int, sending: QuerySet[Campaign]) -> UUID:
 
 
 def _send_claimed(
-    campaign: Campaign, rows: list[Delivery], token: UUID, channel: Channel, clock: Clock
+    campaign: Campaign, rows: list[Delivery], token: UUID, channel: Way, clock: Clock
 ) -> int:
     """Send what the gate lets through of these; returns how many were tried."""
     now = clock()
@@ -317,6 +330,8 @@ def _composed(
 ) -> tuple[list[Message], dict[int, str]]:
     if campaign.channel == ways.SMS:
         return TextComposer(campaign, now=now).compose(rows)
+    if campaign.channel == ways.PUSH:
+        return PushComposer(campaign, now=now).compose(rows)
     return Composer(campaign, now=now).compose(rows)
 
 

@@ -104,7 +104,9 @@ def barred(campaign: Campaign, customers: Iterable[int]) -> dict[int, str]:
     )
     wanting = asked_of.filter(topics.wanted(campaign.topic, campaign.channel))
     wanted = set(wanting.values_list("pk", flat=True)) if campaign.topic_id else shut
-    tag = ADDRESS_TAGS[campaign.channel]
+    tag = ADDRESS_TAGS.get(campaign.channel)
+    at_hand = asked_of.filter(targeting.takes_push(campaign))
+    browsers = set(at_hand.values_list("pk", flat=True)) if campaign.channel == "push" else shut
     found = {
         customer.pk: _reason(
             customer.subject,
@@ -112,7 +114,8 @@ def barred(campaign: Campaign, customers: Iterable[int]) -> dict[int, str]:
             is_objecting=use.is_marketing and customer.subject.objected,
             consented=not use.is_declared or customer.subject_id in consented,
             wanted=customer.pk in wanted,
-            addressed=getattr(customer, tag) is not None,
+            addressed=customer.pk in browsers
+            and (tag is None or getattr(customer, tag) is not None),
         )
         for customer in known
     }

@@ -17,6 +17,7 @@ from campaigns.models import (
     Automation,
     Brand,
     Campaign,
+    Card,
     CheckedLink,
     Conversion,
     Coupon,
@@ -29,6 +30,7 @@ from campaigns.models import (
     Note,
     Picture,
     Provider,
+    PushSubscription,
     SendingRules,
     ServiceMessage,
     SignUp,
@@ -58,6 +60,7 @@ def declare() -> None:
     registry.delete(ServiceMessage, "subject", f"delivery__{PERSON}")
     registry.delete(Coupon, f"delivery__{PERSON}")
     registry.delete(Impression, f"delivery__{PERSON}")
+    registry.delete(PushSubscription, "subject", PERSON)
     registry.delete(SignUp, "subject", "about", also=_asked_from)
     topics_of = SignUpForm.topics.through
     registry.nobody(
@@ -65,7 +68,7 @@ def declare() -> None:
         reason=gettext_lazy("What sign-up forms say."),
     )
     registry.nobody(
-        *(Campaign, Variant, Template, SmsText, Link, Automation, Step),
+        *(Campaign, Variant, Template, SmsText, Card, Link, Automation, Step),
         *(Brand, CheckedLink, Picture, TemplateVersion),
         reason=gettext_lazy("What is said to everybody."),
     )
@@ -103,6 +106,12 @@ def _retain() -> None:
         old=lambda before: SignUp.objects.none(),
         drop=_forget,
         of=(SignUp,),
+    )
+    registry.retain(
+        "push_subscriptions",
+        gettext_lazy("Browsers that took push messages and are gone"),
+        days=30,
+        old=lambda before: PushSubscription.objects.filter(gone_at__lt=before),
     )
     registry.retain(
         "service_messages",

@@ -11,7 +11,7 @@ from django.db.models import Count, Q, QuerySet
 
 from campaigns.experiments import money
 from campaigns.models import Campaign, Delivery, SendingRules
-from privacy.models import Shop
+from privacy.models import Channel, Shop
 from profiles.models import Customer
 from profiles.money import exponent
 
@@ -43,6 +43,7 @@ def over_cap(
         .filter(Q(intended_at__gt=since) | Q(sent_at__gt=since))
         .exclude(campaign=campaign)
         .exclude(campaign__kind=Campaign.Kind.TRANSACTIONAL)
+        .exclude(campaign__channel=Channel.ONSITE)
         .order_by()
         .values("customer")
         .annotate(n=Count("pk"))

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from django.utils.translation import gettext as _
 
-from campaigns import writing
+from campaigns import cards, writing
 from campaigns.channels import email, ways
 from campaigns.channels.base import Channel, Message, Outcome
 from campaigns.composing import Composer, message_id, unsubscribe_url
@@ -29,6 +29,8 @@ def preview(campaign: Campaign, variant: Variant, customer: Customer, now: datet
 
     Raises DomainError if the template cannot be rendered.
     """
+    if campaign.channel in cards.CHANNELS:
+        raise DomainError("no_preview", _("The message page shows such a message."), status=409)
     available = writing.languages(campaign)
     if not available:
         raise DomainError("no_message", _("Write the message of a variant."), status=409)
@@ -81,6 +83,8 @@ def send_test(
     Links are not tracked and unsubscribing does nothing. Raises DomainError if `to` is no
     active staff address, the template is faulty or the server does not take the message.
     """
+    if campaign.channel in cards.CHANNELS:
+        raise DomainError("no_test", _("Such a message cannot be sent to an address."), status=409)
     if not Staff.objects.filter(is_active=True, email__iexact=to).exclude(email="").exists():
         raise DomainError(
             "not_a_staff_address",

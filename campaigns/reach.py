@@ -14,7 +14,7 @@ from campaigns.experiments.assignment import PARTS
 from campaigns.models import Campaign, Delivery, SendingRules
 from privacy import purposes, topics
 from privacy.fairness.selection import selection_rates
-from privacy.models import Consent, Shop
+from privacy.models import Channel, Consent, Shop
 from privacy.purposes import purpose
 from profiles.auditing import counted
 from profiles.models import Order
@@ -152,6 +152,8 @@ def _first_bar(campaign: Campaign, rules: SendingRules, at: datetime) -> Case:
         whens.append(When(unwanted, then=Value("topic")))
     if (tag := ADDRESS_TAGS.get(campaign.channel)) is not None:
         whens.append(When(**{f"{tag}__isnull": True}, then=Value("no_address")))
+    if campaign.channel == Channel.PUSH:
+        whens.append(When(~targeting.takes_push(campaign), then=Value("no_address")))
     whens.append(
         When(~Q(pk__in=targeting.reachable(campaign).values("pk")), then=Value("suppressed"))
     )

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from campaigns.models import Conversion, Coupon, Delivery, Feedback, Hit, Impression, SignUp
+from campaigns.models import (
+    Conversion,
+    Coupon,
+    Delivery,
+    Feedback,
+    Hit,
+    Impression,
+    PushSubscription,
+    SignUp,
+)
 from privacy import registry
 
 Row = Mapping[str, Any]
@@ -21,6 +31,7 @@ def declare() -> None:
     registry.export_section("message_coupons", _coupons)
     registry.export_section("message_products", _products)
     registry.export_section("sign_ups", _sign_ups)
+    registry.export_section("push_subscriptions", _browsers)
 
 
 def _messages(subject: UUID, _now: datetime) -> Iterator[Row]:
@@ -72,3 +83,14 @@ def _sign_ups(subject: UUID, _now: datetime) -> Iterator[Row]:
         *("form__name", "wording__text", "wording__version", "topics", "locale"),
         *("asked_at", "confirmed_at"),
     )
+
+
+def _browsers(subject: UUID, _now: datetime) -> Iterator[Row]:
+    """The browsers that take push messages; the endpoint says which push service they use."""
+    for row in PushSubscription.objects.filter(subject__uuid=subject).order_by("made_at", "pk"):
+        target = row.target.reveal() if row.target else "{}"
+        yield {
+            "endpoint": json.loads(target).get("endpoint", ""),
+            "made_at": row.made_at,
+            "gone_at": row.gone_at,
+        }

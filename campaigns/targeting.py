@@ -8,12 +8,12 @@ from functools import reduce
 from operator import or_
 from typing import TYPE_CHECKING, Any, Final
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from campaigns.experiments.assignment import PARTS
-from campaigns.models import Campaign
+from campaigns.models import Campaign, PushSubscription
 from privacy import purposes, topics
-from privacy.models import Consent
+from privacy.models import Channel, Consent
 from privacy.problems import Fault
 from profiles import segmentation
 from profiles.bulk import planned_for_many
@@ -66,13 +66,21 @@ def _in_any(rules: Iterable[Any], as_of: datetime) -> Q:
 def reachable(campaign: Campaign) -> CustomerQuerySet:
     """Return everybody whom the campaign's purpose allows to reach, who wants its topic."""
     allowed = Customer.objects.for_purpose(campaign.purpose, channel=campaign.channel)
-    return allowed.filter(topics.wanted(campaign.topic, campaign.channel))
+    return allowed.filter(topics.wanted(campaign.topic, campaign.channel), takes_push(campaign))
+
+
+def takes_push(campaign: Campaign) -> Q:
+    """Return the condition that a customer has a browser for push, if that is the channel."""
+    if campaign.channel != Channel.PUSH:
+        return Q()
+    browsers = PushSubscription.objects.filter(customer=OuterRef("pk"), gone_at__isnull=True)
+    return Q(Exists(browsers))
 
 
 def audience(campaign: Campaign, as_of: datetime) -> CustomerQuerySet:
     """Return the members whom the campaign's purpose allows to reach on its channel."""
     allowed = members(campaign, as_of).for_purpose(campaign.purpose, channel=campaign.channel)
-    return allowed.filter(topics.wanted(campaign.topic, campaign.channel))
+    return allowed.filter(topics.wanted(campaign.topic, campaign.channel), takes_push(campaign))
 
 
 def users_of(segments: Collection[int]) -> list[str]:

@@ -14,7 +14,7 @@ from django.db import transaction
 from campaigns import event_catalogue, feedback, picking, utm
 from campaigns.models import Automation, Campaign, Delivery, Hit, Impression, Link
 from privacy import consent, preferences, suppression
-from privacy.models import Consent, ConsentEntry, Source, Suppression, Topic
+from privacy.models import Channel, Consent, ConsentEntry, Source, Suppression, Topic
 from profiles.events import staging, wire
 from profiles.models import Cart
 from profiles.models.customer import ADDRESS_TAGS
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 SOURCE = "Campaigns"
 EVENTS: dict[str, str] = {Hit.Kind.OPEN: "Email Opened", Hit.Kind.CLICK: "Email Clicked"}
 VIEWED, FOLLOWED = "Recommendation Viewed", "Recommendation Clicked"
+ON_PAGES: dict[str, str] = {Hit.Kind.OPEN: "Promotion Viewed", Hit.Kind.CLICK: "Promotion Clicked"}
 TOO_SOON = timedelta(seconds=2)
 # A reader opens no three links of a message in ten seconds, and no two in one.
 AT_ONCE, MANY = timedelta(seconds=10), 3
@@ -104,6 +105,16 @@ def clicked(token: str, visit: Visit, now: datetime) -> str:
         raise UnknownLinkError
     _hit(delivery, Hit.Kind.CLICK, visit, now, link=link)
     return utm.tagged(link.url, delivery)
+
+
+def shown(token: str, visit: Visit, now: datetime, *, again: timedelta) -> Delivery | None:
+    """Record that a page showed on-site content, once within `again`; None for no such token."""
+    delivery = _find(token)
+    if delivery is None or delivery.campaign.channel != Channel.ONSITE:
+        return None
+    if not delivery.hits.filter(kind=Hit.Kind.OPEN, at__gt=now - again).exists():
+        _hit(delivery, Hit.Kind.OPEN, visit, now)
+    return delivery
 
 
 def back_to_cart(token: str, visit: Visit, now: datetime) -> str:
@@ -223,7 +234,7 @@ def _hit(
     is_canary: bool = False,
 ) -> None:
     feedback.arrived(delivery, delivery.intended_at or now)
-    sign = Hit.Sign.CANARY if is_canary else sign_of(visit, sent_at=delivery.sent_at, now=now)
+    sign = Hit.Sign.CANARY if is_canary else sign_of(visit, sent_at=_sent_at(delivery), now=now)
     sign = sign or _company(delivery, link, now)
     Hit.objects.create(
         delivery=delivery,
@@ -239,6 +250,13 @@ def _hit(
         near = CANARY_REACH if sign == Hit.Sign.CANARY else AT_ONCE
         taken = delivery.hits.filter(at__gte=now - near, by_machine=False)
         taken.exclude(kind=Hit.Kind.UNSUBSCRIBE).update(by_machine=True, sign=sign, waits=False)
+
+
+def _sent_at(delivery: Delivery) -> datetime | None:
+    """When the message left; what a page shows is seen at once, and nothing hurries ahead of it."""
+    if delivery.campaign.channel == Channel.ONSITE and delivery.sent_at is not None:
+        return delivery.sent_at - TOO_SOON
+    return delivery.sent_at
 
 
 def _company(delivery: Delivery, link: Link | None, now: datetime) -> str:
@@ -280,6 +298,7 @@ def tell(now: datetime, *, limit: int = TOLD_AT_ONCE) -> int:
 
 
 def _announce(hits: Sequence[Hit], now: datetime) -> None:
+    hits = [hit for hit in hits if hit.delivery.campaign.channel != Channel.ONSITE]
     opened = {hit.delivery_id: "" for hit in hits if hit.kind == Hit.Kind.OPEN}
     clicked = {hit.delivery_id: "" for hit in hits if hit.kind == Hit.Kind.CLICK}
     told = {event_catalogue.OPENED: opened, event_catalogue.CLICKED: clicked}
@@ -288,7 +307,8 @@ def _announce(hits: Sequence[Hit], now: datetime) -> None:
 
 def _events(hit: Hit, shown: Impression | None) -> Iterator[wire.Message]:
     told = {"campaign": str(hit.delivery.campaign.uuid), "linkId": hit.link_id}
-    yield _event(hit, f"hit-{hit.pk}", EVENTS[hit.kind], told)
+    names = ON_PAGES if hit.delivery.campaign.channel == Channel.ONSITE else EVENTS
+    yield _event(hit, f"hit-{hit.pk}", names[hit.kind], told)
     if shown is None:
         return
     told = {"recommendationId": str(shown.recommendation_id)}

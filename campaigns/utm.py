@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 MEDIA: Final = {"email": "email", "sms": "sms", "push": "push", "onsite": "onsite"}
 # Pages of this installation's own, which are no page of the shop.
-OWN: Final = ("/c/", "/f/", "/o/", "/p/", "/privacy/", "/r/", "/s/", "/u/", "/y/")
+OWN: Final = ("/c/", "/f/", "/i/", "/o/", "/p/", "/privacy/", "/r/", "/s/", "/u/", "/y/")
 
 
 def defaults(campaign: Campaign, variant: str) -> dict[str, str]:

@@ -77,9 +77,10 @@ def frame(campaign: Campaign, locale: str, *, now: datetime) -> Frame:
 
 def languages(campaign: Campaign) -> list[str]:
     """Return the languages that every variant of the campaign has, sorted."""
-    is_sms = campaign.channel == Channel.SMS
+    texts = {Channel.SMS: "sms_texts", Channel.ONSITE: "cards", Channel.PUSH: "cards"}
+    name = texts.get(Channel(campaign.channel), "templates")
     of_each = [
-        set((variant.sms_texts if is_sms else variant.templates).values_list("locale", flat=True))
+        set(getattr(variant, name).values_list("locale", flat=True))
         for variant in campaign.variants.all()
     ]
     return sorted(set.intersection(*of_each)) if of_each else []

@@ -22,7 +22,9 @@ from privacy.problems import DomainError
 from privacy.sealed import keys
 from privacy.throttling import Limit
 
-PUBLISHABLE_SCOPES: Final = frozenset({"events:write", "recommendations:read"})
+PUBLISHABLE_SCOPES: Final = frozenset(
+    {"decisions:read", "events:write", "push:write", "recommendations:read"}
+)
 SECRET_SCOPES: Final = PUBLISHABLE_SCOPES | {
     "orders:read",
     "orders:write",

@@ -139,6 +139,17 @@ REGISTRY = {
             known=_SENT_TO,
         ),
         Purpose(
+            "campaign.push",
+            _("Push campaigns"),
+            _CONSENT,
+            _TILL_WITHDRAWN,
+            data_classes=frozenset({"text"}),
+            channels=frozenset({Channel.PUSH.value}),
+            needs_consent=True,
+            is_marketing=True,
+            known=_SENT_TO,
+        ),
+        Purpose(
             "service.email",
             _("E-mail about a person's own orders"),
             _CONTRACT,

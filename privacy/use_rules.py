@@ -53,6 +53,7 @@ def _shipped() -> Iterable[Rule]:
         "campaign.email": ("email", "name"),
         "campaign.email.existing": ("email", "name"),
         "campaign.sms": ("phone", "name"),
+        "campaign.push": ("text",),
         "service.email": ("email", "name", "text"),
         "signup.confirm": ("email", "name", "phone"),
         "subject.rights": (*_PERSONAL, "text"),

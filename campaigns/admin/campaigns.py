@@ -16,7 +16,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminSelectWidget
 
-from campaigns import approvals, block_words, making, utm
+from campaigns import approvals, block_words, cards, making, utm
 from campaigns.admin import (
     audience,
     calendar,
@@ -43,6 +43,13 @@ MILLION = 1_000_000
 MAX_DAYS = 365
 EDITABLE = {Campaign.Status.DRAFT, Campaign.Status.REVIEW, Campaign.Status.APPROVED}
 AUDIENCE = ("segment", ("also", "excluded"), "topic")
+ONSITE = ("placement", "times_shown", "ends_at")
+PURPOSES = {
+    Channel.EMAIL.value: "campaign.email",
+    Channel.SMS.value: "campaign.sms",
+    Channel.PUSH.value: "campaign.push",
+    Channel.ONSITE.value: "campaign.onsite",
+}
 UTM = ("utm_source", "utm_medium", "utm_campaign", "utm_content")
 START = ("starts_at", "local_time", "latest_start", "first_percent")
 
@@ -68,7 +75,7 @@ class CampaignForm(forms.ModelForm[Campaign]):
     by = forms.ChoiceField(
         label=_("Channel"),
         required=False,
-        choices=[("email", _("E-mail")), ("sms", _("SMS"))],
+        choices=[(one, Channel(one).label) for one in PURPOSES],
         widget=UnfoldAdminSelectWidget,
         help_text=_("It stays as it is chosen here."),
     )
@@ -83,7 +90,7 @@ class CampaignForm(forms.ModelForm[Campaign]):
         model = Campaign
         fields = [
             *("name", "segment", "also", "excluded", "topic", "attribution_days"),
-            *("adds_utm", *UTM),
+            *("adds_utm", *UTM, *ONSITE),
             *("starts_at", "local_time", "latest_start", "first_percent"),
             *("fixed_cost_minor", "budget_minor", "offer_minor"),
         ]
@@ -112,8 +119,8 @@ class CampaignForm(forms.ModelForm[Campaign]):
         campaign, given = self.instance, self.cleaned_data
         campaign.holdout_ppm = int(given["holdout"] * 10_000)
         campaign.cost_per_message_micros = int(given["message_cost"] * MILLION)
-        if campaign._state.adding and given.get("by") == Channel.SMS:
-            campaign.channel, campaign.purpose = Channel.SMS, "campaign.sms"
+        if campaign._state.adding and (purpose := PURPOSES.get(given.get("by", ""))):
+            campaign.channel, campaign.purpose = given["by"], purpose
         return super().save(commit)
 
 
@@ -211,7 +218,9 @@ class CampaignAdmin(ThemedAdmin[Campaign]):
 
     def get_fieldsets(self, request: HttpRequest, obj: Campaign | None = None) -> Any:
         if obj is not None:
-            return self.fieldsets if self.has_change_permission(request, obj) else self.facts
+            shown = self.fieldsets if self.has_change_permission(request, obj) else self.facts
+            places = [(_("On site"), {"fields": [ONSITE[:2], ONSITE[2]]})]
+            return [*shown, *(places if obj.channel == Channel.ONSITE else [])]
         return [*self.fieldsets, (_("Message"), {"fields": ["by", "starter"]})]
 
     def has_change_permission(self, request: HttpRequest, obj: Campaign | None = None) -> bool:
@@ -232,6 +241,10 @@ class CampaignAdmin(ThemedAdmin[Campaign]):
         if obj.channel == Channel.SMS:
             for key in making.VARIANTS:
                 sms_texts.start(Variant.objects.create(campaign=obj, key=key))
+            return
+        if obj.channel in cards.CHANNELS:
+            for key in making.VARIANTS:
+                cards.start(Variant.objects.create(campaign=obj, key=key))
             return
         making.write(obj, form.cleaned_data["starter"] or starters.names()[0])
 

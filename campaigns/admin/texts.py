@@ -18,6 +18,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from campaigns import (
     approvals,
+    cards,
     editing,
     link_check,
     looking,
@@ -25,7 +26,7 @@ from campaigns import (
     prechecks,
     targeting,
 )
-from campaigns.admin import sms_texts
+from campaigns.admin import card_texts, sms_texts
 from campaigns.admin.outbox import sandboxed
 from campaigns.models import Campaign, Template, Variant
 from campaigns.rendering import markup
@@ -49,6 +50,8 @@ def texts_page(request: HttpRequest, pk: int) -> HttpResponse:
     may_edit = campaign.status in EDITABLE and request.user.has_perm("campaigns.change_campaign")
     if campaign.channel == Channel.SMS:
         return sms_texts.sms_page(request, campaign, may_edit=may_edit)
+    if campaign.channel in cards.CHANNELS:
+        return card_texts.cards_page(request, campaign, may_edit=may_edit)
     posted = request.POST if request.method == "POST" and may_edit else None
     rows = [
         (

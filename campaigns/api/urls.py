@@ -4,9 +4,11 @@ from django.urls import path, re_path
 
 from campaigns.api import (
     campaigns,
+    decisions,
     feedback_views,
     messages,
     pictures,
+    push_views,
     signup_views,
     sms_views,
     tracking_views,
@@ -35,6 +37,11 @@ urlpatterns = [
         pictures.picture,
         name="picture",
     ),
+    path("v1/decisions", decisions.DecisionsView.as_view(), name="decisions"),
+    path("v1/decisions/seen", decisions.SeenView.as_view(), name="decision-seen"),
+    path("v1/push/key", push_views.PushKeyView.as_view(), name="push-key"),
+    path("v1/push/subscriptions", push_views.PushSubscriptionsView.as_view(), name="push"),
+    path("v1/push/subscriptions/end", push_views.PushForgetView.as_view(), name="push-end"),
     path("o/<str:token>", tracking_views.open_pixel, name="open-pixel"),
     path("c/<str:token>", tracking_views.click, name="click"),
     path("r/<str:token>", tracking_views.cart, name="back-to-cart"),

@@ -8,8 +8,8 @@ from typing import Final
 from campaigns.channels import email
 from campaigns.channels.base import Channel
 
-EMAIL, SMS = "email", "sms"
-SENDING: Final = (EMAIL, SMS)
+EMAIL, SMS, PUSH = "email", "sms", "push"
+SENDING: Final = (EMAIL, SMS, PUSH)
 
 
 def way(channel: str) -> Channel:
@@ -18,6 +18,10 @@ def way(channel: str) -> Channel:
         from campaigns.channels import sms  # noqa: PLC0415 -- needed by few, slow to load
 
         return sms.channel()
+    if channel == PUSH:
+        from campaigns.channels import push  # noqa: PLC0415 -- as above
+
+        return push.PushChannel()
     return email.channel()
 
 
@@ -32,4 +36,6 @@ def provider(channel: str) -> str:
         from campaigns.channels import sms  # noqa: PLC0415 -- as above
 
         return sms.provider()
+    if channel == PUSH:
+        return "web push"
     return email.provider()

@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from django.core.validators import MaxValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -133,6 +133,23 @@ class Campaign(models.Model):
     )
     created_at = models.DateTimeField(_("created at"))
     approved_at = models.DateTimeField(_("approved at"), null=True, blank=True, editable=False)
+    placement = models.SlugField(
+        _("place in the pages"),
+        max_length=64,
+        blank=True,
+        db_index=False,
+        help_text=_("What the shop's pages call it, such as home-hero."),
+    )
+    ends_at = models.DateTimeField(
+        _("shown until"), null=True, blank=True, help_text=_("Empty: until it is cancelled.")
+    )
+    times_shown = models.PositiveSmallIntegerField(
+        _("times shown to a person"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text=_("Empty for no limit."),
+    )
     starts_at = models.DateTimeField(_("starts at"), null=True, blank=True)
     latest_start = models.DateTimeField(
         _("not after"),

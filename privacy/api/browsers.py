@@ -1,13 +1,19 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.utils.translation import gettext as _
 from rest_framework.views import APIView
 
+from privacy import doors
 from privacy.api.authentication import cors_headers
+from privacy.models import ApiKey
+from privacy.problems import DomainError
 
 
 class BrowserReachable(APIView):
@@ -23,3 +29,27 @@ class BrowserReachable(APIView):
             for name, value in cors_headers(request).items():
                 response[name] = value
         return response
+
+
+def require_visitor(key: ApiKey, facts: Mapping[str, Any], *, now: datetime) -> None:
+    """Refuse a publishable key that names nobody, or a user id that the shop does not vouch for.
+
+    Raises DomainError `visitor_needed`, `invalid_user_hash` (403).
+    """
+    if key.kind == ApiKey.Kind.SECRET:
+        return
+    if not facts.get("userId"):
+        if not facts.get("anonymousId"):
+            detail = _("A publishable key needs an anonymousId, or a userId with its userHash.")
+            raise DomainError("visitor_needed", detail)
+        return
+    is_vouched = doors.vouches(
+        key.source,
+        facts["userId"],
+        facts.get("userHash", ""),
+        facts.get("userHashExpires", 0),
+        now,
+    )
+    if not is_vouched:
+        detail = _("The userHash does not fit the userId, or it has expired.")
+        raise DomainError("invalid_user_hash", detail, status=HTTPStatus.FORBIDDEN)

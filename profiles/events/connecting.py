@@ -84,6 +84,10 @@ def samples(source: Source, keys: Keys) -> list[Sample]:
     if source.kind == Source.Kind.WEBSITE:
         title = _("In the head of every page of the shop")
         written.insert(0, Sample("snippet", title, f"{snippet.tag(keys.browser)}\n"))
+        asked = render_to_string("profiles/samples/onsite.txt", facts | {"key": keys.browser})
+        pushed = render_to_string("profiles/samples/push.txt", facts | {"key": keys.browser})
+        written.append(Sample("push", _("Push messages to browsers"), pushed))
+        written.append(Sample("onsite", _("Content of on-site campaigns in a page"), asked))
     return written
 
 

@@ -70,6 +70,8 @@ DECLARED: Final = {
             "Recommendation Clicked", _("Followed a recommended product"),
             ("recommendationId", "product_id", "position"), ("recommendationId",),
         ),
+        Declared("Promotion Viewed", _("Saw content of a campaign"), ("campaign",)),
+        Declared("Promotion Clicked", _("Followed content of a campaign"), ("campaign", "linkId")),
         Declared("Email Opened", _("Opened a message"), ("campaign",)),
         Declared("Email Clicked", _("Followed a link of a message"), ("campaign", "linkId")),
     )

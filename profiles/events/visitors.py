@@ -39,6 +39,11 @@ def find(*, user_id: str = "", anonymous_id: str = "", now: datetime) -> Visitor
     return Visitor(customer_pk, tuple(dict.fromkeys(recent)))
 
 
+def customer_of(*, user_id: str = "", anonymous_id: str = "") -> int | None:
+    """Return the customer behind the ids; None for somebody nobody knows."""
+    return _customer(user_id, anonymous_id)
+
+
 def _customer(user_id: str, anonymous_id: str) -> int | None:
     if user_id:
         known = Customer.objects.filter(external_id=user_id)

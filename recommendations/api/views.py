@@ -17,9 +17,8 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from privacy import doors
 from privacy.api.authentication import key_of
-from privacy.api.browsers import BrowserReachable
+from privacy.api.browsers import BrowserReachable, require_visitor
 from privacy.api.fields import Text
 from privacy.models import ApiKey, Shop
 from privacy.problems import DomainError
@@ -243,11 +242,7 @@ def _recommend(request: Request, given: Any) -> HttpResponse:
     ask.is_valid(raise_exception=True)
     facts = ask.validated_data
     key, now = key_of(request), timezone.now()
-    if facts.get("userId") and key.kind != ApiKey.Kind.SECRET:
-        _require_hash(key, facts)
-    elif key.kind != ApiKey.Kind.SECRET and not facts.get("anonymousId"):
-        detail = _("A publishable key needs an anonymousId, or a userId with its userHash.")
-        raise DomainError("visitor_needed", detail)
+    require_visitor(key, facts, now=now)
     visitor = visitors.find(
         user_id=facts.get("userId", ""), anonymous_id=facts.get("anonymousId", ""), now=now
     )
@@ -283,19 +278,6 @@ def _placed(scenario: Scenario, asked: Asked) -> HttpResponse:
 
 def _popular(is_filled: bool) -> tuple[str, ...]:  # noqa: FBT001
     return (placing.POPULAR,) if is_filled else ()
-
-
-def _require_hash(key: ApiKey, facts: dict[str, Any]) -> None:
-    is_vouched = doors.vouches(
-        key.source,
-        facts["userId"],
-        facts.get("userHash", ""),
-        facts.get("userHashExpires", 0),
-        timezone.now(),
-    )
-    if not is_vouched:
-        detail = _("The userHash does not fit the userId, or it has expired.")
-        raise DomainError("invalid_user_hash", detail, status=HTTPStatus.FORBIDDEN)
 
 
 def _language(facts: dict[str, Any]) -> str:
