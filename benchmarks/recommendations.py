@@ -43,7 +43,6 @@ BUDGETS = {
     "ease: peak RSS, MB": 1.2 * GB,
     "batch: CPU seconds": 40.0,
 }
-NOTES = ("the aim of read is 2.2 times hello",)
 
 
 def run(n_customers: int = N_CUSTOMERS, only: str = "", **_others: int) -> Result:
@@ -59,7 +58,6 @@ def run(n_customers: int = N_CUSTOMERS, only: str = "", **_others: int) -> Resul
         f" EASE of {N_EASE:,}; lists for {n_customers:,}",
         figures=figures,
         budgets=budgets,
-        notes=NOTES,
     )
 
 
