@@ -55,7 +55,7 @@ log = logging.getLogger(__name__)
 
 PLAN_RANGE = 50_000
 BATCH = 500
-INTENT_BATCH = 50
+INTENT_BATCH = 20
 LEASE = timedelta(seconds=settings.SENDING_LEASE_SECONDS)
 MAX_ATTEMPTS = 5
 DOMAIN_WAIT = timedelta(seconds=10)
