@@ -7,7 +7,7 @@ import threading
 from typing import TYPE_CHECKING, Any, Protocol
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.utils.module_loading import import_string
 
 from jobs import registry
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 TRIES = 5
+OPEN = "SELECT 1 FROM jobs_job WHERE unique_key = %s AND state IN ('queued', 'running') LIMIT 1"
 
 # Set by the process that holds the worker of a `memory://` broker: only it hears wake-ups.
 worker_is_here = threading.Event()
@@ -77,6 +78,13 @@ def enqueue(
     if job.not_before <= now:
         transaction.on_commit(lambda: publish(job, now=now))
     return job
+
+
+def is_asked_for(unique_key: str) -> bool:
+    """Whether a job of that key waits or runs; asked by every request that brings events."""
+    with connection.cursor() as cursor:
+        cursor.execute(OPEN, [unique_key])
+        return cursor.fetchone() is not None
 
 
 def retry(job: Job, now: datetime) -> None:

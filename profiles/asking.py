@@ -23,8 +23,8 @@ IMPORTS = {kind.value: f"profiles.import_{kind.value}" for kind in Upload.Kind}
 
 
 def ask_for_merge(now: datetime) -> None:
-    """See that a merge is waiting: one that runs may have looked before our events came."""
-    if not Job.objects.filter(unique_key=MERGE, state=Job.State.QUEUED).exists():
+    """See that a merge waits or runs; what one that runs came too early for is woken for soon."""
+    if not queue.is_asked_for(MERGE):
         queue.enqueue(MERGE, now=now, unique_key=MERGE)
 
 

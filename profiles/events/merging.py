@@ -18,7 +18,9 @@ from profiles.identity import identities
 from profiles.models import EventKey, EventStaging, EventVerdict, RejectedEvent
 from profiles.orders import carts
 
-BATCH: Final = 5_000
+# The more events, the fewer times a customer is looked up, marked, and their cart written. SQLite
+# binds so many values in a statement and no more.
+BATCH: Final = {"postgresql": 20_000, "sqlite": 5_000}
 REMEMBERED: Final = timedelta(days=7)
 TEST_REMEMBERED: Final = timedelta(days=1)
 
@@ -39,7 +41,7 @@ def wake_if_needed(now: datetime) -> None:
 
 
 @transaction.atomic
-def merge(now: datetime, *, limit: int = BATCH) -> int:
+def merge(now: datetime, *, limit: int = 0) -> int:
     """Merge about `limit` staged events and return how many were taken; 0 when none waits.
 
     Repeats of a message id within 7 days are dropped and noted; an order that a secret key tells
@@ -47,7 +49,7 @@ def merge(now: datetime, *, limit: int = BATCH) -> int:
     the customer their anonymous id was joined to, also those that came earlier. Orders are
     upserted from events that a secret key vouches for.
     """
-    taken = staging.take(limit)
+    taken = staging.take(limit or BATCH[connection.vendor])
     if not taken:
         return 0
     arrived = repeats.drop(taken, now=now)

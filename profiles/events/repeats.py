@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import datetime
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
@@ -26,8 +25,8 @@ REMEMBER: Final = (
     " ON CONFLICT (source_id, message_id) DO NOTHING"
 )
 # Most ids are new, and copying them in costs half of asking for each whether it is. Where one is
-# not, its neighbours are asked for as well.
-AT_ONCE: Final = 500
+# not, its neighbours are asked for as well: first in large steps, then in small ones.
+STEPS: Final = (5_000, 500)
 Row = tuple[int, str, int, bool, Any]
 
 
@@ -62,16 +61,23 @@ def _remember(chosen: dict[Key, Arrival], now: datetime) -> int:
         (*key, token, not one.parcel.is_confirmed, seen_at)
         for key, one in sorted(chosen.items(), key=itemgetter(0))
     ]
-    return sum(_note(rows[start : start + AT_ONCE]) for start in range(0, len(rows), AT_ONCE))
+    return _note(rows, STEPS)
 
 
-def _note(rows: Sequence[Row]) -> int:
-    if connection.vendor == "postgresql":
-        with suppress(IntegrityError):
-            return _copy(rows)
+def _note(rows: Sequence[Row], steps: Sequence[int]) -> int:
+    if steps and connection.vendor == "postgresql":
+        some = (rows[start : start + steps[0]] for start in range(0, len(rows), steps[0]))
+        return sum(_noted(part, steps[1:]) for part in some)
     with connection.cursor() as cursor:
         cursor.executemany(REMEMBER, rows)
         return int(cursor.rowcount)
+
+
+def _noted(rows: Sequence[Row], smaller: Sequence[int]) -> int:
+    try:
+        return _copy(rows)
+    except IntegrityError:
+        return _note(rows, smaller)
 
 
 def _copy(rows: Sequence[Row]) -> int:

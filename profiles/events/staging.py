@@ -18,10 +18,10 @@ from profiles.events.wire import Message
 from profiles.models import EventStaging
 
 MOST_IN_ONE: Final = 500
-INSERT: Final = (
-    "INSERT INTO profiles_eventstaging (source_id, is_confirmed, received_at, n_events, events)"
-    " VALUES (%s, %s, %s, %s, %s)"
-)
+COLUMNS: Final = "source_id, is_confirmed, received_at, n_events, events"
+INSERT: Final = f"INSERT INTO profiles_eventstaging ({COLUMNS}) VALUES (%s, %s, %s, %s, %s)"  # noqa: S608 -- a constant  # nosec B608
+# A statement that holds a parcel would be read through as one before the parcel is.
+COPY: Final = f"COPY profiles_eventstaging ({COLUMNS}) FROM STDIN"
 # Kind, message id, name, customer, previous id, anonymous id, product, moment, properties, context.
 Row = tuple[str, str, str, str, str, str, str, str, msgspec.Raw, int]
 
@@ -45,14 +45,24 @@ def write(
     received_at: datetime,
 ) -> None:
     """Stage `messages`, whose ids are tags already, for the merge."""
-    at = connection.ops.adapt_datetimefield_value(received_at)
+    head = (source_id, is_confirmed, connection.ops.adapt_datetimefield_value(received_at))
+    for start in range(0, len(messages), MOST_IN_ONE):
+        some = messages[start : start + MOST_IN_ONE]
+        _store((*head, len(some)), _pack(some))
+
+
+def _store(head: tuple[Any, ...], events: bytes) -> None:
     with connection.cursor() as cursor:
-        for start in range(0, len(messages), MOST_IN_ONE):
-            some = messages[start : start + MOST_IN_ONE]
-            cursor.execute(INSERT, [source_id, is_confirmed, at, len(some), _pack(some)])
+        if connection.vendor == "postgresql":
+            line = "".join(f"{value}\t" for value in head).encode()
+            with connection.wrap_database_errors, cursor.copy(COPY) as copy:
+                # Of what COPY takes for its own, JSON without spaces holds the backslash alone.
+                copy.write(line + events.replace(b"\\", rb"\\") + b"\n")
+        else:
+            cursor.execute(INSERT, [*head, events.decode()])
 
 
-def _pack(messages: Sequence[Message]) -> str:
+def _pack(messages: Sequence[Message]) -> bytes:
     places: dict[int, int] = {}
     contexts: list[dict[str, Any]] = []
     rows = []
@@ -68,7 +78,7 @@ def _pack(messages: Sequence[Message]) -> str:
                 message.happened_at, message.properties, place,
             )
         )  # fmt: skip
-    return _encoder.encode((contexts, rows)).decode()
+    return _encoder.encode((contexts, rows))
 
 
 def unpack(staged: EventStaging) -> list[Arrival]:
