@@ -55,6 +55,31 @@ def test_a_revoked_or_expired_or_unknown_key_opens_nothing() -> None:
     assert refused("")
 
 
+def test_what_is_taken_from_a_key_in_use_is_gone_for_its_next_request() -> None:
+    key, plaintext = issue(ApiKey.Kind.WRITE, origins=[SHOP])
+    other = "https://other.example"
+    assert doors.allows_origin(doors.find(plaintext, now=NOW), SHOP)
+
+    ApiKey.objects.filter(pk=key.pk).update(origins=[other])
+    found = doors.find(plaintext, now=NOW)
+    assert doors.allows_origin(found, other)
+    assert not doors.allows_origin(found, SHOP)
+
+    key.source.name = "Renamed"
+    key.source.save()
+    assert doors.find(plaintext, now=NOW).source.name == "Renamed"
+
+    doors.revoke(key, now=NOW)
+    assert refused(plaintext)
+
+
+def test_a_found_key_that_is_changed_unsaved_changes_nothing_for_others() -> None:
+    _key, plaintext = issue(ApiKey.Kind.WRITE, origins=[SHOP])
+    doors.find(plaintext, now=NOW).kind = ApiKey.Kind.SECRET
+
+    assert doors.find(plaintext, now=NOW).kind == ApiKey.Kind.WRITE
+
+
 def test_the_use_of_a_key_is_noted_at_most_once_a_minute() -> None:
     key, plaintext = issue()
     for seconds, noted in ((0, 0), (59, 0), (60, 60), (61, 60)):

@@ -14,7 +14,7 @@ from django.utils import timezone
 from jobs import running
 from jobs.models import Job
 from profiles import asking
-from profiles.events import ingestion, merging
+from profiles.events import ingestion, merging, staging
 from profiles.models import Customer, Event, EventStaging, EventVerdict
 from tests import make
 from tests.profiles.calls import merge, post, staged, track
@@ -55,6 +55,15 @@ def test_the_merge_runs_as_the_job_that_the_request_asked_for(client: Client) ->
 
     assert done is not None
     assert (done.state, done.result) == (Job.State.DONE, {"n_merged": 2})
+
+
+def test_signs_that_the_database_would_take_for_its_own_arrive_as_they_were(client: Client) -> None:
+    said = 'a\\b\tc\nd\re"f\\N\\.\\'
+    post(client, track(messageId="m-1", properties={"product_id": "p-7", "title": said}))
+
+    assert [one.facts["title"] for one in staging.newest(1)] == [said]
+    merge()
+    assert Event.objects.get().properties["title"] == said
 
 
 def test_a_message_id_is_stored_once_within_and_across_requests(client: Client) -> None:
