@@ -15,6 +15,7 @@ from privacy.fairness.findings import Finding
 from privacy.fairness.selection import Chosen, selection_rates
 from privacy.fairness_audits import Audit, Audited
 from profiles import segmentation
+from profiles.bulk import planned_for_many
 from profiles.features.vocabulary import AGE_BANDS
 from profiles.models import Customer, Persona, ScoreRun, Segment
 from profiles.scores import groups
@@ -63,6 +64,7 @@ def of_segments(attribute: str, as_of: datetime) -> list[Audited]:
     ]
 
 
+@planned_for_many()
 def _chosen(
     everybody: Mapping[str, Chosen], segment: Segment, attribute: str, as_of: datetime
 ) -> dict[str, Chosen]:

@@ -149,8 +149,11 @@ def _own_traits(subject: UUID, _now: datetime) -> Iterator[Row]:
 
 def _segments(subject: UUID, now: datetime) -> Iterator[Row]:
     """The segments the person is in at this moment, with their rules in words."""
+    keys = list(Customer.objects.filter(subject__uuid=subject).values_list("pk", flat=True))
     for segment in Segment.objects.order_by("name"):
-        if segmentation.members(segment.rule, now).filter(subject__uuid=subject).exists():
+        if segmentation.unreadable(segment) is None and segmentation.of_these(
+            keys, segment.rule, now
+        ):
             yield {"segment": segment.name, "rule": segmentation.describe(segment.rule, "en")}
 
 

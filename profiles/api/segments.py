@@ -20,6 +20,7 @@ from privacy.api.authentication import key_of
 from privacy.api.fields import Text
 from privacy.models import Shop
 from profiles import asking, counting, listing, segment_rules, segmentation
+from profiles.bulk import planned_for_many
 from profiles.models import Customer, Segment, SegmentMember
 from profiles.segments.rules import MAX_CONDITIONS
 
@@ -248,11 +249,11 @@ class MembersView(APIView):
         found: QuerySet[Customer] = segmentation.members(segment.rule, timezone.now()).annotate(
             entered_at=Subquery(stays.values("entered_at")[:1])
         )
-        return Response(
-            paging.page(
+        with planned_for_many():
+            page = paging.page(
                 found, request.query_params, lambda rows: MemberSerializer(rows, many=True).data
             )
-        )
+        return Response(page)
 
 
 class ListsView(APIView):

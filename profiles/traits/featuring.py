@@ -214,7 +214,7 @@ def _build_range(plan: Plan, *, after: int, last: int) -> int:
             held = model._default_manager.filter(customer__in=changed)
             held.exclude(customer__in=allowed).delete()
         n_made = fill(cursor, "profiles_scope", allowed.filter(pk__in=changed).values("pk"))
-        _upsert(cursor, plan)
+        _upsert(cursor, plan, after=after, last=last)
         custom.refresh(cursor, plan.as_of)
         cursor.execute(FORGET)
         if not plan.everybody:
@@ -256,7 +256,7 @@ def plan_by_hashing(cursor: CursorWrapper) -> None:
         cursor.execute(f"SET LOCAL enable_nestloop = off; SET LOCAL jit = off; {memory}")
 
 
-def _upsert(cursor: CursorWrapper, plan: Plan) -> None:
+def _upsert(cursor: CursorWrapper, plan: Plan, *, after: int, last: int) -> None:
     plan_by_hashing(cursor)
 
     def stored(moment: datetime) -> Any:
@@ -268,6 +268,8 @@ def _upsert(cursor: CursorWrapper, plan: Plan) -> None:
         "event_days": stored(plan.as_of - timedelta(days=EVENT_DAYS)),
         "currency": plan.currency,
         "zone": plan.zone,
+        "after": after,
+        "last": last,
     }
     cursor.execute(devices.GONE)
     cursor.execute(devices.own(DIALECTS[connection.vendor]), values)

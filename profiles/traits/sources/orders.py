@@ -38,7 +38,7 @@ def _by_order(sql: Dialect) -> dict[str, str]:
                 {sql.converted("discount_minor")} AS discount, coupon, factor
             FROM (
                 SELECT t.*, {factor} AS factor FROM profiles_order t
-                WHERE {SOLD} AND placed_at < %(as_of)s
+                WHERE {SOLD}{sql.in_range} AND placed_at < %(as_of)s
             ) AS counted WHERE factor IS NOT NULL
         """,  # nosec B608
         "lines": f"""
@@ -218,7 +218,7 @@ def _due(sql: Dialect) -> tuple[str, ...]:
         """,  # nosec B608
         f"""
         SELECT customer_id, MIN({sql.seconds("placed_at")}) FROM profiles_order
-        WHERE {SOLD} AND placed_at >= %(as_of)s GROUP BY customer_id
+        WHERE {SOLD}{sql.in_range} AND placed_at >= %(as_of)s GROUP BY customer_id
         """,  # nosec B608
         f"""
         SELECT o.customer_id, MIN({sql.seconds("r.refunded_at")}) FROM profiles_refund r
