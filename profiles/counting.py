@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import time
 from collections.abc import Iterator, Sequence
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 WAIT = timedelta(seconds=2)
 SOON = timedelta(milliseconds=100)
+LONG = 20_000  # in units of PostgreSQL's planner: reading as many pages one after another
 SAMPLED = 3_000
 SAMPLES = 5
 # By whom something is counted on SQLite, the count that is wanted; of this process alone.
@@ -68,12 +70,24 @@ def soon(rule: Checked, now: datetime, *, of: str = "") -> Size:
     """
     try:
         with at_most(SOON, of=of):
-            return size(rule, now)
+            if not _is_long(rule, now):
+                return size(rule, now)
     except SupersededError:
         raise
     except TooLongError:
-        with at_most(WAIT, of=of):
-            return estimate(rule, now)
+        pass
+    with at_most(WAIT, of=of):
+        return estimate(rule, now)
+
+
+@planned_for_many()
+def _is_long(rule: Checked, now: datetime) -> bool:
+    """Tell whether the server expects to work so long that it is not worth the trial."""
+    if connection.vendor != "postgresql":
+        return False
+    found = Customer.objects.for_purpose("profile.build").filter(compiled(rule, now))
+    (plan,) = json.loads(found.order_by().values("pk").explain(format="json"))
+    return bool(plan["Plan"]["Total Cost"] > LONG)
 
 
 @planned_for_many()

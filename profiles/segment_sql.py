@@ -24,7 +24,7 @@ from django.db.models import (
     Value,
 )
 from django.db.models.expressions import RawSQL
-from django.db.models.fields.json import KeyTransform
+from django.db.models.fields.json import KeyTextTransform, KeyTransform
 from django.db.models.functions import Coalesce
 
 from privacy.models import Consent, ConsentEntry, Shop
@@ -99,12 +99,17 @@ class _Millionths(Func):
         )
 
     def as_postgresql(self, compiler: Any, connection: Any, **_context: Any) -> tuple[str, Any]:
-        return self._in(
+        # Numbers are compared as JSON and made of their text: both spare numbers in between.
+        key = self.source_expressions[0]
+        text = KeyTextTransform(key.key_name, *key.source_expressions)
+        sql, params = compiler.compile(text)
+        guarded, guards = self._in(
             compiler,
             "CASE WHEN jsonb_typeof({x}) = 'number' THEN"
-            " CASE WHEN ABS(CAST({x} AS numeric)) <= {most} THEN"
-            " CAST(FLOOR(CAST({x} AS double precision) * {millionths} + 0.5) AS bigint) END END",
+            " CASE WHEN {x} BETWEEN '-{most}'::jsonb AND '{most}'::jsonb THEN",
         )
+        number = f"CAST(FLOOR(CAST(({sql}) AS double precision) * {MILLIONTHS} + 0.5) AS bigint)"
+        return f"{guarded} {number} END END", [*guards, *params]
 
     def _in(self, compiler: Any, template: str) -> tuple[str, Any]:
         sql, params = compiler.compile(self.source_expressions[0])

