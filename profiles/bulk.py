@@ -73,8 +73,7 @@ def widen_cache() -> None:
 
 @contextmanager
 def planned_for_many() -> Iterator[None]:
-    """Give a transaction in which PostgreSQL hashes half a million keys, compiles nothing and
-    works by itself.
+    """Give a transaction in which PostgreSQL hashes half a million keys, by one process, as it is.
 
     With the 4 MB it has by itself, keys that a rule names are a list from some 100,000 on, which
     is walked anew for each customer; and compiling takes longer than most rules do. Workers share
