@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from profiles import counting, segment_rules, segmentation
 from tests import make
@@ -75,3 +76,22 @@ def test_an_estimate_scales_up_those_who_were_drawn() -> None:
     assert found.is_estimate
     assert 0 < found.n_customers < 40
     assert found.n_customers % 2 == 0  # each of those drawn stands for two
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db
+def test_what_the_server_expects_to_be_long_is_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    make.customer()
+    rule = segment_rules.checked(RULE)
+    with CaptureQueriesContext(connection) as tried:
+        assert counting.soon(rule, NOW).n_customers == 1
+    monkeypatch.setattr(counting, "LONG", 0)
+
+    with CaptureQueriesContext(connection) as estimated:
+        assert counting.soon(rule, NOW).n_customers == 1
+
+    whole = 'SELECT COUNT("profiles_customer"."id")'
+    assert [any(one["sql"].startswith(whole) for one in asked) for asked in (tried, estimated)] == [
+        True,
+        False,
+    ]

@@ -95,6 +95,26 @@ def test_habits_of_visits_follow_the_shops_clock_and_the_device() -> None:
     assert traits.top_channel == "newsletter"
 
 
+def test_of_what_is_equally_frequent_the_lowest_stands_and_texts_go_by_their_bytes() -> None:
+    ann = make.customer()
+    start = datetime(2026, 2, 20, 15, 30, tzinfo=UTC)  # half past eleven at night in Shanghai
+    told = [("tablet", "Zoom", "post"), ("desktop", "audio", "ads"), ("mobile", "Émile", "")]
+    for hours, (device, category, channel) in enumerate(told * 2):
+        event(
+            ann,
+            at=start + timedelta(hours=hours),
+            properties={"category": category},
+            context={"device": {"type": device}, "campaign": {"source": channel}},
+        )
+
+    traits = built()
+
+    assert (traits.visit_hour, traits.visit_weekday) == (0, 5)
+    assert (traits.top_device, traits.viewed_category) == ("desktop", "Zoom")
+    assert (traits.top_channel, traits.n_active_days, traits.n_sessions) == ("ads", 2, 6)
+    assert traits.mobile_share == pytest.approx(1 / 3)
+
+
 def test_answers_to_e_mail_are_no_visits() -> None:
     ann = make.customer()
     for name, campaign in (("Email Opened", "a"), ("Email Opened", "b"), ("Email Clicked", "b")):

@@ -8,7 +8,7 @@ from django.db import connection
 from django.utils import translation
 
 from privacy.problems import DomainError
-from profiles import personas, segment_fields, segmentation
+from profiles import personas, segment_fields, sections, segmentation
 from profiles.features.vocabulary import Kind
 from profiles.models import ClusteringRun, Customer, CustomerTraits, Persona, Segment
 from profiles.segments.vocabulary import FIELDS, Source
@@ -241,3 +241,17 @@ def test_known_values_come_most_frequent_first() -> None:
 
     assert segment_fields.known_values("city") == ["Rome", "Paris"]
     assert segment_fields.known_values("gender") == ["female", "male", "other"]
+
+
+def test_a_persons_copy_names_their_segments_in_spite_of_one_that_is_read_no_more() -> None:
+    ann = make.customer(city="Rome")
+    make.customer(city="Paris")
+    for city in ("Rome", "Paris"):
+        condition = {"field": "city", "operator": "=", "value": city}
+        segmentation.create(city, {"combinator": "and", "rules": [condition]}, now=NOW)
+    rule = {"combinator": "and", "rules": [{"field": "gone", "operator": "=", "value": 1}]}
+    Segment.objects.create(name="Broken", rule=rule, created_at=NOW)
+
+    told = list(sections._segments(ann.subject.uuid, NOW))
+
+    assert [row["segment"] for row in told] == ["Rome"]
