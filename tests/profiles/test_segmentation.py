@@ -7,8 +7,9 @@ import pytest
 from django.db import connection
 from django.utils import translation
 
+from privacy import registry
 from privacy.problems import DomainError
-from profiles import personas, segment_fields, sections, segmentation
+from profiles import personas, segment_fields, segmentation
 from profiles.features.vocabulary import Kind
 from profiles.models import ClusteringRun, Customer, CustomerTraits, Persona, Segment
 from profiles.segments.vocabulary import FIELDS, Source
@@ -252,6 +253,8 @@ def test_a_persons_copy_names_their_segments_in_spite_of_one_that_is_read_no_mor
     rule = {"combinator": "and", "rules": [{"field": "gone", "operator": "=", "value": 1}]}
     Segment.objects.create(name="Broken", rule=rule, created_at=NOW)
 
-    told = list(sections._segments(ann.subject.uuid, NOW))
+    sections = dict(registry.export_sections())
+
+    told = list(sections["segments"](ann.subject.uuid, NOW))
 
     assert [row["segment"] for row in told] == ["Rome"]
