@@ -63,14 +63,15 @@ def size_if_quick(rule: Checked, now: datetime, *, wait: timedelta = WAIT) -> Si
         return size(rule, now)
 
 
-def soon(rule: Checked, now: datetime, *, of: str = "") -> Size:
+def soon(rule: Checked, now: datetime, *, of: str = "", long: float = LONG) -> Size:
     """Count as `size` does, or estimate from a sample what does not answer soon.
 
-    Raises TooLongError, and SupersededError where a newer count for `of` began.
+    What the server expects to cost more than `long` is not tried. Raises TooLongError, and
+    SupersededError where a newer count for `of` began.
     """
     try:
         with at_most(SOON, of=of):
-            if not _is_long(rule, now):
+            if not _is_long(rule, now, long):
                 return size(rule, now)
     except SupersededError:
         raise
@@ -81,13 +82,13 @@ def soon(rule: Checked, now: datetime, *, of: str = "") -> Size:
 
 
 @planned_for_many()
-def _is_long(rule: Checked, now: datetime) -> bool:
+def _is_long(rule: Checked, now: datetime, long: float) -> bool:
     """Tell whether the server expects to work so long that it is not worth the trial."""
     if connection.vendor != "postgresql":
         return False
     found = Customer.objects.for_purpose("profile.build").filter(compiled(rule, now))
     (plan,) = json.loads(found.order_by().values("pk").explain(format="json"))
-    return bool(plan["Plan"]["Total Cost"] > LONG)
+    return bool(plan["Plan"]["Total Cost"] > long)
 
 
 @planned_for_many()

@@ -100,7 +100,7 @@ class _Millionths(Func):
 
     def as_postgresql(self, compiler: Any, connection: Any, **_context: Any) -> tuple[str, Any]:
         # Numbers are compared as JSON and made of their text: both spare numbers in between.
-        key = self.source_expressions[0]
+        key: Any = self.source_expressions[0]
         text = KeyTextTransform(key.key_name, *key.source_expressions)
         sql, params = compiler.compile(text)
         guarded, guards = self._in(

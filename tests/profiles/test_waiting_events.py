@@ -48,7 +48,7 @@ def apps_between() -> Apps:
 
 def old_columns(apps: Apps) -> None:
     """Give the table the columns that the migration takes away; the test's end takes them too."""
-    fields = apps.get_model("profiles", "EventStaging")._meta
+    fields: Any = apps.get_model("profiles", "EventStaging")._meta
     with connection.cursor() as cursor:
         for name in migration.OLD:
             field = fields.get_field(name)
@@ -63,7 +63,7 @@ def test_each_row_that_waits_becomes_a_parcel_and_merges_as_the_event_it_was(
     source, customer = make.source().pk, make.customer("c1")
     apps = apps_between()
     old_columns(apps)
-    waiting = apps.get_model("profiles", "EventStaging")._default_manager
+    waiting: Any = apps.get_model("profiles", "EventStaging")._default_manager
     told = [EMPTY | {"properties": {}, "context": {}} | row for row in ROWS]
     for n, row in enumerate(told):
         waiting.create(
