@@ -26,11 +26,11 @@ CREATE INDEX event_key_by_age ON profiles_eventkey USING brin (seen_at);
 """
 
 
-def pack(apps, schema_editor):
+def pack(apps, schema_editor, batch=BATCH):
     """What waits goes on waiting: each event in a parcel of its own."""
     EventStaging = apps.get_model("profiles", "EventStaging")
     waiting = EventStaging.objects.using(schema_editor.connection.alias).filter(n_events=0)
-    while rows := list(waiting.order_by("pk")[:BATCH]):
+    while rows := list(waiting.order_by("pk")[:batch]):
         for row in rows:
             event = [
                 row.kind, row.message_id, row.name, row.customer_ref, row.previous_ref,

@@ -56,10 +56,7 @@ def old_columns(apps: Apps) -> None:
             cursor.execute(f"ALTER TABLE profiles_eventstaging ADD COLUMN {field.column} {kind}")
 
 
-def test_each_row_that_waits_becomes_a_parcel_and_merges_as_the_event_it_was(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(migration, "BATCH", 4)  # so that the rows take more than one turn
+def test_each_row_that_waits_becomes_a_parcel_and_merges_as_the_event_it_was() -> None:
     source, customer = make.source().pk, make.customer("c1")
     apps = apps_between()
     old_columns(apps)
@@ -72,7 +69,7 @@ def test_each_row_that_waits_becomes_a_parcel_and_merges_as_the_event_it_was(
             **row,
         )  # fmt: skip
 
-    migration.pack(apps, connection.schema_editor())
+    migration.pack(apps, connection.schema_editor(), batch=4)  # so they take more than one turn
 
     parcels = [staging.unpack(staged) for staged in EventStaging.objects.order_by("pk")]
     assert [staged.n_events for staged in EventStaging.objects.all()] == [1] * len(told)
