@@ -45,6 +45,7 @@ class ProductFacts:
     family: str = ""
     accessory_for: list[str] = field(default_factory=list)
     fits_products: list[str] = field(default_factory=list)
+    tags: list[str] = field(default_factory=list)
     image_url: str = ""
     images: list[str] = field(default_factory=list)
     link: str = ""

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from recommendations.compatibility.judging import judge
 from recommendations.compatibility.rules import Answer
 from recommendations.compatibility.specs import read
+from recommendations.product_rules import Ruling
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -33,6 +34,7 @@ class LeftOut(models.TextChoices):
     OWNED = "owned", _("Owned, and not bought again")
     RETURNED = "returned", _("Given back before")
     INCOMPATIBLE = "incompatible", _("Does not fit what is owned or shown")
+    RULE = "rule", _("Taken away by a rule of the placement")
     FAMILY = "same_family", _("Another of the same model family is shown")
 
 
@@ -53,13 +55,16 @@ class Around:
 class Fitting:
     """One list in the making: candidates come in best first, each with a verdict.
 
-    `specs` are the specifications read so far, which lists made at once may share.
+    `specs` are the specifications read so far, and `ruling` the placement's rules, which lists
+    made at once may share. `ruled_out` says which rule, counted from 0, took a product away.
     """
 
     scenario: Scenario
     around: Around
+    ruling: Ruling
     left_out: dict[str, str] = field(default_factory=dict)
     specs: dict[str, Specs] = field(default_factory=dict)
+    ruled_out: dict[str, int] = field(default_factory=dict)
 
     def refusal(self, product: Product) -> LeftOut | None:
         """The first rule that speaks against a product, the family rule apart."""
@@ -76,6 +81,9 @@ class Fitting:
         found = next((reason for reason, applies in checks if applies), None)
         if found is None and self.answer(product)[0] is Answer.NO:
             return LeftOut.INCOMPATIBLE
+        if found is None and (rule := self.ruling.takes_away(product)) is not None:
+            self.ruled_out[id_] = rule
+            return LeftOut.RULE
         return found
 
     def answer(self, product: Product) -> tuple[Answer | None, Product | None]:

@@ -16,6 +16,7 @@ from recommendations.models import (
     ProductChange,
     ProductListing,
     Scenario,
+    ScenarioVersion,
     TrainingRun,
 )
 
@@ -30,7 +31,7 @@ def declare() -> None:
     registry.nobody(Product, Offer, ProductChange, reason=_("The catalogue."))
     registry.nobody(Feed, FeedImport, FeedItem, reason=_("Where the catalogue comes from."))
     registry.nobody(FairnessRules, reason=_("The shop's rules of what may serve."))
-    registry.nobody(Scenario, reason=_("The shop's rules of what is shown where."))
+    registry.nobody(Scenario, ScenarioVersion, reason=_("The shop's rules of what is shown where."))
     registry.nobody(
         ProductListing, TrainingRun, reason=_("Figures of many customers, made anew nightly.")
     )

@@ -78,18 +78,28 @@ def of_customer(
     and writes down who looked at whom.
     """
     with purpose(PURPOSE, actor=actor, now=now):
-        audit.append(
-            "recommendations.inspected",
-            actor=actor,
-            at=now,
-            purpose=PURPOSE,
-            subjects=[customer.subject_id.bytes],
-            fields=["recommendations"],
-        )
+        _note_look(customer, actor, now)
         if not serving.may_profile([customer.pk]):
             return None
         found = [_of_customer(customer.pk, run, language) for run in runs]
     return _side_by_side(found)
+
+
+def look_at(customer: Customer, *, actor: str, now: datetime) -> None:
+    """Write down, under the purpose of recommendations, who looks at what a customer is shown."""
+    with purpose(PURPOSE, actor=actor, now=now):
+        _note_look(customer, actor, now)
+
+
+def _note_look(customer: Customer, actor: str, now: datetime) -> None:
+    audit.append(
+        "recommendations.inspected",
+        actor=actor,
+        at=now,
+        purpose=PURPOSE,
+        subjects=[customer.subject_id.bytes],
+        fields=["recommendations"],
+    )
 
 
 def of_product(product_id: str, runs: Sequence[TrainingRun], *, language: str) -> list[Listed]:

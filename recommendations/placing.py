@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 from itertools import chain
@@ -14,12 +14,13 @@ from django.db.models import Count, F, Max, Q, Sum
 from django.utils import translation
 
 from profiles.models import Cart, CartLine, OrderLine
-from recommendations import serving
+from recommendations import product_rules, serving
 from recommendations.compatibility.rules import Answer
 from recommendations.explaining import Reason
 from recommendations.fitting import Around, Fitting, diverse
 from recommendations.lists import Entry
 from recommendations.models import Product, Scenario, TrainingRun
+from recommendations.product_rules import Ruling, parsed
 from recommendations.serving import N_RECENT, Recommended
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 POOL: Final = 200
 N_DEVICES: Final = 50
-RULED_BY: Final = ("stock", "family", "brand", "accessory_for", "fits_products", "specs")
+RULED_BY: Final = ("accessory_for", "fits_products", *product_rules.COLUMNS)
 LATELY: Final = timedelta(days=7)
 BEFORE: Final = timedelta(days=28)
 LEAST_SOLD: Final = 3
@@ -52,7 +53,7 @@ class Placed:
     """What is shown, and how it came about.
 
     `filled_with` names the steps that filled places the scenario left free; `left_out` says
-    by product id why a candidate is not shown.
+    by product id why a candidate is not shown, `ruled_out` by which rule, counted from 0.
     """
 
     items: list[Recommended]
@@ -60,6 +61,7 @@ class Placed:
     left_out: dict[str, str]
     run: TrainingRun | None
     placement: str
+    ruled_out: dict[str, int] = field(default_factory=dict)
 
 
 class Had(NamedTuple):
@@ -164,11 +166,13 @@ class _Stock:
 class _Making:
     """One list in the making: step by step its places are taken."""
 
-    def __init__(self, scenario: Scenario, scene: _Scene, stock: _Stock, n: int) -> None:
+    def __init__(
+        self, scenario: Scenario, scene: _Scene, stock: _Stock, ruling: Ruling, n: int
+    ) -> None:
         self.scene = scene
         self.filled: list[str] = []
         self._stock, self._n = stock, n
-        self._fitting = Fitting(scenario, _around(scene, stock.shelf), specs=stock.specs)
+        self._fitting = Fitting(scenario, _around(scene, stock.shelf), ruling, specs=stock.specs)
         self._taken: list[Product] = []
         self._chosen: dict[str, Entry] = {}
 
@@ -183,6 +187,8 @@ class _Making:
         for entry in entries:
             if entry.product_id in shelf and entry.product_id not in self._chosen:
                 fresh.setdefault(entry.product_id, entry)
+        if step != PINS and self._fitting.ruling.lifts:
+            fresh = _lifted(self._fitting.ruling, fresh, shelf)
         most = None if is_own else self.n_free
         kept = self._fitting.keep((shelf[id_] for id_ in fresh), self._taken, most)
         if is_own and self._fitting.scenario.kind == Scenario.Kind.ACCESSORIES:
@@ -200,8 +206,15 @@ class _Making:
                 serving.dressed(self._chosen[one.product_id], self._stock.shelf, language)
                 for one in self._taken
             ]
-        left_out, run = self._fitting.left_out, self._stock.run
-        return Placed(items, tuple(self.filled), left_out, run, self._fitting.scenario.placement)
+        made = self._fitting
+        return Placed(
+            items,
+            filled_with=tuple(self.filled),
+            left_out=made.left_out,
+            run=self._stock.run,
+            placement=made.scenario.placement,
+            ruled_out=made.ruled_out,
+        )
 
 
 def place(scenario: Scenario, asked: Asked, *, now: datetime) -> Placed:
@@ -223,8 +236,10 @@ def place_many(scenario: Scenario, asked: Sequence[Asked], *, now: datetime) -> 
     pins = [Entry(id_, 0.0, Reason.PINNED.value, ()) for id_ in scenario.pinned]
     devices = {id_ for scene in scenes for id_ in (*scene.beside, *scene.owned[:N_DEVICES])}
     stock.put(chain(pins, (Entry(id_, 0.0, "", ()) for id_ in sorted(devices)), *own))
+    ruling = Ruling(parsed(scenario.rules), now)
     makings = [
-        _Making(scenario, scene, stock, one.n) for scene, one in zip(scenes, asked, strict=True)
+        _Making(scenario, scene, stock, ruling, one.n)
+        for scene, one in zip(scenes, asked, strict=True)
     ]
     for making, entries in zip(makings, own, strict=True):
         making.take(PINS, pins)
@@ -236,6 +251,27 @@ def place_many(scenario: Scenario, asked: Sequence[Asked], *, now: datetime) -> 
         for making, entries in zip(short, found, strict=True):
             making.take(step, entries)
     return [making.done(one.language) for making, one in zip(makings, asked, strict=True)]
+
+
+def _lifted(
+    ruling: Ruling, entries: dict[str, Entry], shelf: dict[str, Product]
+) -> dict[str, Entry]:
+    """The entries by score times factor, best first.
+
+    Of a list made of two parts, each with scores of its own, what stands behind counts as no
+    better than what stands before it, so that the factors alone change the order.
+    """
+    least, worth, told = float("inf"), {}, {}
+    for id_, entry in entries.items():
+        factor = ruling.factor(shelf[id_])
+        least = min(least, entry.score)
+        worth[id_] = _times(least, factor)
+        told[id_] = entry._replace(score=_times(entry.score, factor))
+    return {id_: told[id_] for id_ in sorted(told, key=lambda id_: -worth[id_])}
+
+
+def _times(score: float, factor: float) -> float:
+    return score * factor if score >= 0 else score / factor
 
 
 def _accessories(

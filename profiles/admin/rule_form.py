@@ -52,7 +52,7 @@ class RuleWidget(forms.Textarea):
             "said": _said(context["widget"]["value"], language, currency),
             "fields": [asdict(card) for card in segment_fields.fields(language)],
             "known": known | {"event_followed": known["event"]},
-            "words": _words(currency),
+            "words": words_of(currency),
         }
         return context
 
@@ -66,7 +66,8 @@ def _said(text: str | None, language: str, currency: str) -> str:
         return str(error)
 
 
-def _words(currency: str) -> dict[str, Any]:
+def words_of(currency: str) -> dict[str, Any]:
+    """The words of a rule builder, whatever its rules are about."""
     return {
         "all": gettext("all of these"),
         "any": gettext("any of these"),

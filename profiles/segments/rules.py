@@ -26,6 +26,7 @@ from profiles.segments.vocabulary import (
     OF_CUSTOM,
     OF_PURCHASES,
     OF_SEQUENCES,
+    OF_SPECS,
     OF_SUMS,
     OF_WINDOWS,
     PRESENCE,
@@ -57,6 +58,7 @@ CONDITION_KEYS = frozenset(
         *OF_PURCHASES,
         *OF_SUMS,
         *OF_SEQUENCES,
+        *OF_SPECS,
     }
 )
 # What the builder adds for itself; none of it changes the meaning.
@@ -85,7 +87,7 @@ class RuleError(ValueError):
 class Scope:
     """Which purchases or events a condition looks at; what is empty does not narrow.
 
-    `trait` names the shop's own trait that is compared.
+    `trait` names the shop's own trait that is compared, `spec` a product's specification.
     """
 
     trait: str = ""
@@ -96,6 +98,7 @@ class Scope:
     property: str = ""
     equals: Scalar = ""
     summed: str = ""
+    spec: str = ""
 
 
 @dataclass(frozen=True)
@@ -125,9 +128,9 @@ class Group:
 Rule = Group
 
 
-def parse(tree: object) -> Rule:
+def parse(tree: object, fields: Mapping[str, Field] = FIELDS) -> Rule:
     """Return the rule a decoded JSON tree means; raises RuleError naming place and fix."""
-    rule = _group(tree, "", depth=1)
+    rule = _group(tree, "", fields, depth=1)
     if (n := count_conditions(rule)) > MAX_CONDITIONS:
         raise RuleError("", f"{n} conditions are too many; at most {MAX_CONDITIONS} are allowed")
     return rule
@@ -146,7 +149,7 @@ def count_conditions(part: Group | Condition) -> int:
     return sum(1 for _ in conditions_of(part))
 
 
-def _group(tree: object, pointer: str, *, depth: int) -> Group:
+def _group(tree: object, pointer: str, fields: Mapping[str, Field], *, depth: int) -> Group:
     node = _object(tree, pointer, GROUP_KEYS)
     if depth > MAX_DEPTH:
         raise RuleError(pointer, f"groups are nested deeper than {MAX_DEPTH}")
@@ -170,15 +173,19 @@ def _group(tree: object, pointer: str, *, depth: int) -> Group:
     return Group(
         combinator,
         negated,
-        tuple(_part(part, f"{pointer}/rules/{n}", depth=depth) for n, part in enumerate(parts)),
+        tuple(
+            _part(part, f"{pointer}/rules/{n}", fields, depth=depth) for n, part in enumerate(parts)
+        ),
     )
 
 
-def _part(tree: object, pointer: str, *, depth: int) -> Group | Condition:
+def _part(
+    tree: object, pointer: str, fields: Mapping[str, Field], *, depth: int
+) -> Group | Condition:
     if isinstance(tree, Mapping) and "rules" in tree:
-        return _group(tree, pointer, depth=depth + 1)
+        return _group(tree, pointer, fields, depth=depth + 1)
     node = _object(tree, pointer, CONDITION_KEYS)
-    field = _field(node.get("field"), f"{pointer}/field")
+    field = _field(node.get("field"), f"{pointer}/field", fields)
     operator = node.get("operator")
     if operator not in field.operators:
         raise RuleError(
@@ -206,10 +213,10 @@ def _object(tree: object, pointer: str, keys: frozenset[str]) -> Mapping[str, An
     return tree
 
 
-def _field(name: object, pointer: str) -> Field:
-    if isinstance(name, str) and name in FIELDS:
-        return FIELDS[name]
-    raise RuleError(pointer, f"there is no field {_shown(name)}{_near(name, FIELDS)}")
+def _field(name: object, pointer: str, fields: Mapping[str, Field]) -> Field:
+    if isinstance(name, str) and name in fields:
+        return fields[name]
+    raise RuleError(pointer, f"there is no field {_shown(name)}{_near(name, fields)}")
 
 
 def _near(name: object, names: Iterable[str]) -> str:
@@ -262,7 +269,7 @@ def _delay(field: Field, hours: object, pointer: str) -> int | None:
 def _scope(field: Field, node: Mapping[str, Any], pointer: str) -> Scope:
     given = {
         key: node[key]
-        for key in (*OF_CUSTOM, *OF_PURCHASES, *OF_SUMS, *OF_SEQUENCES)
+        for key in (*OF_CUSTOM, *OF_PURCHASES, *OF_SUMS, *OF_SEQUENCES, *OF_SPECS)
         if node.get(key) not in (None, "")
     }
     if strange := sorted(given.keys() - set(field.keys)):
@@ -273,6 +280,8 @@ def _scope(field: Field, node: Mapping[str, Any], pointer: str) -> Scope:
         raise RuleError(f"{pointer}/event", "the name of an event is expected")
     if "trait" in field.keys and "trait" not in given:
         raise RuleError(f"{pointer}/trait", "the name of an own trait is expected")
+    if "spec" in field.keys and "spec" not in given:
+        raise RuleError(f"{pointer}/spec", "the name of a specification is expected")
     if "summed" in field.keys and "summed" not in given:
         raise RuleError(f"{pointer}/summed", "the property whose numbers are summed is expected")
     if ("property" in given) != ("equals" in given):

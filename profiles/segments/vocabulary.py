@@ -1,5 +1,8 @@
 """The fields a segment's rule may name, and the operators each takes.
 
+Rules over products (`recommendations.product_rules`) have fields of their own, of the sources
+PRODUCT, TAG and SPEC, under the same grammar and the same null semantics.
+
 Null semantics, the same in SQL and in memory: every condition is true or false, never
 unknown. A comparison with a value that is not known (no traits yet, an empty city) is
 false, whichever way round it is asked: `city = Paris` and `city != Paris` are both false
@@ -34,6 +37,9 @@ class Source(StrEnum):
     SEALED = "sealed"
     SEGMENT = "segment"
     LIST = "list"
+    PRODUCT = "product"
+    TAG = "tag"
+    SPEC = "spec"
 
 
 PRESENCE = ("null", "notNull")
@@ -50,6 +56,7 @@ OF_WINDOWS = ("within_days", "before_days", "from_date", "to_date")
 OF_PURCHASES = ("product", "category", "brand")
 OF_EVENTS = ("event", "property", "equals")
 OF_CUSTOM = ("trait",)
+OF_SPECS = ("spec",)
 OF_SUMS = ("event", "summed", "property", "equals")
 OF_SEQUENCES = ("event", "property", "equals", "within_hours")
 
@@ -98,12 +105,14 @@ _OPERATORS = {
     Source.SEQUENCE: FOLLOWING,
     Source.SEGMENT: GROUPING,
     Source.LIST: GROUPING,
+    Source.TAG: GROUPING,
 }
 _KEYS = {
     Source.CUSTOM: OF_CUSTOM,
     Source.ORDERS: OF_PURCHASES,
     Source.EVENTS: OF_EVENTS,
     Source.SEQUENCE: OF_SEQUENCES,
+    Source.SPEC: OF_SPECS,
 }
 
 FIELDS: dict[str, Field] = {

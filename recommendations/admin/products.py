@@ -41,6 +41,9 @@ class ProductForm(forms.ModelForm[Product]):
     def clean_fits_products(self) -> list[str]:
         return self._texts("fits_products", _('Write a list of product ids such as ["ph-15"].'))
 
+    def clean_tags(self) -> list[str]:
+        return self._texts("tags", _('Write a list of words such as ["sale"].'))
+
     def clean_images(self) -> list[str]:
         fix = _('Write a list of addresses such as ["https://…"].')
         told = self._texts("images", fix)
@@ -105,6 +108,7 @@ class ProductAdmin(ThemedAdmin[Product]):
                         ("is_active", "is_consumable"),
                         ("stock", "availability"),
                         "family",
+                        "tags",
                         ("gtin", "mpn", "condition"),
                     ]
                 },

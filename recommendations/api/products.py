@@ -32,6 +32,7 @@ from recommendations.models import Availability, Offer, Product
 MAX_BATCH = 1_000
 MAX_OFFERS = 100
 MAX_SPECS = 200
+MAX_TAGS = 100
 PRODUCT = in_path("product_id", "tv-55")
 
 
@@ -120,6 +121,12 @@ class ProductSerializer(SoldSerializer):
         max_length=1_000,
         default=list,
         help_text="Ids of devices it is known to fit.",
+    )
+    tags = serializers.ListField(
+        child=Text(max_length=100),
+        max_length=MAX_TAGS,
+        default=list,
+        help_text="Words of the shop's own, for rules of placements.",
     )
     imageUrl = serializers.URLField(
         source="image_url", max_length=LONGEST_LINK, allow_blank=True, default=""

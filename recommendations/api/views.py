@@ -121,6 +121,12 @@ class RecommendationsSerializer(serializers.Serializer[Any]):
 
 
 class BatchSerializer(LookSerializer):
+    placement = Text(
+        max_length=64,
+        required=False,
+        allow_blank=True,
+        help_text="Whose rules hold; without one, each customer's own list is given.",
+    )
     userIds = serializers.ListField(child=Text(max_length=100), min_length=1, max_length=MOST)
 
 
@@ -179,16 +185,10 @@ class BatchView(APIView):
         ids = list(dict.fromkeys(ask.validated_data["userIds"]))
         known = Customer.objects.filter(external_id__in=ids)
         pk_of = dict(known.values_list("external_id", "pk"))
-        served = serving.for_many(
-            {pk_of.get(id_, NOBODY) for id_ in ids},
-            n=ask.validated_data["n"],
-            language=_language(ask.validated_data),
-        )
         currency, data = Shop.current().currency, []
-        for id_ in ids:
-            one = served[pk_of.get(id_, NOBODY)]
-            filled_with = _popular(one.fallback)
-            told = _told(one.items, one.run, filled_with=filled_with, currency=currency)
+        lists = _lists([pk_of.get(id_) for id_ in ids], ask.validated_data)
+        for id_, (items, run, filled_with) in zip(ids, lists, strict=True):
+            told = _told(items, run, filled_with=filled_with, currency=currency)
             data.append({"userId": id_, **told})
         return _json({"data": data})
 
@@ -235,6 +235,22 @@ class BoughtTogetherView(BrowserReachable):
             language=_language(look.validated_data),
         )
         return _placed(scenario, asked)
+
+
+Listed = tuple[list[Recommended], TrainingRun | None, tuple[str, ...]]
+
+
+def _lists(customers: Sequence[int | None], facts: dict[str, Any]) -> list[Listed]:
+    """A list for each customer, under the rules of the placement if one is named and there."""
+    n, language = facts["n"], _language(facts)
+    if scenario := Scenario.objects.at(facts.get("placement", "")):
+        asked = [Asked(pk, n=n, language=language) for pk in customers]
+        placed = placing.place_many(scenario, asked, now=timezone.now())
+        return [(one.items, one.run, one.filled_with) for one in placed]
+    known = [NOBODY if pk is None else pk for pk in customers]
+    served = serving.for_many(set(known), n=n, language=language)
+    found = [served[pk] for pk in known]
+    return [(one.items, one.run, _popular(one.fallback)) for one in found]
 
 
 def _recommend(request: Request, given: Any) -> HttpResponse:

@@ -29,6 +29,7 @@ ALIASES: Final = {
     "product_detail": (),
     "accessory_for": (),
     "fits_products": (),
+    "tags": ("labels", "标签"),
     "bought_again": ("is consumable",),
     "color": ("colour", "颜色"),
     "size": ("尺寸",),

@@ -21,9 +21,11 @@ Cells = Mapping[str, Sequence[str]]
 T = TypeVar("T")
 
 LONGEST: Final = {"id": 100, "title": 200, "description": 20_000, "brand": 100, "mpn": 70,
-                  "item_group_id": 100, "category": 100}  # fmt: skip
+                  "item_group_id": 100, "category": 100, "tag": 100}  # fmt: skip
 LONGEST_LINK: Final = 500
 MOST_IMAGES: Final = 20
+MOST_TAGS: Final = 100
+LABELS: Final = tuple(f"custom_label_{n}" for n in range(5))
 MOST_STOCK: Final = 2_147_483_647
 GTIN_LENGTHS: Final = {8, 12, 13, 14}
 WORDS: Final = {"instock": "in_stock", "outofstock": "out_of_stock", "soldout": "out_of_stock",
@@ -168,11 +170,19 @@ class _Reading:
             if cells := self.cells.get(name):
                 words = [word.strip() for cell in cells for word in cell.split(",")]
                 told[name] = [word for word in words if word]
+        if tags := self._tags():
+            told["tags"] = tags
         if flag := _first(self.cells, "bought_again").casefold():
             if flag not in YES | NO:
                 self.faults.append(Fault("flag_invalid", "bought_again", flag))
             told["is_consumable"] = flag in YES
         return told
+
+    def _tags(self) -> list[str]:
+        """Of `tags`, and of Merchant's labels; each once."""
+        cells = [cell for name in ("tags", *LABELS) for cell in self.cells.get(name, ())]
+        words = (word.strip()[: LONGEST["tag"]] for cell in cells for word in cell.split(","))
+        return list(dict.fromkeys(filter(None, words)))[:MOST_TAGS]
 
     def _specs(self) -> dict[str, Any]:
         told: dict[str, Any] = {

@@ -18,7 +18,7 @@ BATCH: Final = 1_000
 COLUMNS: Final = (
     "id", "title", "description", "link", "image_link", "additional_image_link", "availability",
     "price", "sale_price", "brand", "gtin", "mpn", "condition", "product_type", "item_group_id",
-    "quantity", "accessory_for", "fits_products", "bought_again", "product_detail",
+    "quantity", "accessory_for", "fits_products", "tags", "bought_again", "product_detail",
 )  # fmt: skip
 HEAD: Final = """<?xml version="1.0" encoding="UTF-8"?>
 <rss version="2.0" xmlns:g="http://base.google.com/ns/1.0">
@@ -115,6 +115,7 @@ def _values(product: Product, offer: Offer | None, currency: str, language: str)
         "quantity": ["" if sold.stock is None else str(sold.stock)],
         "accessory_for": product.accessory_for,
         "fits_products": product.fits_products,
+        "tags": product.tags,
         "bought_again": ["yes" if product.is_consumable else ""],
         "product_detail": [f":{name}:{_spec(value)}" for name, value in product.specs.items()],
     }

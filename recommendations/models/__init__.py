@@ -3,7 +3,7 @@ from recommendations.models.fairness_rules import FairnessRules
 from recommendations.models.feed import Feed, FeedImport, FeedItem
 from recommendations.models.listing import CustomerListing, ProductListing
 from recommendations.models.run import TrainingRun
-from recommendations.models.scenario import Scenario
+from recommendations.models.scenario import Scenario, ScenarioVersion
 
 __all__ = [
     "Availability",
@@ -17,5 +17,6 @@ __all__ = [
     "ProductChange",
     "ProductListing",
     "Scenario",
+    "ScenarioVersion",
     "TrainingRun",
 ]

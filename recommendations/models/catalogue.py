@@ -70,6 +70,12 @@ class Product(models.Model):
             'Ids of the devices it is known to fit, e.g. ["ph-15"], whatever specifications say.'
         ),
     )
+    tags = models.JSONField(
+        _("tags"),
+        default=list,
+        blank=True,
+        help_text=_('Words of the shop\'s own, e.g. ["sale", "gift"], for rules of placements.'),
+    )
     image_url = models.URLField(_("image"), max_length=500, blank=True)
     images = models.JSONField(
         _("more images"), default=list, blank=True, help_text=_("Addresses, the first shown first.")

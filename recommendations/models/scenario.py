@@ -63,6 +63,9 @@ class Scenario(models.Model):
         help_text=_("Fills short lists with the customer's own list, then popular, then new ones."),
     )
 
+    rules = models.JSONField(_("rules"), default=list, blank=True)
+    version = models.PositiveIntegerField(_("version"), default=0, editable=False)
+
     objects = ScenarioQuerySet.as_manager()
 
     class Meta:
@@ -84,3 +87,23 @@ class Scenario(models.Model):
 
     def __str__(self) -> str:
         return self.placement
+
+
+class ScenarioVersion(models.Model):
+    """All settings of a placement as they stood from `made_at` on, until the next version."""
+
+    scenario = models.ForeignKey(Scenario, models.CASCADE, related_name="versions", db_index=False)
+    number = models.PositiveIntegerField(_("version"))
+    settings = models.JSONField(_("settings"))
+    made_by = models.CharField(_("made by"), max_length=200, blank=True)
+    made_at = models.DateTimeField(_("made at"))
+
+    class Meta:
+        verbose_name = _("version of a placement")
+        verbose_name_plural = _("versions of placements")
+        constraints = [
+            models.UniqueConstraint(name="scenario_version_once", fields=["scenario", "number"])
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.scenario_id} version {self.number}"

@@ -254,6 +254,21 @@ def test_a_batch_gives_each_customer_a_list_and_strangers_what_is_popular(client
     assert mine["recommendationId"] != strangers["recommendationId"]
 
 
+def test_a_batch_of_a_placement_follows_its_rules(client: Client) -> None:
+    when = {"combinator": "and", "rules": [{"field": "product", "operator": "=", "value": "p1"}]}
+    Scenario.objects.create(
+        placement="mail", name="Mail", kind="email", rules=[{"effect": "drop", "when": when}]
+    )
+    asked = json.dumps({"userIds": ["C-1", "nobody"], "n": 2, "placement": "mail"})
+    headers = {"Authorization": f"Bearer {make.secret_key()}"}
+
+    answer = client.post("/v1/recommendations/batch", asked, "application/json", headers=headers)
+
+    shown = [[item["productId"] for item in one["items"]] for one in answer.json()["data"]]
+    assert [len(ids) for ids in shown] == [2, 2]
+    assert "p1" not in {id_ for ids in shown for id_ in ids}
+
+
 def test_a_batch_is_for_secret_keys_and_at_most_a_hundred(client: Client) -> None:
     def status(key: str, n: int) -> int:
         asked = json.dumps({"userIds": [f"c{number}" for number in range(n)]})

@@ -394,7 +394,8 @@ def test_lists_for_many_are_those_of_each_and_ask_no_more(run: TrainingRun, kind
         asked.append(Asked(customer.pk, looked, looked, n=4))
     refusing = Customer.objects.get(external_id="m3")
     Subject.objects.filter(uuid=refusing.subject_id).update(no_profiling=True)
-    of = scenario(kind, fills_up=True)
+    rules = [ruled("drop", "product", "R"), ruled("boost", "product", "Q", factor=3)]
+    of = scenario(kind, fills_up=True, rules=rules)
     alone = [placing.place(of, one, now=NOW) for one in asked]
 
     with CaptureQueriesContext(connection) as queries:
@@ -402,6 +403,59 @@ def test_lists_for_many_are_those_of_each_and_ask_no_more(run: TrainingRun, kind
 
     assert together == alone
     assert len(queries) <= MOST_QUERIES
+
+
+def ruled(effect: str, field: str, value: Any, **more: Any) -> dict[str, Any]:
+    condition = {"field": field, "operator": "=", "value": value}
+    return {"effect": effect, "when": {"combinator": "and", "rules": [condition]}, **more}
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_a_filter_takes_away_in_every_kind_and_from_what_fills_up(
+    run: TrainingRun, kind: Kind
+) -> None:
+    products("A", "B", brand="Bad", is_consumable=True)
+    Product.objects.filter(product_id__in=["P", "R"]).update(brand="Bad")
+    near(run, "Q", "A", "B")
+    customer = make.customer("c")
+    remember(run, customer, "A", "Q")
+    make.order(customer, ("A", "", 1, 100), days_ago=1)
+    rules = [ruled("drop", "brand", "bad")]
+    of = scenario(kind, fills_up=True, rules=rules, pinned=["B"])
+
+    placed = placing.place(of, Asked(customer.pk, (), ("Q", "A")), now=NOW)
+
+    assert {item.product_id for item in placed.items} <= {"Q"}
+    assert placed.ruled_out["P"] == 0
+    assert placed.left_out["P"] == "rule"
+
+
+def test_a_boost_moves_by_score_times_factor_and_not_what_is_pinned(run: TrainingRun) -> None:
+    products("A", "B", "C")
+    Product.objects.filter(product_id="C").update(brand="Good")
+    Product.objects.filter(product_id="A").update(tags=["old"])
+    customer = make.customer("c")
+    remember(run, customer, "A", "B", "C")  # with scores of 1, .9 and .8
+    lift = [ruled("boost", "brand", "Good", factor=1.2), ruled("boost", "tag", "old", factor=0.1)]
+    of = scenario(Kind.FOR_YOU, rules=lift, pinned=["P"])
+
+    placed = placing.place(of, Asked(customer.pk, n=4), now=NOW)
+
+    assert [item.product_id for item in placed.items] == ["P", "C", "B", "A"]
+    assert [round(item.score, 3) for item in placed.items[1:]] == [0.96, 0.9, 0.1]
+
+
+def test_a_boosted_one_of_a_family_stands_for_it(run: TrainingRun) -> None:
+    products("A", "B", family="one")
+    Product.objects.filter(product_id="B").update(brand="Good")
+    customer = make.customer("c")
+    remember(run, customer, "A", "B")
+
+    plain = scenario(Kind.FOR_YOU)
+    lifted = scenario(Kind.FOR_YOU, rules=[ruled("boost", "brand", "Good", factor=2)])
+
+    assert shown(plain, customer_pk=customer.pk) == "A"
+    assert shown(lifted, customer_pk=customer.pk) == "B"
 
 
 def test_no_list_is_made_for_nobody(run: TrainingRun) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 from django.test import Client
 
-from privacy.models import Staff
-from recommendations.models import Scenario
+from privacy.models import AuditEntry, Staff
+from recommendations.models import Product, Scenario
 from tests import make
 
 pytestmark = pytest.mark.django_db
@@ -98,3 +99,111 @@ def test_who_may_only_look_gets_no_preview() -> None:
     client.force_login(make.staff(Staff.Role.VIEWER))
 
     assert client.post(f"{LIST}preview/", rules()).status_code == 403
+
+
+# Filters and boosts ---------------------------------------------------------------------------
+
+
+def ruled(effect: str, field: str, value: str, **more: Any) -> dict[str, Any]:
+    condition = {"field": field, "operator": "=", "value": value}
+    return {"effect": effect, "when": {"combinator": "and", "rules": [condition]}, **more}
+
+
+def test_rules_are_saved_as_versions_and_put_back(browser: Client) -> None:
+    drop, lift = ruled("drop", "brand", "Bad"), ruled("boost", "tag", "sale", factor=2)
+    browser.post(f"{LIST}add/", rules(rules=json.dumps([drop])))
+    made = Scenario.objects.get()
+    page = f"{LIST}{made.pk}/change/"
+    browser.post(page, rules(rules=json.dumps([drop, lift]), name="Start"))
+    browser.post(page, rules(rules=json.dumps([drop, lift]), name="Start"))
+
+    shown = browser.get(page)
+
+    assert [(one["number"], one["changed"]) for one in shown.context["versions"]] == [
+        (2, ["name"]),
+        (1, []),
+    ]
+    assert "Takes away products of which this holds: brand is Bad." in shown.content.decode()
+    browser.post(f"{LIST}{made.pk}/restore/1/")
+    made.refresh_from_db()
+    assert (made.rules, made.name, made.version) == ([drop], "Home", 3)
+
+
+def test_a_placement_made_without_history_keeps_how_it_was(browser: Client) -> None:
+    made = Scenario.objects.create(placement="home", name="Before", kind="new")
+
+    browser.post(f"{LIST}{made.pk}/change/", rules(name="After"))
+
+    kept = made.versions.order_by("number").values_list("number", "settings__name")
+    assert list(kept) == [(1, "Before"), (2, "After")]
+
+
+def test_settings_that_clash_by_now_are_not_put_back(browser: Client) -> None:
+    browser.post(f"{LIST}add/", rules())
+    made = Scenario.objects.get()
+    browser.post(f"{LIST}{made.pk}/change/", rules(placement="elsewhere"))
+    Scenario.objects.create(placement="home", name="Other", kind="new")
+
+    answer = browser.post(f"{LIST}{made.pk}/restore/1/", follow=True)
+
+    assert "cannot be used any more" in answer.content.decode()
+    made.refresh_from_db()
+    assert (made.placement, made.version) == ("elsewhere", 2)
+
+
+@pytest.mark.parametrize(
+    ("told", "text"),
+    [
+        ("{", "not JSON"),
+        (json.dumps([ruled("drop", "colour", "x")]), "/0/when/rules/0/field"),
+        (json.dumps([ruled("boost", "brand", "x", factor=11)]), "/0/factor"),
+    ],
+)
+def test_rules_that_cannot_be_meant_are_refused_and_shown_again(
+    browser: Client, told: str, text: str
+) -> None:
+    answer = browser.post(f"{LIST}add/", rules(rules=told))
+
+    assert text in str(answer.context["adminform"].form.errors["rules"])
+    assert not Scenario.objects.exists()
+
+
+def test_rules_are_read_back_and_counted_while_they_are_written(browser: Client) -> None:
+    Product.objects.filter(product_id="tv").update(brand="Sony")
+    told = json.dumps([ruled("keep", "brand", "sony"), ruled("boost", "brand", "LG", factor=2)])
+
+    good = browser.post(f"{LIST}rules/", {"rules": told}).json()
+    bad = browser.post(f"{LIST}rules/", {"rules": json.dumps([ruled("keep", "x", "y")])}).json()
+
+    assert [one["count"] for one in good["rules"]] == [
+        "leaves 1 of 3 products on sale",
+        "moves 0 of 3 products on sale",
+    ]
+    assert good["rules"][0]["text"] == "Shows only products of which this holds: brand is sony."
+    assert (bad["ok"], bad["at"]) == (False, 0)
+
+
+def test_a_preview_sets_both_lists_side_by_side_and_counts_by_rule(browser: Client) -> None:
+    Scenario.objects.create(placement="home", name="Home", kind="new", diversity=0)
+    Product.objects.filter(product_id="tv").update(brand="Sony")
+    Product.objects.filter(product_id="hifi").update(brand="LG")
+    told = [ruled("drop", "brand", "Sony"), ruled("boost", "brand", "LG", factor=10)]
+
+    answer = browser.post(f"{LIST}preview/", rules(rules=json.dumps(told), diversity="0"))
+
+    before = {item.product_id: place for item, place in answer.context["before_items"]}
+    assert before == {"radio": 2, "hifi": 1, "tv": 0}
+    assert [item.product_id for item, _at in answer.context["after_items"]] == ["hifi", "radio"]
+    assert [rule["n_taken"] for rule in answer.context["rules"]] == [1, 0]
+    assert ("Title tv", "tv", "Rule 1 of the placement") in answer.context["left_out"]
+    assert Scenario.objects.get().rules == []
+
+
+def test_a_look_at_a_customer_is_masked_and_written_down(browser: Client) -> None:
+    make.customer("C-1", full_name="Ann Lee")
+
+    page = browser.post(f"{LIST}preview/", rules(seen_by="C-1")).content.decode()
+
+    assert "Ann Lee" not in page
+    assert "C-1" in page
+    assert AuditEntry.objects.filter(action="recommendations.inspected").count() == 1

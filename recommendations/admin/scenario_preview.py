@@ -1,0 +1,136 @@
+"""What a placement would show to somebody with the settings of the form, beside what it shows now."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any, Final
+
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.utils.translation import get_language, gettext_lazy
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from privacy.models import Shop
+from profiles.models import Customer
+from recommendations import inspecting, placing, rule_words
+from recommendations.admin import scenario_rules
+from recommendations.admin.scenario_form import ScenarioForm
+from recommendations.fitting import LeftOut
+from recommendations.models import Product, Scenario
+from recommendations.placing import Asked, Placed
+from recommendations.product_rules import Effect, parsed
+from recommendations.serving import Recommended
+
+N_PREVIEW: Final = 10
+FILLED: Final = {
+    placing.FOR_YOU: gettext_lazy("the customer's own list"),
+    placing.POPULAR: gettext_lazy("popular products"),
+    placing.NEWEST: gettext_lazy("new products"),
+}
+
+
+@require_POST
+def preview_page(request: HttpRequest) -> HttpResponse:
+    """What the rules in the form would show to somebody; nothing is saved."""
+    if not request.user.has_perm("recommendations.change_scenario"):
+        raise PermissionDenied
+    there = Scenario.objects.filter(placement=request.POST.get("placement", "")).first()
+    form = modelform()(request.POST, instance=there)
+    context: dict[str, Any] = {
+        **admin.site.each_context(request),
+        "title": _("Preview"),
+        "form": form,
+    }
+    if form.is_valid():
+        context |= _preview(request, form)
+    return render(request, "recommendations/scenario_preview.html", context)
+
+
+def modelform() -> type[forms.ModelForm[Scenario]]:
+    return forms.modelform_factory(Scenario, form=ScenarioForm, fields="__all__")
+
+
+def _preview(request: HttpRequest, form: forms.ModelForm[Scenario]) -> dict[str, Any]:
+    scenario: Scenario = form.save(commit=False)
+    customer = _customer(request, form.cleaned_data["seen_by"].strip())
+    asked = _asked(customer, form.cleaned_data["seen_beside"].strip())
+    now = timezone.now()
+    saved = Scenario.objects.filter(pk=scenario.pk).first() if scenario.pk else None
+    bare = Scenario(placement=scenario.placement, kind=scenario.kind)
+    before = placing.place(saved or bare, asked, now=now)
+    placed = placing.place(scenario, asked, now=now)
+    told = dict(
+        Product.objects.filter(product_id__in=list(placed.left_out)[: 3 * N_PREVIEW]).values_list(
+            "product_id", "title"
+        )
+    )
+    return {
+        "scenario": scenario,
+        "placed": placed,
+        "before": before,
+        "before_title": _("As it is saved") if saved else _("Without any rules"),
+        "before_items": _beside(before, placed),
+        "after_items": _beside(placed, before),
+        "rules": _rules(scenario, placed),
+        "customer": customer,
+        "is_unknown": bool(form.cleaned_data["seen_by"].strip()) and customer is None,
+        "left_out": [(told[id_], id_, _why(id_, placed)) for id_ in placed.left_out if id_ in told],
+        "n_left_out": len(placed.left_out),
+        "filled_with": [FILLED[step] for step in placed.filled_with],
+    }
+
+
+def _customer(request: HttpRequest, external_id: str) -> Customer | None:
+    """Whom it is for: a look at a customer is written down, and needs to be allowed."""
+    if not external_id:
+        return None
+    if not request.user.has_perm("profiles.view_customer"):
+        raise PermissionDenied
+    customer = Customer.objects.filter(external_id=external_id).first()
+    if customer is not None:
+        actor = f"staff:{request.user.pk}"
+        inspecting.look_at(customer, actor=actor, now=timezone.now())
+    return customer
+
+
+def _asked(customer: Customer | None, beside: str) -> Asked:
+    return Asked(
+        customer_pk=customer.pk if customer else None,
+        product_ids=(beside,) if beside else (),
+        recent_product_ids=(beside,) if beside else (),
+        n=N_PREVIEW,
+        language=get_language() or "en",
+    )
+
+
+def _beside(one: Placed, other: Placed) -> list[tuple[Recommended, int]]:
+    """The items of one list with their places in the other, 0 where they have none."""
+    places = {item.product_id: n for n, item in enumerate(other.items, 1)}
+    return [(item, places.get(item.product_id, 0)) for item in one.items]
+
+
+def _rules(scenario: Scenario, placed: Placed) -> list[dict[str, Any]]:
+    rules = parsed(scenario.rules)
+    taken = Counter(placed.ruled_out.values())
+    counts = scenario_rules.in_words(rules, *scenario_rules.counted(rules))
+    language, currency = get_language() or "en", Shop.current().currency
+    return [
+        {
+            "text": rule_words.describe(rule, language, currency=currency),
+            "count": count,
+            "n_taken": taken[n],
+            "is_boost": rule.effect == Effect.BOOST,
+        }
+        for n, (rule, count) in enumerate(zip(rules, counts, strict=True))
+    ]
+
+
+def _why(product_id: str, placed: Placed) -> str:
+    if (rule := placed.ruled_out.get(product_id)) is not None:
+        return _("Rule %(n)s of the placement") % {"n": rule + 1}
+    return str(LeftOut(placed.left_out[product_id]).label)
