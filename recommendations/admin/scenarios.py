@@ -52,7 +52,7 @@ class ScenarioAdmin(ThemedAdmin[Scenario]):
             },
         ),
         (gettext_lazy("Filters and boosts"), {"fields": ["rules"]}),
-        (gettext_lazy("Order"), {"fields": ["pinned", "diversity", "fills_up"]}),
+        (gettext_lazy("Order of the list"), {"fields": ["pinned", "diversity", "fills_up"]}),
         (gettext_lazy("Preview for"), {"fields": [("seen_by", "seen_beside")]}),
     ]
 
