@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from recommendations.compatibility.judging import judge
 from recommendations.compatibility.rules import Answer
 from recommendations.compatibility.specs import read
+from recommendations.offers import is_out
 from recommendations.product_rules import Ruling
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ class Fitting:
         rules, around, id_ = self.scenario, self.around, product.product_id
         checks = (
             (LeftOut.OFF_SALE, not product.is_active),
-            (LeftOut.OUT_OF_STOCK, rules.in_stock_only and product.stock == 0),
+            (LeftOut.OUT_OF_STOCK, rules.in_stock_only and is_out(product)),
             (LeftOut.NEVER_SHOWN, id_ in rules.never_shown),
             (LeftOut.ON_PAGE, id_ in around.on_page),
             (LeftOut.PRICE, not self._is_in_band(product.price_minor)),

@@ -14,7 +14,7 @@ from django.db.models import Count, F, Max, Q, Sum
 from django.utils import translation
 
 from profiles.models import Cart, CartLine, OrderLine
-from recommendations import product_rules, serving
+from recommendations import offers, product_rules, serving
 from recommendations.compatibility.rules import Answer
 from recommendations.explaining import Reason
 from recommendations.fitting import Around, Fitting, diverse
@@ -100,11 +100,13 @@ class _Scene:
 class _Stock:
     """What all lists of one call draw on: each part is read once for all, when first needed."""
 
-    def __init__(self, kind: str, scenes: Sequence[_Scene], now: datetime) -> None:
+    def __init__(
+        self, kind: str, scenes: Sequence[_Scene], now: datetime, country: str = ""
+    ) -> None:
         self.run = TrainingRun.objects.at_work()
         self.shelf: dict[str, Product] = {}
         self.specs: dict[str, Specs] = {}
-        self._kind, self._scenes, self._now = kind, scenes, now
+        self._kind, self._scenes, self._now, self._country = kind, scenes, now, country
         self._looked_for: set[str] = set()
 
     def put(self, entries: Iterable[Entry]) -> None:
@@ -115,7 +117,9 @@ class _Stock:
             if not self._looked_for.issuperset((entry.product_id, *entry.based_on))
         ]
         if wanted:
-            self.shelf |= serving.on_shelf(wanted, *RULED_BY)
+            found = serving.on_shelf(wanted, *RULED_BY)
+            offers.stock(found.values(), self._country)
+            self.shelf |= found
             for entry in wanted:
                 self._looked_for.update((entry.product_id, *entry.based_on))
 
@@ -217,20 +221,22 @@ class _Making:
         )
 
 
-def place(scenario: Scenario, asked: Asked, *, now: datetime) -> Placed:
+def place(scenario: Scenario, asked: Asked, *, now: datetime, country: str = "") -> Placed:
     """Return up to `n` products for a placement."""
-    return place_many(scenario, [asked], now=now)[0]
+    return place_many(scenario, [asked], now=now, country=country)[0]
 
 
-def place_many(scenario: Scenario, asked: Sequence[Asked], *, now: datetime) -> list[Placed]:
+def place_many(
+    scenario: Scenario, asked: Sequence[Asked], *, now: datetime, country: str = ""
+) -> list[Placed]:
     """Return the same for each of some hundreds, e.g. the messages of a batch.
 
     Pins come first, then the scenario's own candidates, spread out by `diversity`; what is
     left free is filled with the customer's own list, popular and new products, each under
-    the same rules. The number of queries does not depend on how many lists are asked for.
+    the same rules; with a `country` what is out of stock there is left out. The number of queries does not depend on how many lists are asked for.
     """
     scenes = _scenes(scenario, asked)
-    stock = _Stock(scenario.kind, scenes, now)
+    stock = _Stock(scenario.kind, scenes, now, country)
     source = SOURCES[Scenario.Kind(scenario.kind)]
     own = [source(stock, scene) for scene in scenes]
     pins = [Entry(id_, 0.0, Reason.PINNED.value, ()) for id_ in scenario.pinned]

@@ -17,8 +17,6 @@ from recommendations.models import Availability, Product
 from recommendations.product_rules import FIELDS, Effect
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from django_stubs_ext import StrPromise
 
     from profiles.segments.rules import Condition, Scalar
@@ -121,7 +119,7 @@ def known_values() -> dict[str, list[str]]:
     return known
 
 
-def _frequent(column: str) -> Sequence[str]:
+def _frequent(column: str) -> list[str]:
     counted = Product.objects.filter(is_active=True).exclude(**{column: ""}).values_list(column)
     rows = counted.annotate(n=Count("pk")).order_by("-n", column)[:N_KNOWN]
     return [value for value, _n in rows]

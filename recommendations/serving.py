@@ -27,7 +27,7 @@ SPARE, SPARE_POPULAR = 20, 50
 
 @dataclass(frozen=True)
 class Recommended:
-    """A product to show and why; money in minor units of the shop's currency."""
+    """A product to show and why; money in minor units of `currency`, the shop's if it is empty."""
 
     product_id: str
     title: str
@@ -39,6 +39,7 @@ class Recommended:
     reason_code: str
     reason_text: str
     based_on: tuple[str, ...]
+    currency: str = ""
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from profiles.api.identifiers import checked, in_path
 from profiles.events import visitors
 from profiles.models import Customer
 from profiles.money import exponent, from_minor
-from recommendations import placing, serving
+from recommendations import offers, placing, serving
 from recommendations.models import Scenario, TrainingRun
 from recommendations.placing import Asked
 from recommendations.serving import Recommended
@@ -41,6 +41,13 @@ _encode = msgspec.json.Encoder().encode
 
 class LookSerializer(serializers.Serializer[Any]):
     n = serializers.IntegerField(min_value=1, max_value=50, default=10)
+    country = serializers.RegexField(
+        r"^([A-Z]{2})?$",
+        required=False,
+        default="",
+        allow_blank=True,
+        help_text="Two letters of ISO 3166: its prices, stock and links, where the shop told any.",
+    )
     language = serializers.ChoiceField(
         choices=[code for code, _name in settings.LANGUAGES],
         required=False,
@@ -188,7 +195,8 @@ class BatchView(APIView):
         currency, data = Shop.current().currency, []
         lists = _lists([pk_of.get(id_) for id_ in ids], ask.validated_data)
         for id_, (items, run, filled_with) in zip(ids, lists, strict=True):
-            told = _told(items, run, filled_with=filled_with, currency=currency)
+            shown = offers.priced(items, ask.validated_data["country"])
+            told = _told(shown, run, filled_with=filled_with, currency=currency)
             data.append({"userId": id_, **told})
         return _json({"data": data})
 
@@ -209,7 +217,10 @@ class SimilarView(BrowserReachable):
             checked(product_id), n=look.validated_data["n"], language=_language(look.validated_data)
         )
         return _answer(
-            served.items, served.run, placement="similar", filled_with=_popular(served.fallback)
+            offers.priced(served.items, look.validated_data["country"]),
+            served.run,
+            placement="similar",
+            filled_with=_popular(served.fallback),
         )
 
 
@@ -234,7 +245,7 @@ class BoughtTogetherView(BrowserReachable):
             n=look.validated_data["n"],
             language=_language(look.validated_data),
         )
-        return _placed(scenario, asked)
+        return _placed(scenario, asked, look.validated_data["country"])
 
 
 Listed = tuple[list[Recommended], TrainingRun | None, tuple[str, ...]]
@@ -245,7 +256,7 @@ def _lists(customers: Sequence[int | None], facts: dict[str, Any]) -> list[Liste
     n, language = facts["n"], _language(facts)
     if scenario := Scenario.objects.at(facts.get("placement", "")):
         asked = [Asked(pk, n=n, language=language) for pk in customers]
-        placed = placing.place_many(scenario, asked, now=timezone.now())
+        placed = placing.place_many(scenario, asked, now=timezone.now(), country=facts["country"])
         return [(one.items, one.run, one.filled_with) for one in placed]
     known = [NOBODY if pk is None else pk for pk in customers]
     served = serving.for_many(set(known), n=n, language=language)
@@ -273,7 +284,7 @@ def _recommend(request: Request, given: Any) -> HttpResponse:
             n=facts["n"],
             language=_language(facts),
         )
-        return _placed(scenario, asked)
+        return _placed(scenario, asked, facts["country"])
     served = serving.for_customer(
         visitor.customer_pk,
         n=facts["n"],
@@ -281,14 +292,20 @@ def _recommend(request: Request, given: Any) -> HttpResponse:
         recent_product_ids=(*shown, *visitor.recent_product_ids),
     )
     return _answer(
-        served.items, served.run, placement=placement, filled_with=_popular(served.fallback)
+        offers.priced(served.items, facts["country"]),
+        served.run,
+        placement=placement,
+        filled_with=_popular(served.fallback),
     )
 
 
-def _placed(scenario: Scenario, asked: Asked) -> HttpResponse:
-    placed = placing.place(scenario, asked, now=timezone.now())
+def _placed(scenario: Scenario, asked: Asked, country: str) -> HttpResponse:
+    placed = placing.place(scenario, asked, now=timezone.now(), country=country)
     return _answer(
-        placed.items, placed.run, placement=scenario.placement, filled_with=placed.filled_with
+        offers.priced(placed.items, country),
+        placed.run,
+        placement=scenario.placement,
+        filled_with=placed.filled_with,
     )
 
 
@@ -337,7 +354,7 @@ def _told(
 
 
 def _item(item: Recommended, position: int, currency: str) -> dict[str, Any]:
-    price = item.price_minor
+    price, currency = item.price_minor, item.currency or currency
     return {
         "productId": item.product_id,
         "position": position,

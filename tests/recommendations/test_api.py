@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from privacy import doors
 from profiles.models import Event, Identity
-from recommendations.models import CustomerListing, Scenario, TrainingRun
+from recommendations.models import CustomerListing, Offer, Product, Scenario, TrainingRun
 from tests import make
 from tests.make import NOW
 from tests.recommendations import listed
@@ -279,3 +279,34 @@ def test_a_batch_is_for_secret_keys_and_at_most_a_hundred(client: Client) -> Non
     assert status(make.write_key(), 1) == 403
     assert status(make.secret_key(), 101) == 400
     assert status(make.secret_key(), 0) == 400
+
+
+def test_prices_stock_and_links_are_those_of_the_country_where_the_shop_told_any(
+    client: Client,
+) -> None:
+    make.shop(currency="EUR")
+    p1, p2 = (Product.objects.get(product_id=id_) for id_ in ("p1", "p2"))
+    Product.objects.update(link="https://shop.example/own")
+    here = {"country": "JP", "currency": "JPY"}
+    Offer.objects.create(
+        product=p1, price_minor=9_800, link="https://shop.example/jp", stock=4, **here
+    )
+    Offer.objects.create(product=p2, availability="out_of_stock", **here)
+    Scenario.objects.create(placement="top", name="Top", kind="trending", diversity=0)
+    key = make.secret_key()
+
+    _status, free = ask(client, key, country="JP")
+    _status, ruled = ask(client, key, placement="top", country="JP")
+    _status, elsewhere = ask(client, key, placement="top", country="DE")
+    status, _body = ask(client, key, country="Japan")
+
+    shown = {item["productId"]: item["product"] for item in free["items"]}
+    told = [shown["p1"][name] for name in ("price", "currency", "link")]
+    assert told == ["9800", "JPY", "https://shop.example/jp"]
+    assert (shown["p2"]["currency"], shown["p2"]["link"]) == ("EUR", "https://shop.example/own")
+    assert shown["p2"]["price"] == "19.99"
+    ids = [item["productId"] for item in ruled["items"]]
+    assert "p1" in ids
+    assert "p2" not in ids
+    assert "p2" in [item["productId"] for item in elsewhere["items"]]
+    assert status == 400

@@ -1,0 +1,52 @@
+"""What products cost in a country, whether they are to be had there, and where."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from recommendations.models import Availability, Offer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from recommendations.models import Product
+    from recommendations.serving import Recommended
+
+
+def stock(products: Iterable[Product], country: str) -> None:
+    """Let products have the stock they have in a country; without an offer there, their own.
+
+    Nothing is saved. Prices stay the shop's, so that rules compare amounts of one currency.
+    """
+    by_key = {product.pk: product for product in products}
+    if not country or not by_key:
+        return
+    for offer in Offer.objects.filter(country=country, product__in=list(by_key)):
+        product = by_key[offer.product_id]
+        if offer.availability or offer.stock is not None:
+            product.availability, product.stock = offer.availability, offer.stock
+
+
+def priced(items: Sequence[Recommended], country: str) -> list[Recommended]:
+    """The items with the price and the link of a country, where the shop told any."""
+    if not country or not items:
+        return list(items)
+    ids = {item.product_id for item in items}
+    rows = Offer.objects.filter(country=country, product__product_id__in=ids)
+    there = {offer.product.product_id: offer for offer in rows.select_related("product")}
+    return [
+        _priced(item, there[item.product_id]) if item.product_id in there else item
+        for item in items
+    ]
+
+
+def _priced(item: Recommended, offer: Offer) -> Recommended:
+    told = replace(item, link=offer.link or item.link)
+    if offer.price_minor is None:
+        return told
+    return replace(told, price_minor=offer.price_minor, currency=offer.currency)
+
+
+def is_out(product: Product) -> bool:
+    return product.stock == 0 or product.availability == Availability.OUT_OF_STOCK
