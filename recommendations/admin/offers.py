@@ -51,7 +51,7 @@ class OfferForm(forms.ModelForm[Offer]):
 
     def clean(self) -> dict[str, Any]:
         given: dict[str, Any] = super().clean() or self.cleaned_data
-        currency = given.get("currency")
+        currency = str(given.get("currency") or "")
         for name in AMOUNTS if currency else ():
             if (amount := given.get(name)) is None:
                 continue
