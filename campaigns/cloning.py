@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import transaction
@@ -35,40 +36,44 @@ def clone(campaign: Campaign, *, staff: Staff, now: datetime) -> Campaign:
     )
     made.also.set(campaign.also.all())
     made.excluded.set(campaign.excluded.all())
-    texts, short, short_messages = [], [], []
-    for variant in campaign.variants.order_by("key").prefetch_related(
-        "templates", "sms_texts", "cards"
-    ):
+    pairs = []
+    for variant in campaign.variants.order_by("key"):
         copy = Variant.objects.create(campaign=made, key=variant.key, weight=variant.weight)
-        texts += [
-            Template(
-                variant=copy,
-                locale=text.locale,
-                subject=text.subject,
-                blocks=text.blocks,
-                mjml=text.mjml,
-                body_html=text.body_html,
-                body_text=text.body_text,
-            )
-            for text in variant.templates.all()
-        ]
-        short += [
-            SmsText(
-                variant=copy,
-                locale=text.locale,
-                text=text.text,
-                template_id=text.template_id,
-                parameters=text.parameters,
-            )
-            for text in variant.sms_texts.all()
-        ]
-        for card in variant.cards.all():
-            card.pk, card.variant = None, copy
-            short_messages.append(card)
-    Template.objects.bulk_create(texts)
-    Card.objects.bulk_create(short_messages)
-    SmsText.objects.bulk_create(short)
+        pairs.append((variant, copy))
+    copy_texts(pairs)
     return made
+
+
+def copy_texts(pairs: Sequence[tuple[Variant, Variant]]) -> None:
+    """Give the second of each pair what the first one says, in each language."""
+    copies = {variant.pk: copy for variant, copy in pairs}
+    of_these = {"variant__in": copies.keys()}
+    Template.objects.bulk_create(
+        Template(
+            variant=copies[text.variant_id],
+            locale=text.locale,
+            subject=text.subject,
+            blocks=text.blocks,
+            mjml=text.mjml,
+            body_html=text.body_html,
+            body_text=text.body_text,
+        )
+        for text in Template.objects.filter(**of_these).order_by("pk")
+    )
+    SmsText.objects.bulk_create(
+        SmsText(
+            variant=copies[text.variant_id],
+            locale=text.locale,
+            text=text.text,
+            template_id=text.template_id,
+            parameters=text.parameters,
+        )
+        for text in SmsText.objects.filter(**of_these).order_by("pk")
+    )
+    cards = list(Card.objects.filter(**of_these).order_by("pk"))
+    for card in cards:
+        card.pk, card.variant = None, copies[card.variant_id]
+    Card.objects.bulk_create(cards)
 
 
 def _free_name(name: str) -> str:

@@ -41,7 +41,7 @@ def findings(campaign: Campaign, now: datetime) -> list[Finding]:
         Finding(fault.code, fault.detail, fault.pointer, bars=True)
         for fault in approvals.faults(campaign, now=now)
     ]
-    if campaign.channel == Channel.SMS:
+    if campaign.channel != Channel.EMAIL:
         return barring
     try:
         shown = looking.samples(campaign, now)

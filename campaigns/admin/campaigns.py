@@ -4,23 +4,21 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from django import forms
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
-from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
-from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminSelectWidget
 
-from campaigns import approvals, block_words, cards, making, utm
+from campaigns import approvals, cards, making
 from campaigns.admin import (
     audience,
     calendar,
     deliveries,
+    in_steps,
     links,
     message_urls,
     outbox,
@@ -29,99 +27,19 @@ from campaigns.admin import (
     sms_texts,
     steps,
 )
+from campaigns.admin.plan_form import MILLION, ONSITE, UTM, CampaignForm
 from campaigns.models import Campaign, Delivery, Variant
 from campaigns.rendering import starters
 from privacy.admin.viewing import ThemedAdmin
 from privacy.models import Channel, Shop, Staff
 from profiles import figures
-from profiles.admin.amounts import in_money
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
 
-MILLION = 1_000_000
-MAX_DAYS = 365
 EDITABLE = {Campaign.Status.DRAFT, Campaign.Status.REVIEW, Campaign.Status.APPROVED}
 AUDIENCE = ("segment", ("also", "excluded"), "topic")
-ONSITE = ("placement", "times_shown", "ends_at")
-PURPOSES = {
-    Channel.EMAIL.value: "campaign.email",
-    Channel.SMS.value: "campaign.sms",
-    Channel.PUSH.value: "campaign.push",
-    Channel.ONSITE.value: "campaign.onsite",
-}
-UTM = ("utm_source", "utm_medium", "utm_campaign", "utm_content")
 START = ("starts_at", "local_time", "latest_start", "first_percent")
-
-
-class CampaignForm(forms.ModelForm[Campaign]):
-    """The plan's facts, in the units people think in: percent and whole currency."""
-
-    holdout = forms.DecimalField(
-        label=_("Holdout, %"),
-        min_value=0,
-        max_value=50,
-        decimal_places=2,
-        widget=UnfoldAdminDecimalFieldWidget,
-        help_text=_("This part of the audience gets no message, so that the effect shows."),
-    )
-    message_cost = forms.DecimalField(
-        label=_("Cost per message"),
-        min_value=0,
-        max_value=1000,
-        decimal_places=6,
-        widget=UnfoldAdminDecimalFieldWidget,
-    )
-    by = forms.ChoiceField(
-        label=_("Channel"),
-        required=False,
-        choices=[(one, Channel(one).label) for one in PURPOSES],
-        widget=UnfoldAdminSelectWidget,
-        help_text=_("It stays as it is chosen here."),
-    )
-    starter = forms.ChoiceField(
-        label=_("Start from"),
-        required=False,
-        widget=UnfoldAdminSelectWidget,
-        help_text=_("For e-mail; a text message starts from a short text."),
-    )
-
-    class Meta:
-        model = Campaign
-        fields = [
-            *("name", "segment", "also", "excluded", "topic", "attribution_days"),
-            *("adds_utm", *UTM, *ONSITE),
-            *("starts_at", "local_time", "latest_start", "first_percent"),
-            *("fixed_cost_minor", "budget_minor", "offer_minor"),
-        ]
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if (days := self.fields.get("attribution_days")) is not None:
-            days.validators += [MinValueValidator(1), MaxValueValidator(MAX_DAYS)]
-        money = ("fixed_cost_minor", "budget_minor", "offer_minor")
-        in_money(self, Shop.current().currency, *money)
-        campaign = self.instance
-        self.initial.update(
-            {
-                "holdout": Decimal(campaign.holdout_ppm) / 10_000,
-                "message_cost": Decimal(campaign.cost_per_message_micros) / MILLION,
-            }
-        )
-        for name, default in utm.defaults(campaign, "").items():
-            if (field := self.fields.get(name)) is not None:
-                field.widget.attrs["placeholder"] = default or _("the variant's letter")
-        choice = self.fields.get("starter")
-        if isinstance(choice, forms.ChoiceField):
-            choice.choices = [(name, block_words.starter(name)) for name in starters.names()]
-
-    def save(self, commit: bool = True) -> Campaign:  # noqa: FBT001, FBT002 -- Django's signature
-        campaign, given = self.instance, self.cleaned_data
-        campaign.holdout_ppm = int(given["holdout"] * 10_000)
-        campaign.cost_per_message_micros = int(given["message_cost"] * MILLION)
-        if campaign._state.adding and (purpose := PURPOSES.get(given.get("by", ""))):
-            campaign.channel, campaign.purpose = given["by"], purpose
-        return super().save(commit)
 
 
 class ArchiveFilter(admin.SimpleListFilter):
@@ -273,6 +191,7 @@ class CampaignAdmin(ThemedAdmin[Campaign]):
     def get_urls(self) -> list[URLPattern]:
         pages: dict[str, tuple[Callable[..., HttpResponse], str]] = {
             **message_urls.PAGES,
+            **in_steps.PAGES,
             "<int:pk>/do/<slug:verb>/": (steps.verb_action, "verb"),
             "<int:pk>/say/": (steps.say_action, "say"),
             "<int:pk>/clone/": (steps.clone_action, "clone"),

@@ -79,7 +79,7 @@ def live_page(request: HttpRequest, pk: int, template: int) -> HttpResponse:
 def _found(pk: int, template: int) -> tuple[Campaign, Template]:
     rows = Template.objects.select_related("variant__campaign")
     kept = get_object_or_404(rows, pk=template, variant__campaign=pk)
-    if kept.variant.campaign.channel == Channel.SMS:
+    if kept.variant.campaign.channel != Channel.EMAIL:
         raise Http404
     return kept.variant.campaign, kept
 

@@ -85,6 +85,6 @@ def suitable(campaign: Campaign) -> list[str]:
 
 def _found(pk: int) -> Campaign:
     campaign = get_object_or_404(Campaign, pk=pk)
-    if campaign.channel == Channel.SMS:
+    if campaign.channel != Channel.EMAIL:
         raise Http404
     return campaign

@@ -143,3 +143,22 @@ def test_the_editor_speaks_chinese(
     expect(page.locator(".c-table")).to_contain_text("新的标题")
     assert page.evaluate(FITS)
     shot(page, f"versions-zh-{look}")
+
+
+@pytest.mark.parametrize("language", ["en", "zh-hans"])
+def test_a_campaign_is_set_up_in_steps(visit: Visit, campaign: Campaign, *, language: str) -> None:
+    narrow = language != "en"
+    page = signed_in(visit, language=language, width=390 if narrow else 1360, dark=narrow)
+    page.goto(f"/admin/campaigns/campaign/{campaign.pk}/steps/goal/")
+    for part in ("goal", "who", "texts", "variants", "when", "review"):
+        if part == "texts":
+            page.locator("nav ol a").nth(3).click()
+            continue
+        assert page.evaluate(FITS)
+        shot(page, f"step-{part}-{language}")
+        if part != "review":
+            page.locator("form.c-form button.is-primary").click()
+            page.wait_for_load_state()
+
+    expect(page.locator("#checks")).to_be_visible()
+    assert page.locator("nav [aria-current=step]").count() == 1
