@@ -47,14 +47,14 @@ def test_each_step_keeps_its_own_facts_and_goes_on(browser: Client) -> None:
 
 def test_what_cannot_be_is_told_beside_its_field_and_changes_nothing(browser: Client) -> None:
     campaign = make.written_campaign(approved=False)
-    path = f"/admin/campaigns/campaign/{campaign.pk}/steps/goal/"
+    steps = f"/admin/campaigns/campaign/{campaign.pk}/steps/"
 
-    answer = browser.post(path, {"name": "", "attribution_days": "0", "holdout": "90"})
+    answer = browser.post(f"{steps}goal/", {"name": "", "attribution_days": "0", "holdout": "90"})
 
     assert set(answer.context["form"].errors) == {"name", "attribution_days", "holdout"}
     campaign.refresh_from_db()
     assert campaign.name == "June"
-    assert browser.get(f"{path}../none/").status_code == 404
+    assert browser.get(f"{steps}none/").status_code == 404
 
 
 def test_variants_come_with_texts_go_and_share_by_weight(browser: Client) -> None:

@@ -152,7 +152,7 @@ def test_a_campaign_is_set_up_in_steps(visit: Visit, campaign: Campaign, *, lang
     page.goto(f"/admin/campaigns/campaign/{campaign.pk}/steps/goal/")
     for part in ("goal", "who", "texts", "variants", "when", "review"):
         if part == "texts":
-            page.locator("nav ol a").nth(3).click()
+            page.locator("ol.c-row a").nth(3).click()
             continue
         assert page.evaluate(FITS)
         shot(page, f"step-{part}-{language}")
@@ -161,4 +161,4 @@ def test_a_campaign_is_set_up_in_steps(visit: Visit, campaign: Campaign, *, lang
             page.wait_for_load_state()
 
     expect(page.locator("#checks")).to_be_visible()
-    assert page.locator("nav [aria-current=step]").count() == 1
+    assert page.locator("ol.c-row [aria-current=step]").count() == 1
