@@ -138,7 +138,7 @@ def _change_variants(request: HttpRequest, campaign: Campaign) -> bool:
             told = request.POST.get(f"weight-{variant.key}", "")
             if not told.isdecimal() or int(told) > MOST_WEIGHT:
                 detail = _("A weight is a whole number from 0 to %(n)d.") % {"n": MOST_WEIGHT}
-                raise DomainError("out_of_range", detail, pointer=f"/variants/{variant.key}")
+                raise DomainError("wrong_weight", detail, pointer=f"/variants/{variant.key}")
             campaign.variants.filter(pk=variant.pk).update(weight=int(told))
         return True
     return False
