@@ -93,7 +93,9 @@ def variants_page(request: HttpRequest, pk: int) -> HttpResponse:
             "admin:campaigns_campaign_step" if further else "admin:campaigns_campaign_variants",
             *([pk, "when"] if further else [pk]),
         )
-    rows = list(campaign.variants.order_by("key").prefetch_related("templates", "sms_texts", "cards"))
+    rows = list(
+        campaign.variants.order_by("key").prefetch_related("templates", "sms_texts", "cards")
+    )
     total = sum(row.weight for row in rows) or 1
     rest = 1 - campaign.holdout_ppm / 1_000_000
     context = {
