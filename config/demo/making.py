@@ -56,13 +56,15 @@ def steps(password: str, *, now: datetime, n_customers: int) -> list[Step]:
         ("Merging events", lambda: filling.tell_events(kept["world"])),
         ("Planning campaigns", plan),
         ("Letting messages work", with_campaigns(marketing.let_people_buy)),
-        ("Building profiles", lambda: run_job(asking_profiles.ask_for_build(now), now)),
         (
             "Training recommendations",
             lambda: run_job(asking_recommendations.ask_for_training(now), now),
         ),
         ("Sending campaigns", with_campaigns(marketing.send)),
         ("Counting clicks", with_campaigns(marketing.let_people_click)),
+        ("Telling who answered", lambda: marketing.tell_who_answered(kept["world"])),
+        ("Building profiles", lambda: run_job(asking_profiles.ask_for_build(now), now)),
+        ("Training scores", lambda: run_job(asking_profiles.ask_for_scores(now), now)),
         ("Attributing orders", with_campaigns(marketing.count_what_it_earned)),
         ("Closing the books", lambda: Shop.objects.update(is_demo=True)),
     ]

@@ -9,11 +9,12 @@ from uuid import UUID, uuid5
 
 import numpy as np
 
-from campaigns import approvals, attribution, delivery, writing
+from campaigns import approvals, attribution, delivery, tracking, writing
 from campaigns.models import Campaign, Delivery, Hit, Link, Variant
 from config.demo import filling, year
 from privacy.models import Staff
 from profiles import segmentation
+from profiles.events import merging
 from profiles.models import Segment
 
 if TYPE_CHECKING:
@@ -141,12 +142,21 @@ def let_people_click(world: World, made: list[tuple[Story, Campaign]]) -> None:
                 hits.append(Hit(delivery_id=pk, kind=Hit.Kind.OPEN, at=early, by_machine=True))
             clicks = chance.random() < story.clicks[key]
             if clicks or chance.random() < 0.25:  # noqa: PLR2004 -- readers who only look
-                hits.append(Hit(delivery_id=pk, kind=Hit.Kind.OPEN, at=at))
+                hits.append(Hit(delivery_id=pk, kind=Hit.Kind.OPEN, at=at, waits=True))
             if clicks:
                 seconds = float(chance.uniform(5, 300))
                 later = at + timedelta(seconds=seconds)
-                hits.append(Hit(delivery_id=pk, kind=Hit.Kind.CLICK, link=link, at=later))
+                clicked = Hit(delivery_id=pk, kind=Hit.Kind.CLICK, link=link, at=later, waits=True)
+                hits.append(clicked)
         Hit.objects.bulk_create(hits, batch_size=filling.BATCH)
+
+
+def tell_who_answered(world: World) -> None:
+    """Let opens and clicks become events of the customers, as the hourly work does."""
+    while tracking.tell(world.now, limit=filling.BATCH):
+        pass
+    while merging.merge(world.now, limit=50_000):
+        pass
 
 
 def count_what_it_earned(world: World, made: list[tuple[Story, Campaign]]) -> None:
