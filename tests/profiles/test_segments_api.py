@@ -38,7 +38,7 @@ def test_a_segment_is_made_read_changed_and_keeps_its_versions(client: Client) -
     assert status == 200
     assert (made["nCustomers"], made["reachable"], made["version"]) == (
         2,
-        {"email": 1, "sms": 0},
+        {"email": 1, "push": 0, "sms": 0},
         1,
     )
     assert made["words"] == {"en": "Customers: city is Rome.", "zh-hans": "客户：城市是Rome。"}
