@@ -19,6 +19,7 @@ from profiles import figures
 from profiles.admin.amounts import in_money
 from recommendations import catalogue_writing, product_fit, product_history
 from recommendations.admin.likely import likely_page
+from recommendations.admin.offers import OfferInline
 from recommendations.feeds.rows import is_gtin
 from recommendations.models import Product
 
@@ -74,6 +75,7 @@ class ProductForm(forms.ModelForm[Product]):
 @admin.register(Product)
 class ProductAdmin(ThemedAdmin[Product]):
     form = ProductForm
+    inlines = [OfferInline]
     list_display = ["product_id", "title", "category", "brand", "price", "is_active"]
     list_filter = ["category", "brand", "is_active"]
     search_fields = ["product_id", "title"]
@@ -149,6 +151,11 @@ class ProductAdmin(ThemedAdmin[Product]):
             obj.created_at = timezone.now()
         super().save_model(request, obj, form, change)
         catalogue_writing.note(obj, now=timezone.now())
+
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:  # noqa: FBT001
+        super().save_formset(request, form, formset, change)
+        for offer in (*formset.new_objects, *(changed for changed, _of in formset.changed_objects)):
+            catalogue_writing.note_offer(offer, now=timezone.now())
 
 
 def _beside(product: Product, shop: Shop) -> dict[str, Any]:

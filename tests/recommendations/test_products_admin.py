@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 
 from privacy.models import Staff
-from recommendations.models import Product, ProductChange
+from recommendations.models import Offer, Product, ProductChange
 from tests import make
 
 pytestmark = pytest.mark.django_db
@@ -22,7 +22,14 @@ def browser(role: str = Staff.Role.ADMINISTRATOR) -> Client:
 
 
 def facts(**more: Any) -> dict[str, Any]:
-    return {"product_id": "tv-1", "title": "TV", "translations": "{}", "specs": "{}", **more}
+    given = {"product_id": "tv-1", "title": "TV", "translations": "{}", "specs": "{}"}
+    return given | {"offers-TOTAL_FORMS": "0", "offers-INITIAL_FORMS": "0"} | more
+
+
+def offer(**more: str) -> dict[str, str]:
+    given = {"country": "jp", "currency": "jpy", "price_minor": "9800", "stock": "2", **more}
+    counts = {"offers-TOTAL_FORMS": "1", "offers-INITIAL_FORMS": "0"}
+    return counts | {f"offers-0-{name}": value for name, value in given.items()}
 
 
 @pytest.mark.parametrize(
@@ -167,3 +174,44 @@ def test_what_cannot_be_of_a_product_is_refused_at_its_field(
     answer = browser().post(f"{LIST}add/", facts(**typed))
 
     assert answer.context["adminform"].form.errors.keys() == {field}
+
+
+def test_an_offer_in_a_country_is_typed_in_its_money_and_its_price_is_remembered() -> None:
+    make.shop(currency="EUR")
+    client = browser()
+    client.post(f"{LIST}add/", facts(**offer()))
+    there = Offer.objects.get()
+    page = f"{LIST}{there.product_id}/change/"
+    assert (there.country, there.currency, there.price_minor) == ("JP", "JPY", 9_800)
+    shown = client.get(page).context["inline_admin_formsets"][0].formset.forms[0]
+
+    change = offer(price_minor="8800", list_price_minor="9800", id=str(there.pk))
+    change |= {"offers-INITIAL_FORMS": "1", "offers-0-product": str(there.product_id)}
+    client.post(page, facts(**change))
+
+    there.refresh_from_db()
+    assert str(shown["price_minor"].value()) == "9800"
+    assert (there.price_minor, there.list_price_minor) == (8_800, 9_800)
+    prices = ProductChange.objects.filter(country="JP").order_by("pk")
+    assert list(prices.values_list("price_minor", flat=True)) == [9_800, 8_800]
+
+
+@pytest.mark.parametrize(
+    ("typed", "field"),
+    [
+        ({"country": "JPN"}, "country"),
+        ({"country": "1P"}, "country"),
+        ({"currency": "XYZ"}, "currency"),
+        ({"price_minor": "98.50"}, "price_minor"),
+        ({"price_minor": "NaN"}, "price_minor"),
+        ({"list_price_minor": "1"}, "list_price_minor"),
+    ],
+)
+def test_an_offer_that_cannot_be_is_refused_at_its_field(typed: dict[str, str], field: str) -> None:
+    make.shop(currency="EUR")
+
+    answer = browser().post(f"{LIST}add/", facts(**offer(**typed)))
+
+    (errors,) = answer.context["inline_admin_formsets"][0].formset.errors
+    assert errors.keys() == {field}
+    assert not Offer.objects.exists()
