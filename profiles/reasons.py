@@ -65,11 +65,11 @@ def why(segment: Segment, customer_id: int, *, now: datetime, language: str = ""
 
 
 def _reason(checked: Checked, customer: Customer, now: datetime) -> Reason:
-    currency = currency_in_use()
+    shop = Shop.current()
+    currency = currency_in_use(shop)
     rules = [checked.rule, *checked.rules.values()]
     names = segment_rules.names(rules)
-    zone = Shop.current().zone
-    truth = Truth(person(customer, rules, now), now, checked.rules, currency, zone)
+    truth = Truth(person(customer, rules, now), now, checked.rules, currency, shop.zone)
     words = segment_words.Words(get_language() or "en", currency, names)
     return fold(checked.rule, _Reasons(truth, words, customer))
 

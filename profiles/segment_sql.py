@@ -287,8 +287,8 @@ def compiled(rule: Checked, as_of: datetime, *, among: RawSQL | None = None) -> 
     With `among`, keys from `these`, it means those of these customers, and costs what they are
     to what all are.
     """
-    zone = Shop.current().zone
-    condition = fold(rule.rule, Sql(as_of, rule.rules, currency_in_use(), zone, among))
+    shop = Shop.current()
+    condition = fold(rule.rule, Sql(as_of, rule.rules, currency_in_use(shop), shop.zone, among))
     return condition if among is None else Q(pk__in=among) & condition
 
 

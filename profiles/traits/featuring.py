@@ -113,13 +113,13 @@ def fill_trait(trait: CustomTrait, work: Work, *, per_step: int = CUSTOMERS_PER_
     return n_values
 
 
-def currency_in_use() -> str:
+def currency_in_use(shop: Shop | None = None) -> str:
     """Return the currency traits add up: the shop's, or before it is set up that of most orders.
 
     Orders in other currencies count at the rate of their day, and not at all without one.
     """
-    shop = Shop.current()
-    if Shop.objects.exists():
+    shop = shop or Shop.current()
+    if not shop._state.adding:
         return shop.currency
     counted = Order.objects.values_list("currency").annotate(n=Count("pk"))
     most = counted.order_by("-n", "currency").first()
@@ -138,7 +138,8 @@ def _cursor(work: Work | None, name: str) -> int:
 
 def _plan(as_of: datetime, cursor: dict[str, Any], *, everybody: bool) -> Plan:
     """Decide between full and incremental once, and remember it for a build that goes on."""
-    currency, zone = currency_in_use(), Shop.current().time_zone
+    shop = Shop.current()
+    currency, zone = currency_in_use(shop), shop.time_zone
     if "everybody" not in cursor:
         last = TraitBuild.objects.first()
         cursor["everybody"] = (

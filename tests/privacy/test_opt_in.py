@@ -187,6 +187,7 @@ def test_each_purpose_is_refused_by_itself() -> None:
     assert states == {
         "campaign.email": True,
         "campaign.email.existing": False,
+        "campaign.push": False,
         "campaign.sms": False,
     }
 

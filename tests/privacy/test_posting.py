@@ -242,7 +242,7 @@ def test_a_batch_asks_the_database_no_more_for_many_rows_than_for_few(
 ) -> None:
     make.webhook(url=there.url)
     announce(2)
-    with django_assert_max_num_queries(25) as few:
+    with django_assert_max_num_queries(29) as few:
         send()
     announce(20)
     with django_assert_max_num_queries(len(few)):
