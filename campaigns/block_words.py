@@ -59,7 +59,10 @@ STARTERS: Mapping[str, tuple[StrOrPromise, StrOrPromise]] = {
     "mid_year_618": (_("Mid-year 618"), _("The shopping days around 18 June.")),
     "new_arrival": (_("New arrival"), _("One new product, told well.")),
     "order_confirmation": (_("Order confirmation"), _("Thanks, and what was ordered.")),
-    "picked_for_you": (_("Picked for you"), _("Recommendations with their reasons.")),
+    "picked_for_you": (
+        _("Products picked for each reader"),
+        _("Recommendations with their reasons."),
+    ),
     "sale": (_("Sale"), _("Prices down for some days.")),
     "welcome": (_("Welcome"), _("The first message after signing up.")),
     "welcome_picks": (_("Welcome, with picks"), _("The second one: products to begin with.")),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
+from django.core.validators import RegexValidator
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
@@ -27,7 +28,7 @@ class DecisionsAskSerializer(serializers.Serializer[Any]):
     """Members that are empty count as left out."""
 
     placements = serializers.ListField(
-        child=serializers.RegexField(r"^[A-Za-z0-9_-]{1,64}$"),
+        child=Text(validators=[RegexValidator(r"^[A-Za-z0-9_-]{1,64}\Z")]),
         min_length=1,
         max_length=MOST_PLACES,
         help_text="The places of the page, such as home-hero.",

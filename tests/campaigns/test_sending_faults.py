@@ -77,6 +77,13 @@ def test_a_clock_set_back_holds_messages_until_it_has_caught_up() -> None:
 def full_database() -> Iterator[None]:
     """Let the file of SQLite grow no more: what it says is what it says of a full disk."""
     with connection.cursor() as cursor:
+        # Pages that earlier rows left free would be taken first.
+        cursor.execute("CREATE TABLE filler AS SELECT zeroblob(0) AS room")
+        cursor.execute("PRAGMA freelist_count")
+        (n_free,) = cursor.fetchone()
+        cursor.execute("PRAGMA page_size")
+        (size,) = cursor.fetchone()
+        cursor.execute("INSERT INTO filler SELECT zeroblob(%s)", [n_free * size])
         cursor.execute("PRAGMA page_count")
         (n,) = cursor.fetchone()
         cursor.execute(f"PRAGMA max_page_count = {n}")
@@ -84,6 +91,7 @@ def full_database() -> Iterator[None]:
             yield
         finally:
             cursor.execute("PRAGMA max_page_count = 4294967294")
+            cursor.execute("DROP TABLE filler")
 
 
 @pytest.mark.django_db(transaction=True)

@@ -121,4 +121,4 @@ def test_the_number_of_queries_does_not_grow_with_the_customers(size: int, clien
     with CaptureQueriesContext(connections["default"]) as queries:
         client.get("/admin/fairness/")
 
-    assert len(queries) <= 33
+    assert len(queries) <= 36

@@ -26,6 +26,9 @@ MACHINERY = {"privacy/sealed.py", "privacy/fields/columns.py"}
 OPENING = {
     "campaigns/composing.py",  # the address and name of a message's reader
     "campaigns/occasions.py",  # what a shop gave for one transactional message
+    "campaigns/pushing.py",  # the browsers of a message's reader
+    "campaigns/sections.py",  # a person's own copy
+    "campaigns/signing_up.py",  # what somebody typed who then confirmed it
     "campaigns/texting.py",  # the number and name of a text message's reader
     "privacy/admin/requests.py",  # whom a request is about
     "privacy/letters.py",  # where a letter goes
@@ -36,7 +39,7 @@ OPENING = {
     "profiles/sections.py",  # a person's own copy
 }
 # Who is called inside the purpose of `privacy/subject_export.py`.
-CALLED_INSIDE = {"profiles/sections.py"}
+CALLED_INSIDE = {"campaigns/sections.py", "profiles/sections.py"}
 # Who names a table with sealed columns in SQL of its own; none of them names such a column.
 # `row_changes` and `undoing` carry ciphertexts of a row into its record of change and back into
 # the same row, unopened; all others read ids only.
