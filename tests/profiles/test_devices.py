@@ -58,8 +58,10 @@ def test_a_warranty_ends_on_the_day_of_the_month_or_the_last_there_is() -> None:
 
     featuring.build_traits(NOW)
 
-    ends = OwnedDevice.objects.order_by("pk").values_list("warranty_ends_at", flat=True)
-    assert sorted(ends) == [
+    ends = OwnedDevice.objects.order_by("warranty_ends_at").values_list(
+        "warranty_ends_at", flat=True
+    )
+    assert list(ends) == [
         datetime(2026, 2, 28, 12, 30, tzinfo=UTC),
         datetime(2027, 8, 15, 8, tzinfo=UTC),
     ]
