@@ -178,7 +178,7 @@ def test_a_batch_costs_as_many_queries_for_30_orders_as_for_3(
     client: Client, django_assert_max_num_queries: Any
 ) -> None:
     key = make.secret_key()
-    with django_assert_max_num_queries(45) as few:
+    with django_assert_max_num_queries(46) as few:
         call(client, "POST", "/v1/orders/batch", {"orders": batch("a", 3)}, key=key)
     with django_assert_max_num_queries(41) as many:
         call(client, "POST", "/v1/orders/batch", {"orders": batch("b", 30)}, key=key)
