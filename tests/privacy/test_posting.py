@@ -150,12 +150,12 @@ def test_a_redirect_is_not_followed_and_told_as_such(there: Receiver) -> None:
 
 
 def test_a_receiver_that_hangs_is_left_at_the_deadline() -> None:
-    with raw(lambda _line: time.sleep(0.6)) as port:
+    with raw(lambda _line: time.sleep(3)) as port:
         make.webhook(url=f"http://127.0.0.1:{port}/")
         announce()
         began = time.monotonic()
         send(seconds=0.2)
-        assert time.monotonic() - began < 0.6
+        assert time.monotonic() - began < 2
     assert (only().state, only().status, only().reason) == ("waiting", None, "timeout")
 
 
@@ -188,13 +188,13 @@ def only_last() -> WebhookDelivery:
 
 def test_a_webhook_that_hangs_holds_up_only_its_own(there: Receiver) -> None:
     with ExitStack() as stack:
-        port = stack.enter_context(raw(lambda _line: time.sleep(0.4)))
+        port = stack.enter_context(raw(lambda _line: time.sleep(2)))
         make.webhook("slow", f"http://127.0.0.1:{port}/")
         make.webhook("well", there.url)
         announce(20)
         began = time.monotonic()
-        send(seconds=0.3)
-        assert time.monotonic() - began < 3
+        send(seconds=1)
+        assert time.monotonic() - began < 6
 
     states = WebhookDelivery.objects.filter(webhook__name="well").values_list("state", flat=True)
     assert set(states) == {"delivered"}
