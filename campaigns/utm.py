@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from campaigns.models import Campaign, Delivery
 
-MEDIA: Final = {"email": "email", "sms": "sms", "push": "push", "onsite": "onsite"}
 # Pages of this installation's own, which are no page of the shop.
 OWN: Final = ("/c/", "/f/", "/i/", "/o/", "/p/", "/privacy/", "/r/", "/s/", "/u/", "/y/")
 
@@ -25,7 +24,7 @@ def defaults(campaign: Campaign, variant: str) -> dict[str, str]:
     """Return the marks that follow from names: shop, channel, campaign, variant."""
     return {
         "utm_source": word(Shop.current().name) or "candor",
-        "utm_medium": MEDIA.get(campaign.channel, campaign.channel),
+        "utm_medium": campaign.channel,
         "utm_campaign": word(campaign.name),
         "utm_content": word(variant),
     }

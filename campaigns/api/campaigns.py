@@ -20,7 +20,7 @@ from campaigns import approvals, looking, making, measurement, scheduling, wordi
 from campaigns.models import Campaign, Delivery
 from campaigns.rendering import starters
 from privacy.api import paging
-from privacy.api.fields import Text
+from privacy.api.fields import Flag, Text
 from privacy.problems import DomainError
 from profiles.models import Segment
 
@@ -46,7 +46,7 @@ class CampaignSerializer(serializers.Serializer[Any]):
     )
     startsAt = serializers.DateTimeField(source="starts_at", allow_null=True, default=None)
     latestStart = serializers.DateTimeField(source="latest_start", allow_null=True, default=None)
-    localTime = serializers.BooleanField(
+    localTime = Flag(
         source="local_time",
         default=False,
         help_text="The start's day and hour count where each reader is.",
