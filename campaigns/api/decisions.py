@@ -16,7 +16,7 @@ from rest_framework.response import Response
 from campaigns import onsite
 from campaigns.tracking import Visit
 from privacy.api.authentication import key_of
-from privacy.api.browsers import BrowserReachable, require_visitor
+from privacy.api.browsers import BrowserReachable, VisitorSerializer, require_visitor
 from privacy.api.fields import Text
 from privacy.problems import DomainError
 from profiles.events import visitors
@@ -24,7 +24,7 @@ from profiles.events import visitors
 MOST_PLACES = 20
 
 
-class DecisionsAskSerializer(serializers.Serializer[Any]):
+class DecisionsAskSerializer(VisitorSerializer):
     """Members that are empty count as left out."""
 
     placements = serializers.ListField(
@@ -33,17 +33,6 @@ class DecisionsAskSerializer(serializers.Serializer[Any]):
         max_length=MOST_PLACES,
         help_text="The places of the page, such as home-hero.",
     )
-    userId = Text(max_length=100, required=False, allow_blank=True)
-    userHash = Text(
-        max_length=64,
-        required=False,
-        allow_blank=True,
-        help_text="As for recommendations: a publishable key needs it to read by userId.",
-    )
-    userHashExpires = serializers.IntegerField(
-        required=False, help_text="Seconds since 1970, at most 24 hours ahead."
-    )
-    anonymousId = Text(max_length=200, required=False, allow_blank=True)
     language = Text(
         max_length=12,
         required=False,

@@ -8,10 +8,12 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
+from rest_framework import serializers
 from rest_framework.views import APIView
 
 from privacy import doors
 from privacy.api.authentication import cors_headers
+from privacy.api.fields import Text
 from privacy.models import ApiKey
 from privacy.problems import DomainError
 
@@ -29,6 +31,23 @@ class BrowserReachable(APIView):
             for name, value in cors_headers(request).items():
                 response[name] = value
         return response
+
+
+class VisitorSerializer(serializers.Serializer[Any]):
+    """Whom a page asks for; what is empty counts as left out."""
+
+    userId = Text(max_length=100, required=False, allow_blank=True)
+    userHash = Text(
+        max_length=64,
+        required=False,
+        allow_blank=True,
+        help_text="HMAC-SHA256 in hex of `userId.userHashExpires` under the identity secret;"
+        " a publishable key needs it to read by userId.",
+    )
+    userHashExpires = serializers.IntegerField(
+        required=False, help_text="Seconds since 1970, at most 24 hours ahead."
+    )
+    anonymousId = Text(max_length=200, required=False, allow_blank=True)
 
 
 def require_visitor(key: ApiKey, facts: Mapping[str, Any], *, now: datetime) -> None:

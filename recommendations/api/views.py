@@ -18,7 +18,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from privacy.api.authentication import key_of
-from privacy.api.browsers import BrowserReachable, require_visitor
+from privacy.api.browsers import BrowserReachable, VisitorSerializer, require_visitor
 from privacy.api.fields import Text
 from privacy.models import ApiKey, Shop
 from privacy.problems import DomainError
@@ -56,22 +56,10 @@ class LookSerializer(serializers.Serializer[Any]):
     )
 
 
-class AskSerializer(LookSerializer):
+class AskSerializer(VisitorSerializer, LookSerializer):
     """Members that are empty count as left out."""
 
     placement = Text(max_length=64, default=PLACEMENT, allow_blank=True)
-    userId = Text(max_length=100, required=False, allow_blank=True)
-    userHash = Text(
-        max_length=64,
-        required=False,
-        allow_blank=True,
-        help_text="HMAC-SHA256 in hex of `userId.userHashExpires` under the identity secret;"
-        " a publishable key needs it to read by userId.",
-    )
-    userHashExpires = serializers.IntegerField(
-        required=False, help_text="Seconds since 1970, at most 24 hours ahead."
-    )
-    anonymousId = Text(max_length=200, required=False, allow_blank=True)
     productId = Text(
         max_length=100,
         required=False,
