@@ -152,13 +152,14 @@ def test_a_campaign_is_set_up_in_steps(visit: Visit, campaign: Campaign, *, lang
     page.goto(f"/admin/campaigns/campaign/{campaign.pk}/steps/goal/")
     for part in ("goal", "who", "texts", "variants", "when", "review"):
         if part == "texts":
-            page.locator("ol.c-row a").nth(3).click()
+            with page.expect_navigation():
+                page.locator("ol.c-row a").nth(3).click()
             continue
         assert page.evaluate(FITS)
         shot(page, f"step-{part}-{language}")
         if part != "review":
-            page.locator("form.c-form button.is-primary").click()
-            page.wait_for_load_state()
+            with page.expect_navigation():
+                page.locator("form.c-form button.is-primary").click()
 
     expect(page.locator("#checks")).to_be_visible()
     assert page.locator("ol.c-row [aria-current=step]").count() == 1
