@@ -85,7 +85,7 @@ PURE_TESTS := tests/inference tests/test_branches.py tests/privacy/test_envelope
 	tests/recommendations/test_groups.py tests/recommendations/test_feed_fetching.py \
 	tests/campaigns/test_assignment.py tests/campaigns/test_findings.py tests/campaigns/test_rendering.py tests/campaigns/test_brand.py \
 	tests/campaigns/test_attack_templates.py tests/campaigns/test_returned_mail.py tests/campaigns/test_sms.py tests/campaigns/test_sender.py \
-	tests/campaigns/test_reach.py tests/campaigns/test_prechecks.py tests/campaigns/test_utm.py tests/campaigns/test_editor.py tests/campaigns/test_pictures.py
+	tests/campaigns/test_reach.py tests/campaigns/test_prechecks.py tests/campaigns/test_skeletons.py tests/campaigns/test_utm.py tests/campaigns/test_editor.py tests/campaigns/test_pictures.py
 
 coverage:
 	$(BIN)/coverage run --branch --source=$$($(BIN)/python -m tests.branches --packages) -m pytest -q -m "not real_data" $(PURE_TESTS)

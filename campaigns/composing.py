@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -12,12 +14,14 @@ from campaigns import coupons, gate, occasions, picking, targeting, writing
 from campaigns.channels.base import Message
 from campaigns.models import Link
 from campaigns.rendering import links
-from campaigns.rendering.content import Content, Pick, Reader, Rendered
+from campaigns.rendering.content import Content, Outline, Pick, Reader, Rendered
 from campaigns.rendering.faults import TemplateError
-from campaigns.rendering.message import AddressError, Envelope, build, mailable
+from campaigns.rendering.message import AddressError, Envelope, assembled, build, mailable
+from campaigns.rendering.skeleton import TOKEN_MARK, Body, is_marked
 from privacy.fields import Columns, reveal_columns
 from privacy.models import Shop
 from privacy.purposes import purpose
+from profiles.bulk import Among
 from profiles.models import Customer
 
 if TYPE_CHECKING:
@@ -27,6 +31,8 @@ if TYPE_CHECKING:
     from recommendations.placing import Placed
     from recommendations.serving import Recommended
 
+# So many readers of one message are worth its skeleton.
+MANY = 10
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
@@ -51,6 +57,7 @@ class Composer:
             locale: writing.frame(campaign, locale, now=now) for _, locale in self._contents
         }
         self._shop = Shop.current()
+        self._skeletons: dict[tuple[int, str], Skeleton | None] = {}
 
     def render(
         self, variant: int, locale: str, reader: Reader, *, unsubscribe_url: str
@@ -79,7 +86,9 @@ class Composer:
         occasions_of = occasions.of(self._campaign, deliveries, self._now)
         placed = self._placed(deliveries, occasions_of)
         codes = self._coupons(deliveries)
+        self._prepare(deliveries)
         rendered: dict[int, tuple[str, Rendered]] = {}
+        filled: dict[int, Message] = {}
         failed: dict[int, str] = {}
         for delivery in deliveries:
             known = people.get(delivery.customer_id)
@@ -96,19 +105,26 @@ class Composer:
             reader = Reader(name, own, code, occasion.facts)
             try:
                 address = mailable(known.get("email") or "")
+                if (ready := self._filled(delivery, address, reader)) is not None:
+                    filled[delivery.pk] = ready
+                    continue
                 rendered[delivery.pk] = address, self._rendered(delivery, reader)
             except AddressError:
                 failed[delivery.pk] = "no_address"
             except TemplateError:
                 failed[delivery.pk] = "template_error"
-        numbers = self._link_numbers(message for _, message in rendered.values())
+        numbers = self._link_numbers(
+            url
+            for _, message in rendered.values()
+            for url in links.targets(message.html, message.text)
+        )
         picking.note(placed, {pk: message for pk, (_, message) in rendered.items()}, numbers)
-        made = [
-            self._message(delivery, *rendered[delivery.pk], numbers=numbers)
+        made = filled | {
+            delivery.pk: self._message(delivery, *rendered[delivery.pk], numbers=numbers)
             for delivery in deliveries
             if delivery.pk in rendered
-        ]
-        return made, failed
+        }
+        return [made[delivery.pk] for delivery in deliveries if delivery.pk in made], failed
 
     def envelope(self, recipient: str, *, message_id: str, unsubscribe_url: str) -> Envelope:
         return Envelope(
@@ -146,7 +162,7 @@ class Composer:
             fields.append("full_name")
         name = self._campaign.purpose
         reachable = targeting.reachable(self._campaign)
-        readers = reachable.filter(pk__in=[row.customer_id for row in deliveries])
+        readers = reachable.filter(Among("pk", [row.customer_id for row in deliveries]))
         with purpose(name, actor=f"campaign:{self._campaign.uuid}", now=self._now):
             return reveal_columns(readers, fields, name)
 
@@ -171,17 +187,13 @@ class Composer:
         ]
         return coupons.of(wanted) if wanted else {}
 
-    def _link_numbers(self, messages: Iterable[Rendered]) -> dict[str, int]:
-        """Return a stored number for each web address in the messages; of none that is not tracked."""
+    def _link_numbers(self, targets: Iterable[str]) -> dict[str, int]:
+        """Return a stored number for each of the web addresses; of none that is not tracked."""
         if not self._campaign.is_marketing:
             return {}
         own = (f"{settings.PUBLIC_URL}/u/", f"{settings.PUBLIC_URL}/r/")
-        urls = {
-            url
-            for message in messages
-            for url in links.targets(message.html, message.text)
-            if not url.startswith(own)
-        }
+        if not (urls := {url for url in targets if not url.startswith(own)}):
+            return {}
         there = Link.objects.filter(campaign=self._campaign, url__in=urls)
         numbers = dict(there.values_list("url", "pk"))
         if missing := sorted(urls - numbers.keys()):
@@ -199,20 +211,85 @@ class Composer:
         *,
         numbers: Mapping[str, int],
     ) -> Message:
-        token = delivery.token or ""
-        tracked, html = message, message.html
+        tracked = message
         if self._campaign.is_marketing:
-            tracked = message.tracked(
-                {url: click_url(token, number) for url, number in numbers.items()}, open_url(token)
-            )
-            html = links.with_canary(tracked.html, canary_url(token))
-        envelope = self.envelope(
+            html, text = _tracked(message.html, message.text, delivery.token or "", numbers)
+            tracked = replace(message, html=html, text=text)
+        content = build(
+            self._envelope_of(delivery, address),
+            subject=tracked.subject,
+            html=tracked.html,
+            text=tracked.text,
+        )
+        return Message(str(delivery.pk), self._shop.sender_email, address, content, self._now)
+
+    def _envelope_of(self, delivery: Delivery, address: str) -> Envelope:
+        token = delivery.token or ""
+        return self.envelope(
             address,
             message_id=message_id(self._campaign, delivery.pk),
             unsubscribe_url=unsubscribe_url(token) if self._campaign.is_marketing else "",
         )
-        content = build(envelope, subject=tracked.subject, html=html, text=tracked.text)
+
+    # What is the same for all --------------------------------------------------------------
+
+    def _prepare(self, deliveries: Sequence[Delivery]) -> None:
+        """Make the skeletons of the messages that go to many."""
+        if not self._campaign.is_marketing:
+            return
+        kinds = Counter((_variant(delivery), delivery.locale) for delivery in deliveries)
+        for kind, n in kinds.items():
+            if n >= MANY and kind not in self._skeletons:
+                self._skeletons[kind] = self._skeleton(kind)
+
+    def _skeleton(self, kind: tuple[int, str]) -> Skeleton | None:
+        outline = self._contents[kind].outline(
+            self._frames[kind[1]], unsubscribe_url=unsubscribe_url(TOKEN_MARK)
+        )
+        if outline is None:
+            return None
+        targets = links.targets(outline.html, outline.text)
+        if any(map(is_marked, targets)):
+            return None
+        numbers = self._link_numbers(targets)
+        html, text = _tracked(outline.html, outline.text, TOKEN_MARK, numbers)
+        return Skeleton(outline, Body.of("html", html), Body.of("plain", text))
+
+    def _filled(self, delivery: Delivery, address: str, reader: Reader) -> Message | None:
+        """Return the message out of its skeleton; None where it has to be made as a whole."""
+        skeleton = self._skeletons.get((_variant(delivery), delivery.locale))
+        if skeleton is None or reader.occasion:
+            return None
+        token = delivery.token or ""
+        found = skeleton.outline.words(
+            self._frames[delivery.locale], reader, unsubscribe_url=unsubscribe_url(token)
+        )
+        if found is None or len(token) != len(TOKEN_MARK):
+            return None
+        subject, words, of_text = found
+        content = assembled(
+            self._envelope_of(delivery, address),
+            subject,
+            skeleton.plain.fill(of_text, token),
+            skeleton.html.fill(words, token),
+        )
         return Message(str(delivery.pk), self._shop.sender_email, address, content, self._now)
+
+
+@dataclass(frozen=True, slots=True)
+class Skeleton:
+    """A message of one variant and language, its links tracked, all but its readers' words coded."""
+
+    outline: Outline
+    html: Body
+    plain: Body
+
+
+def _tracked(html: str, text: str, token: str, numbers: Mapping[str, int]) -> tuple[str, str]:
+    """Return both parts with their links exchanged, the HTML with an open pixel and a canary."""
+    to = {url: click_url(token, number) for url, number in numbers.items()}
+    seen = links.with_pixel(links.rewrite(html, to), open_url(token))
+    return links.with_canary(seen, canary_url(token)), links.rewrite_text(text, to)
 
 
 def message_id(campaign: Campaign, delivery: int | str) -> str:

@@ -39,10 +39,10 @@ from campaigns.composing import Composer
 from campaigns.models import Campaign, Delivery, SendingRules
 from campaigns.pushing import PushComposer
 from campaigns.texting import TextComposer
-from privacy import suppression
-from privacy.models import Channel, Staff, Suppression
+from privacy import announcing, suppression
+from privacy.models import Channel, Consent, Staff, Subject, Suppression
 from privacy.problems import DomainError
-from profiles.bulk import planned_for_many
+from profiles.bulk import Among, learn_sizes, planned_for_many
 from profiles.models import Customer
 from profiles.models.customer import ADDRESS_TAGS
 
@@ -55,7 +55,8 @@ log = logging.getLogger(__name__)
 
 PLAN_RANGE = 50_000
 BATCH = 500
-INTENT_BATCH = 20
+# What may go out before a rule is read again, and may be unknown after a crash.
+INTENT_BATCH = 50
 LEASE = timedelta(seconds=settings.SENDING_LEASE_SECONDS)
 MAX_ATTEMPTS = 5
 DOMAIN_WAIT = timedelta(seconds=10)
@@ -100,6 +101,8 @@ def plan(
         campaign.plan_cursor = high
         if progress:
             progress(high, last)
+    # The gate asks these for a few people at a time, in plans made for their true sizes.
+    learn_sizes(Customer, Subject, Consent, Suppression, Delivery)
     Campaign.objects.filter(pk=campaign.pk, status=Status.PLANNING).update(status=Status.PLANNED)
     campaign.refresh_from_db()
     return n_added
@@ -204,7 +207,7 @@ def _send_some(
     token = _claim(now, allowed, sending)
     taken = list(
         Delivery.objects.held(token, State.CLAIMED)
-        .select_related("campaign")
+        .prefetch_related("campaign")
         .order_by("campaign_id", "due_at", "pk")
     )
     n_tried = 0
@@ -275,7 +278,7 @@ def _claim(now: datetime, limit: int, sending: QuerySet[Campaign]) -> UUID:
         due = due.filter(~Q(campaign__in=firsts) | Q(pk__in=part.values("pk")))
     free = due.select_for_update(skip_locked=True, of=("self",)).order_by("due_at", "pk")
     picked = list(free.values_list("pk", flat=True)[:limit])
-    Delivery.objects.filter(pk__in=picked, state=State.PLANNED).update(
+    Delivery.objects.filter(Among("pk", picked), state=State.PLANNED).update(
         state=State.CLAIMED,
         claim_token=token,
         lease_until=now + LEASE,
@@ -364,7 +367,8 @@ def _intend(campaign: Campaign, rows: Sequence[Delivery], token: UUID, now: date
     Every rule is read anew, so what changed since the claim counts for this small batch. Cap
     and budget are counted under locks, so that workers do not go over them together.
     """
-    if SendingRules.current().cap_messages is not None:
+    rules = SendingRules.current()
+    if rules.cap_messages is not None:
         people = Customer.objects.filter(pk__in=[row.customer_id for row in rows])
         list(people.order_by("pk").select_for_update(no_key=True).values_list("pk"))
     sending = Campaign.objects.sending(now).filter(pk=campaign.pk)
@@ -372,7 +376,7 @@ def _intend(campaign: Campaign, rows: Sequence[Delivery], token: UUID, now: date
     current = (sending if campaign.budget_minor is None else locked).first()
     if current is None:
         return set()
-    looked = gate.look(current, rows, now)
+    looked = gate.look(current, rows, now, rules=rules)
     _skip(token, looked.barred, now)
     _hold(token, looked.waits)
     free = [row.pk for row in rows if looked.lets(row.pk)]
@@ -380,9 +384,11 @@ def _intend(campaign: Campaign, rows: Sequence[Delivery], token: UUID, now: date
         _skip(token, dict.fromkeys(free[room:], "budget_spent"), now)
         free = free[:room]
     held = Delivery.objects.held(token, State.CLAIMED).filter(lease_until__gte=now)
-    held.filter(pk__in=free, campaign__in=sending).update(
+    n_meant = held.filter(Among("pk", free), campaign__in=sending).update(
         state=State.SENDING, intended_at=now, lease_until=now + LEASE
     )
+    if n_meant == len(free):
+        return set(free)
     ours = Delivery.objects.held(token, State.SENDING).filter(pk__in=free)
     return set(ours.values_list("pk", flat=True))
 
@@ -403,12 +409,12 @@ def _record(
         alike.setdefault((result.outcome, result.code, n_tries), []).append(int(result.key))
     for (outcome, code, n_tries), pks in alike.items():
         # A row whose lease ran out meanwhile is `unknown`: now we know better.
-        mine = Delivery.objects.held(token, State.SENDING, State.UNKNOWN).filter(pk__in=pks)
-        ended = list(mine.values_list("pk", flat=True))
+        mine = Delivery.objects.held(token, State.SENDING, State.UNKNOWN).filter(Among("pk", pks))
         ending = _ending(outcome, code, n_tries, now)
+        name = _EVENTS.get(str(ending["state"]), "")
+        ended = list(mine.values_list("pk", flat=True)) if announcing.is_heard(name) else []
         mine.update(**ending)
-        if (name := _EVENTS.get(str(ending["state"]))) is not None:
-            event_catalogue.tell({name: dict.fromkeys(ended, str(ending["reason"]))}, now)
+        event_catalogue.tell({name: dict.fromkeys(ended, str(ending["reason"]))}, now)
         if outcome is Outcome.REFUSED and (is_hard(code) or code.startswith(NO_NUMBER)):
             _suppress(pks, now)
 

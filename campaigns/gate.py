@@ -62,13 +62,22 @@ class Look:
         return delivery not in self.barred and delivery not in self.waits
 
 
-def look(campaign: Campaign, rows: Sequence[Delivery], now: datetime) -> Look:
-    """Read every rule anew for deliveries of one campaign; as many queries for many as for one."""
+def look(
+    campaign: Campaign,
+    rows: Sequence[Delivery],
+    now: datetime,
+    *,
+    rules: SendingRules | None = None,
+) -> Look:
+    """Read every rule anew for deliveries of one campaign; as many queries for many as for one.
+
+    `rules` are the shop's, if they were read a moment ago.
+    """
     customers = [row.customer_id for row in rows]
     shut = barred(campaign, customers)
     if not campaign.is_marketing:
         return Look({row.pk: shut[row.customer_id] for row in rows if row.customer_id in shut}, {})
-    rules = SendingRules.current()
+    rules = rules or SendingRules.current()
     capped = limits.capped(rules, campaign, customers, now)
     shut = dict.fromkeys(capped, "frequency_cap") | shut
     waits = limits.quiet(rules, customers, now)
@@ -87,8 +96,7 @@ def look(campaign: Campaign, rows: Sequence[Delivery], now: datetime) -> Look:
 def barred(campaign: Campaign, customers: Iterable[int]) -> dict[int, str]:
     """Return, by customer, why those who may not be reached now may not; five queries at most."""
     asked = set(customers)
-    free = targeting.reachable(campaign)
-    shut = asked.difference(free.filter(pk__in=asked).values_list("pk", flat=True))
+    shut = asked - targeting.reachable_of(campaign, asked)
     if not shut:
         return {}
     asked_of = Customer.objects.filter(pk__in=shut).select_related("subject")

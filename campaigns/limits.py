@@ -23,6 +23,8 @@ def capped(
     rules: SendingRules, campaign: Campaign, customers: Iterable[int], now: datetime
 ) -> set[int]:
     """Return the customers who have had as much from other campaigns as the cap allows."""
+    if rules.cap_messages is None:
+        return set()
     had = over_cap(rules, campaign, now, Delivery.objects.filter(customer__in=list(customers)))
     return set() if had is None else set(had.values_list("customer", flat=True))
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from functools import reduce
+from functools import lru_cache, reduce
 from operator import or_
 from typing import TYPE_CHECKING, Any, Final
 
+from django.db import connection
 from django.db.models import Exists, OuterRef, Q
 
 from campaigns.experiments.assignment import PARTS
@@ -16,7 +17,7 @@ from privacy import purposes, topics
 from privacy.models import Channel, Consent
 from privacy.problems import Fault
 from profiles import segmentation
-from profiles.bulk import planned_for_many
+from profiles.bulk import Among, planned_for_many
 from profiles.models import Customer
 
 if TYPE_CHECKING:
@@ -67,6 +68,32 @@ def reachable(campaign: Campaign) -> CustomerQuerySet:
     """Return everybody whom the campaign's purpose allows to reach, who wants its topic."""
     allowed = Customer.objects.for_purpose(campaign.purpose, channel=campaign.channel)
     return allowed.filter(topics.wanted(campaign.topic, campaign.channel), takes_push(campaign))
+
+
+def reachable_of(campaign: Campaign, customers: Collection[int]) -> set[int]:
+    """Return those of the customers whom `reachable` allows.
+
+    The statement is made once for a purpose and channel; the database answers it anew.
+    """
+    if campaign.topic_id:  # whether a topic is by choice may change
+        sql, params = _statement(campaign)
+    else:
+        sql, params = _statement_for(campaign.purpose, campaign.channel)
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [*params, Among.parameter(customers)])
+        return {pk for (pk,) in cursor.fetchall()}
+
+
+def _statement(campaign: Campaign) -> tuple[str, tuple[Any, ...]]:
+    """Return what asks for the reachable among some, and its parameters but for these, the last."""
+    asked = reachable(campaign).filter(Among("pk", ())).values_list("pk")
+    sql, params = asked.query.sql_with_params()
+    return sql, params[:-1]
+
+
+@lru_cache(maxsize=32)
+def _statement_for(purpose: str, channel: str) -> tuple[str, tuple[Any, ...]]:
+    return _statement(Campaign(purpose=purpose, channel=channel))
 
 
 def takes_push(campaign: Campaign) -> Q:

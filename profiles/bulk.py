@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import json
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 from django.db import IntegrityError, connection, models, transaction
+from django.db.models import Expression, F
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -100,3 +102,36 @@ def learn_sizes(*models_filled: type[models.Model]) -> None:
         tables = ", ".join(quote(model._meta.db_table) for model in models_filled)
         with connection.cursor() as cursor:
             cursor.execute(f"ANALYZE {tables}")
+
+
+class Among(Expression):
+    """The condition that a number is one of many, which are one parameter.
+
+    The statement is the same for any of them, so that what has been made of its text is found
+    again; `pk__in` makes another text for each length. `field` is the name of one.
+    """
+
+    output_field = models.BooleanField()
+    conditional = True
+
+    def __init__(self, field: str, numbers: Collection[int]) -> None:
+        super().__init__()
+        self.asked: Any = F(field)
+        self.numbers = numbers
+
+    def get_source_expressions(self) -> list[Any]:
+        return [self.asked]
+
+    def set_source_expressions(self, expressions: Sequence[Any]) -> None:
+        (self.asked,) = expressions
+
+    @staticmethod
+    def parameter(numbers: Collection[int]) -> list[int] | str:
+        """Return the numbers as the statement takes them, always its condition's last parameter."""
+        return [*numbers] if connection.vendor == "postgresql" else json.dumps([*numbers])
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
+        field, params = compiler.compile(self.asked)
+        is_array = connection.vendor == "postgresql"
+        condition = "= ANY(%s::bigint[])" if is_array else "IN (SELECT value FROM json_each(%s))"
+        return f"{field} {condition}", (*params, self.parameter(self.numbers))

@@ -6,10 +6,19 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from html import escape, unescape
+from itertools import chain, count
+from typing import TYPE_CHECKING
 
-from campaigns.rendering import links
+from campaigns.rendering import links, skeleton
+from campaigns.rendering.faults import TemplateError
 from campaigns.rendering.message import one_line
 
+if TYPE_CHECKING:
+    from campaigns.rendering.sandbox import Compiled, Piece
+
+SHARED = frozenset({"shop", "campaign", "language", "today", "unsubscribe_url"})
+_HALF_ENTITY = re.compile(r"&[#\w]*$")
 _CJK = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")
 
 
@@ -110,6 +119,78 @@ class Content:
         html = self._html.render(facts)
         text = self._text.render(facts) if self._text else links.to_text(html)
         return Rendered(self.locale, one_line(self._subject.render(facts)), html, text)
+
+    def outline(self, frame: Frame, *, unsubscribe_url: str) -> Outline | None:
+        """Return what is the same for all readers but for marks where their own words stand.
+
+        None where it cannot be told beforehand, such as for lists of products, or has a fault.
+        """
+        if self.recommends:
+            return None
+        facts = _facts(frame, Reader(), unsubscribe_url)
+        try:
+            subject, html = _begun(self._subject, facts), _begun(self._html, facts)
+            text = _begun(self._text, facts) if self._text else None
+        except TemplateError:
+            return None
+        if subject is None or html is None or (self._text and text is None):
+            return None
+        marked = _marked(html)
+        plain = _marked(text) if text else links.to_text(marked)
+        return Outline(marked, plain, subject, _own(html), _own(text or ()))
+
+
+def _begun(template: Compiled, facts: Mapping[str, object]) -> list[str | Piece] | None:
+    """Return a template rendered as far as it is nobody's own; None if it cannot be taken apart."""
+    from campaigns.rendering.sandbox import taken_apart  # noqa: PLC0415 -- as above
+
+    pieces = taken_apart(template, SHARED)
+    if pieces is None:
+        return None
+    made = [piece if piece.is_own else piece.render(facts) for piece in pieces]
+    after_half = any(isinstance(one, str) and _HALF_ENTITY.search(one) for one in made)
+    return None if after_half else made
+
+
+def _marked(begun: Sequence[str | Piece]) -> str:
+    numbers = count()
+    return "".join(one if isinstance(one, str) else skeleton.mark(next(numbers)) for one in begun)
+
+
+def _own(begun: Sequence[str | Piece]) -> list[Piece]:
+    return [one for one in begun if not isinstance(one, str)]
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """A message with marks for the words of `own`, in the text for those of `own_of_text`.
+
+    Without these the text follows from the HTML, its words from the HTML's.
+    """
+
+    html: str
+    text: str
+    subject: Sequence[str | Piece]
+    own: Sequence[Piece]
+    own_of_text: Sequence[Piece]
+
+    def words(
+        self, frame: Frame, reader: Reader, *, unsubscribe_url: str
+    ) -> tuple[str, Sequence[str], Sequence[str]] | None:
+        """Return the reader's subject, and words for the HTML and the text.
+
+        None if they are such that the message has to be made as a whole; raises TemplateError.
+        """
+        facts = _facts(frame, reader, unsubscribe_url)
+        words = [piece.render(facts) for piece in self.own]
+        of_text = [piece.render(facts) for piece in self.own_of_text]
+        if not all(map(skeleton.are_words, chain(words, map(escape, of_text)))):
+            return None
+        plain = of_text if self.own_of_text else [unescape(one) for one in words]
+        subject = "".join(
+            piece if isinstance(piece, str) else piece.render(facts) for piece in self.subject
+        )
+        return one_line(subject), words, plain
 
 
 @lru_cache(maxsize=64)

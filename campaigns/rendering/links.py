@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from html import escape, unescape
 from urllib.parse import urlsplit
 
@@ -25,6 +26,7 @@ _SPACE = re.compile(r"[^\S\n]+")
 _LINES = re.compile(r"\s*\n\s*\n\s*")
 
 
+@lru_cache(maxsize=1024)
 def is_trackable(url: str) -> bool:
     """Say whether `url` is a web address of bearable length, the only kind redirected to."""
     if len(url) > MAX_URL or not url.isprintable() or " " in url:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from email.header import Header
 from email.utils import format_datetime, formataddr
+from functools import lru_cache
 from hashlib import sha256
 
 MAX_ADDRESS = 254
@@ -70,26 +71,32 @@ def build(envelope: Envelope, *, subject: str, html: str, text: str) -> bytes:
     Raises HeaderError if a fixed header holds a control character; the subject, which is
     rendered from data, is put on one line instead.
     """
+    return assembled(envelope, subject, part("plain", text), part("html", html))
+
+
+def assembled(envelope: Envelope, subject: str, plain: bytes, html: bytes) -> bytes:
+    """Return the message of two parts as `part` makes them; raises what `build` does."""
     recipient = mailable(envelope.recipient)
     boundary = f"=_{sha256(envelope.message_id.encode()).hexdigest()[:32]}"
     headers = {
-        "From": formataddr((_safe(envelope.sender_name), _safe(envelope.sender_email)), "utf-8"),
+        "From": _sender(_safe(envelope.sender_name), _safe(envelope.sender_email)),
         "To": recipient,
         "Subject": _encoded(one_line(subject)),
-        "Date": format_datetime(envelope.date),
+        "Date": _date(envelope.date),
         "Message-ID": envelope.message_id,
         "MIME-Version": "1.0",
         **_unsubscription(envelope),
         "Content-Type": f'multipart/alternative; boundary="{boundary}"',
     }
-    head = "".join(f"{name}: {_checked(value)}\r\n" for name, value in headers.items())
+    _safe("|".join(headers.values()).replace("\r\n ", ""))
+    head = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
     return b"".join(
         (
             head.encode("ascii"),
             f"\r\n--{boundary}\r\n".encode("ascii"),
-            _part("plain", text),
+            plain,
             f"\r\n--{boundary}\r\n".encode("ascii"),
-            _part("html", html),
+            html,
             f"\r\n--{boundary}--\r\n".encode("ascii"),
         )
     )
@@ -107,12 +114,39 @@ def _unsubscription(envelope: Envelope) -> dict[str, str]:
     }
 
 
-def _part(subtype: str, body: str) -> bytes:
-    raw = "\n".join(body.splitlines()).encode("utf-8")
-    if len(body) * 1.25 >= len(raw):
-        coding, coded = b"quoted-printable", binascii.b2a_qp(raw, istext=True)
+@lru_cache(maxsize=64)
+def _sender(name: str, address: str) -> str:
+    return formataddr((name, address), "utf-8")
+
+
+@lru_cache(maxsize=64)
+def _date(moment: datetime) -> str:
+    return format_datetime(moment)
+
+
+def part(subtype: str, body: str) -> bytes:
+    """Return the `plain` or `html` part of a message: two header lines, then the coded text."""
+    text = "\n".join(body.splitlines())
+    raw = text.encode("utf-8")
+    return coded(subtype, raw, quotes=is_quotable(len(text), len(raw)))
+
+
+def is_quotable(n_letters: int, n_bytes: int) -> bool:
+    """Say whether a text is mostly ASCII, which quoted-printable leaves to be read."""
+    return n_letters * 1.25 >= n_bytes
+
+
+def quoted(raw: bytes) -> bytes:
+    """Return text as quoted-printable, with CRLF line ends."""
+    return binascii.b2a_qp(raw, istext=True).replace(b"\n", b"\r\n")
+
+
+def coded(subtype: str, raw: bytes, *, quotes: bool | None) -> bytes:
+    """Return a part of `raw` text, quoted-printable or base64; None where it is quoted already."""
+    if quotes is False:
+        coding, ready = b"base64", encodebytes(raw).replace(b"\n", b"\r\n")
     else:
-        coding, coded = b"base64", encodebytes(raw)
+        coding, ready = b"quoted-printable", quoted(raw) if quotes else raw
     return b"".join(
         (
             b"Content-Type: text/",
@@ -120,7 +154,7 @@ def _part(subtype: str, body: str) -> bytes:
             b'; charset="utf-8"\r\nContent-Transfer-Encoding: ',
             coding,
             b"\r\n\r\n",
-            coded.replace(b"\n", b"\r\n"),
+            ready,
         )
     )
 
@@ -134,9 +168,4 @@ def _encoded(value: str) -> str:
 def _safe(value: str) -> str:
     if _CONTROL.search(value):
         raise HeaderError("a header must stand on one line")
-    return value
-
-
-def _checked(value: str) -> str:
-    _safe(value.replace("\r\n ", ""))
     return value

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
 from functools import lru_cache, wraps
+from itertools import groupby
 from math import prod
 from typing import Any, ClassVar
 
-from liquid import BoundTemplate, Environment, StrictUndefined
+from liquid import BoundTemplate, Environment, Node, StrictUndefined
 from liquid.exceptions import (
     BlockNestingError,
     ContextDepthError,
@@ -29,7 +31,11 @@ MAX_OUTPUT = 400_000
 MAX_LOOPS = 5_000
 MAX_WORK = 20_000_000
 MAX_NUMBER = 10**18
+_NEEDS_ESCAPING = frozenset("&<>'\"")
+_PATH = re.compile(r"\{\{ (customer|coupon)\.([a-z_]+) \}\}")
 FORBIDDEN_TAGS = ("include", "render")
+# Tags that leave nothing behind for those after them.
+STATELESS = frozenset({"if", "unless", "case", "for", "comment", "raw", "echo"})
 
 
 class _Sandbox(Environment):
@@ -81,6 +87,51 @@ class Compiled:
             return self.template.render(facts)
         except LiquidError as error:
             raise _explained(error, self.field) from None
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A part of a template; `path` is what it puts out and no more, such as a first name."""
+
+    compiled: Compiled
+    is_own: bool
+    path: tuple[str, str] | None = None
+
+    def render(self, facts: Mapping[str, Any]) -> str:
+        """Return the text for `facts`; raises TemplateError."""
+        if self.path is not None:
+            value = facts[self.path[0]].get(self.path[1])
+            if isinstance(value, str) and _NEEDS_ESCAPING.isdisjoint(value):
+                return value
+        return self.compiled.render(facts)
+
+
+def taken_apart(compiled: Compiled, known: Collection[str]) -> list[Piece] | None:
+    """Return the template as pieces to be rendered one by one.
+
+    A piece that reads only `known` names is nobody's own, and as long as can be. None
+    for a template whose pieces hang on each other, through what a tag remembers.
+    """
+    whole = compiled.template
+    if not STATELESS.issuperset(whole.analyze().tags) or "continue" in str(whole):
+        return None
+    pieces: list[Piece] = []
+    for is_own, nodes in groupby(whole.nodes, key=lambda node: not _reads_only(whole, node, known)):
+        together = [*nodes]
+        for some in [[node] for node in together] if is_own else [together]:
+            piece = replace(compiled, template=_bound(whole, some))
+            path = _PATH.fullmatch(str(piece.template)) if is_own else None
+            pieces.append(Piece(piece, is_own, (path[1], path[2]) if path else None))
+    return pieces
+
+
+def _reads_only(whole: BoundTemplate, node: Node, known: Collection[str]) -> bool:
+    paths = _bound(whole, [node]).global_variable_paths()
+    return all(re.split(r"[.\[]", path, maxsplit=1)[0] in known for path in paths)
+
+
+def _bound(whole: BoundTemplate, nodes: list[Node]) -> BoundTemplate:
+    return BoundTemplate(whole.env, nodes)
 
 
 def compile_template(source: str, *, html: bool, field: str = "") -> Compiled:

@@ -116,10 +116,13 @@ def test_a_batch_goes_over_one_connection() -> None:
         ("data552", (Outcome.REFUSED, "552")),
     ],
 )
+@pytest.mark.parametrize("pipelines", [False, True])
 def test_a_refusal_is_read_by_its_class_and_the_rest_is_sent(
-    local: str, expected: tuple[Outcome, str]
+    local: str,
+    expected: tuple[Outcome, str],
+    pipelines: bool,  # noqa: FBT001
 ) -> None:
-    sink, results = send("ann", local, "bob")
+    sink, results = send("ann", local, "bob", pipelines=pipelines)
 
     assert results[local] == expected
     assert results["ann"] == results["bob"] == (Outcome.SENT, "250")
@@ -214,6 +217,44 @@ def test_commands_that_go_in_one_go_are_answered_one_by_one(pipelines: bool) -> 
     assert [address.partition("@")[0] for address, _ in sink.accepted] == [
         "ann", "bob", "drop", "eve"
     ]  # fmt: skip
+
+
+def test_a_server_that_lost_the_next_message_with_a_refused_one_is_asked_anew() -> None:
+    @dataclass
+    class Forgetful(Sink):
+        asked: int = 0
+
+        async def handle_MAIL(  # noqa: N802
+            self,
+            server: SMTP,
+            session: Session,
+            envelope: Envelope,
+            address: str,
+            options: list[str],
+        ) -> str:
+            self.asked += 1
+            if self.asked == 3:
+                return "503 what was that?"
+            envelope.mail_from = address
+            return "250 ok"
+
+    sink = Forgetful(pipelines=True)
+    with serving(sink) as port:
+        results = SmtpChannel(Server("smtp", "127.0.0.1", port)).send_batch(
+            [message(local) for local in ("ann", "data451", "bob", "eve")]
+        )
+
+    assert [result.code for result in results] == ["250", "451", "250", "250"]
+    assert [address for address, _ in sink.accepted] == [
+        "ann@example.com", "bob@example.com", "eve@example.com"
+    ]  # fmt: skip
+
+
+def test_a_server_that_closes_after_a_message_has_not_taken_the_next_one() -> None:
+    sink, results = send("ann", "data421", "bob", pipelines=True)
+
+    assert results["data421"] == results["bob"] == (Outcome.LATER, "421")
+    assert [address for address, _ in sink.accepted] == ["ann@example.com"]
 
 
 def test_a_server_that_closes_in_the_middle_of_one_go_is_told_as_such() -> None:
