@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from campaigns.models import Variant
     from campaigns.rendering.content import Rendered
+    from campaigns.targeting import Estimate
 
 N_NAMED = 5
 
@@ -49,6 +50,20 @@ def findings(campaign: Campaign, now: datetime) -> list[Finding]:
         return barring
     advice = [one for variant, message in shown for one in _of_message(variant, message)]
     return [*barring, *advice, *_untranslated(campaign), *_of_links(campaign, shown)]
+
+
+def of_size(estimate: Estimate) -> list[Finding]:
+    """Return what is advice about a counted audience: whether anybody would get the message."""
+    if estimate.n_messages > 0:
+        return []
+    if estimate.n_members == 0:
+        told = _("Nobody is in the audience now; it would be looked for again at the start.")
+    else:
+        told = _(
+            "Nobody in the audience can be reached now; “Reach and fairness” says which rule "
+            "leaves them out."
+        )
+    return [Finding("nobody_to_reach", told)]
 
 
 def _of_message(variant: Variant, message: Rendered) -> Iterator[Finding]:

@@ -14,7 +14,7 @@ from django.db import transaction
 from campaigns import event_catalogue, feedback, picking, utm
 from campaigns.models import Automation, Campaign, Delivery, Hit, Impression, Link
 from privacy import consent, preferences, suppression
-from privacy.models import Channel, Consent, ConsentEntry, Source, Suppression, Topic
+from privacy.models import Channel, Consent, ConsentEntry, Source, Suppression
 from profiles.events import staging, wire
 from profiles.models import Cart
 from profiles.models.customer import ADDRESS_TAGS
@@ -82,7 +82,7 @@ def sign_of(visit: Visit, *, sent_at: datetime | None, now: datetime) -> str:
 
 def opened(token: str, visit: Visit, now: datetime) -> None:
     """Record that the message was opened; a token of no message is passed over."""
-    if (delivery := _find(token)) is not None:
+    if (delivery := find(token)) is not None:
         _hit(delivery, Hit.Kind.OPEN, visit, now)
 
 
@@ -93,7 +93,7 @@ def clicked(token: str, visit: Visit, now: datetime) -> str:
     """
     if (match := _LINK_TOKEN.fullmatch(token)) is None:
         raise UnknownLinkError
-    delivery = _find(match[1])
+    delivery = find(match[1])
     number = int(match[2], 36)
     if delivery is None or number >= 2**63:
         raise UnknownLinkError
@@ -109,7 +109,7 @@ def clicked(token: str, visit: Visit, now: datetime) -> str:
 
 def shown(token: str, visit: Visit, now: datetime, *, again: timedelta) -> Delivery | None:
     """Record that a page showed on-site content, once within `again`; None for no such token."""
-    delivery = _find(token)
+    delivery = find(token)
     if delivery is None or delivery.campaign.channel != Channel.ONSITE:
         return None
     if not delivery.hits.filter(kind=Hit.Kind.OPEN, at__gt=now - again).exists():
@@ -122,7 +122,7 @@ def back_to_cart(token: str, visit: Visit, now: datetime) -> str:
 
     Raises UnknownLinkError for a token of no message about a cart, or a cart that is gone.
     """
-    delivery = _find(token)
+    delivery = find(token)
     if delivery is None or delivery.campaign.kind != Campaign.Kind.AUTOMATION:
         raise UnknownLinkError
     page = Automation.objects.filter(steps__campaign=delivery.campaign_id).values_list(
@@ -139,16 +139,9 @@ def back_to_cart(token: str, visit: Visit, now: datetime) -> str:
     return str(found[0]).replace("{token}", cart_token)
 
 
-def language_of(token: str) -> str:
-    """Return the language of the token's message, empty if there is none (any more)."""
-    delivery = _find(token)
-    return delivery.locale if delivery else ""
-
-
-def preferences_link(token: str) -> str:
-    """Return the page on which the token's reader chooses purpose by purpose, empty if gone."""
-    delivery = _find(token)
-    return preferences.link(delivery.customer.subject_id, delivery.locale) if delivery else ""
+def preferences_link(delivery: Delivery) -> str:
+    """Return the page on which the message's reader chooses purpose by purpose."""
+    return preferences.link(delivery.customer.subject_id, delivery.locale)
 
 
 @transaction.atomic
@@ -158,7 +151,7 @@ def unsubscribe(token: str, now: datetime, *, wording: str) -> bool:
     Returns False if no message has this token, as after the reader's erasure: then there
     is nothing left to write to. `wording` is the text the reader confirmed.
     """
-    delivery = _find(token)
+    delivery = find(token)
     if delivery is None:
         return False
     campaign, subject = delivery.campaign, delivery.customer.subject
@@ -191,18 +184,12 @@ def unsubscribe(token: str, now: datetime, *, wording: str) -> bool:
     return True
 
 
-def topic_of(token: str) -> Topic | None:
-    """Return the topic of the token's message, if it has one."""
-    delivery = _find(token)
-    return delivery.campaign.topic if delivery else None
-
-
 def refuse_topic(token: str, now: datetime) -> bool:
     """Take the message's topic off its channel and leave the reader's others; safe to repeat.
 
     Returns False if there is no such message, or it has no topic.
     """
-    delivery = _find(token)
+    delivery = find(token)
     if delivery is None or delivery.campaign.topic is None:
         return False
     preferences.refuse_topic(
@@ -216,7 +203,8 @@ def refuse_topic(token: str, now: datetime) -> bool:
     return True
 
 
-def _find(token: str) -> Delivery | None:
+def find(token: str) -> Delivery | None:
+    """Return the message that bears the token, None if there is none (any more)."""
     if not TOKEN.fullmatch(token):
         return None
     rows = Delivery.objects.select_related("campaign__topic", "variant", "customer__subject")

@@ -114,12 +114,15 @@ def variants_page(request: HttpRequest, pk: int) -> HttpResponse:
 def review_page(request: HttpRequest, pk: int) -> HttpResponse:
     """All that was found before approval; the buttons stand on the campaign's page."""
     campaign, now = _found(pk), timezone.now()
+    estimate = None if targeting.faults(campaign) else targeting.estimate(campaign, now)
     found = prechecks.findings(campaign, now)
+    if estimate is not None:
+        found += prechecks.of_size(estimate)
     context = {
         **admin.site.each_context(request),
         "title": campaign.name,
         "campaign": campaign,
-        "estimate": None if targeting.faults(campaign) else targeting.estimate(campaign, now),
+        "estimate": estimate,
         "barring": [one for one in found if one.bars],
         "advice": [one for one in found if not one.bars],
         "links_asked": link_check.last(campaign),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 from uuid import UUID
@@ -9,6 +10,7 @@ from uuid import UUID
 from django.http import Http404
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -54,6 +56,13 @@ class MessageSerializer(serializers.Serializer[Any]):
     )
     createdAt = serializers.DateTimeField(source="asked_at", read_only=True)
     sentAt = serializers.DateTimeField(source="delivery.sent_at", read_only=True, allow_null=True)
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Refuse files: a letter that says "attached" shall not go out without them."""
+        if isinstance(data, Mapping) and data.get("attachments"):
+            told = gettext("Messages take no attachments; put a link to the file into data.")
+            raise serializers.ValidationError({"attachments": [told]}, "no_attachments")
+        return super().to_internal_value(data)
 
 
 class RedeemSerializer(serializers.Serializer[Any]):

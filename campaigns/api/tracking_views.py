@@ -65,9 +65,10 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
     """Show a page on GET and never act; act on POST whatever its body (RFC 8058)."""
     if not tracking.TOKEN.fullmatch(token):
         return _page(request, "broken", HTTPStatus.NOT_FOUND)
-    with translation.override(_language(request, token)):
-        choices = tracking.preferences_link(token)
-        topic = tracking.topic_of(token)
+    found = tracking.find(token)
+    with translation.override(_language(request, found.locale if found else "")):
+        choices = tracking.preferences_link(found) if found else ""
+        topic = found.campaign.topic if found else None
         about = topic.title(translation.get_language() or "") if topic else ""
         if request.method != "POST":
             return _page(request, "ask", choices=choices, topic=about)
@@ -83,8 +84,8 @@ def _visit(request: HttpRequest) -> tracking.Visit:
     return tracking.Visit(request.method or "", request.headers.get("User-Agent", ""), purpose)
 
 
-def _language(request: HttpRequest, token: str) -> str:
-    wanted = normalize(tracking.language_of(token))
+def _language(request: HttpRequest, of_message: str) -> str:
+    wanted = normalize(of_message)
     for language in (wanted, wanted.split("-")[0]):
         if translation.check_for_language(language):
             return language

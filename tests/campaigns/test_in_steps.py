@@ -76,6 +76,7 @@ def test_variants_come_with_texts_go_and_share_by_weight(browser: Client) -> Non
 
 
 def test_a_step_voids_an_approval_and_review_shows_what_was_found(browser: Client) -> None:
+    make.reader()
     campaign = make.written_campaign(body='<img src="https://a.b/c.png" alt="">' + make.MESSAGE)
     base = f"/admin/campaigns/campaign/{campaign.pk}"
 

@@ -8,24 +8,20 @@ Nobody gets a message twice, nobody is forgotten. FAULT_RECIPIENTS and FAULT_KIL
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import os
 import random
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import SMTP, Envelope, Session
 from redis import Redis
 
 from campaigns.delivery import INTENT_BATCH
 from config.serving import WORKER_THREADS
 from tests.faults.installation import Installation, get, installation, kill, run, until
+from tests.faults.sink import Sink, sinking
 from tests.servers import Postgres, free_port, own_postgres, redis
 
 pytestmark = pytest.mark.slow
@@ -45,34 +41,17 @@ approvals.launch(campaign)
 """
 
 
-@dataclass
-class Sink:
-    """Logs each message when it is accepted, whether or not the sender lives to hear it."""
-
-    port: int
-    accepted: list[str] = field(default_factory=list)
-
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
-        self.accepted += envelope.rcpt_tos
-        await asyncio.sleep(0.005)
-        return "250 ok"
-
-
 @pytest.fixture
 def sink() -> Iterator[Sink]:
-    logging.getLogger("mail.log").setLevel(logging.WARNING)
-    made = Sink(free_port())
-    controller = Controller(made, hostname="127.0.0.1", port=made.port)
-    controller.start()
-    yield made
-    controller.stop()
+    with sinking() as made:
+        yield made
 
 
-def prepared(made: Installation, sink: Sink) -> Installation:
+def prepared(made: Installation, sink: Sink, fill: str = FILL) -> Installation:
     made.environ["SMTP_URL"] = f"smtp://127.0.0.1:{sink.port}"
     for alias in ("default", "keystore"):
         assert made.manage("migrate", "--database", alias).returncode == 0
-    run(made, FILL)
+    run(made, fill)
     return made
 
 
