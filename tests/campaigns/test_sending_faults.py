@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import resource
+import subprocess
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
-from django.db import OperationalError, connection
+from django.db import DatabaseError, connection
 
 from campaigns import approvals, asking, delivery, scheduling
 from campaigns.channels.base import Message, Outcome, Result
@@ -20,6 +22,7 @@ from jobs.models import Job
 from tests import make
 from tests.campaigns.sending import Tray, launched
 from tests.make import NOW
+from tests.servers import unprivileged
 
 pytestmark = pytest.mark.django_db
 HOUR = timedelta(hours=1)
@@ -75,7 +78,13 @@ def test_a_clock_set_back_holds_messages_until_it_has_caught_up() -> None:
 
 @contextmanager
 def full_database() -> Iterator[None]:
-    """Let the file of SQLite grow no more: what it says is what it says of a full disk."""
+    """Let the database's files grow no more: what it says is what it says of a full disk."""
+    with _full_sqlite() if connection.vendor == "sqlite" else _full_postgres():
+        yield
+
+
+@contextmanager
+def _full_sqlite() -> Iterator[None]:
     with connection.cursor() as cursor:
         # Pages that earlier rows left free would be taken first.
         cursor.execute("CREATE TABLE filler AS SELECT zeroblob(0) AS room")
@@ -94,14 +103,58 @@ def full_database() -> Iterator[None]:
             cursor.execute("DROP TABLE filler")
 
 
+@contextmanager
+def _full_postgres() -> Iterator[None]:
+    """Let our server process write no file beyond where the table of deliveries ends.
+
+    That has to be as long as a file of the log, which is written by the same process.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_size_bytes(current_setting('wal_segment_size'))")
+        (least,) = cursor.fetchone()
+        size = _size(cursor)
+        while size < least:
+            cursor.execute(FILLER)
+            size = _size(cursor)
+        cursor.execute("SELECT pg_backend_pid()")
+        (pid,) = cursor.fetchone()
+    assert Path(f"/proc/{pid}/cmdline").read_text().startswith("postgres"), "not on this machine"
+    _limit_files(pid, str(size))
+    try:
+        yield
+    finally:
+        _limit_files(pid, "unlimited")
+
+
+def _limit_files(pid: int, most: str) -> None:
+    """Set how long a file of a process may get; as the account whose process it is."""
+    command = ["prlimit", "--pid", str(pid), f"--fsize={most}:"]
+    subprocess.run(command, check=True, **unprivileged())  # type: ignore[call-overload]
+
+
+FILLER = """
+INSERT INTO campaigns_delivery (campaign_id, customer_id, bucket, locale, state, due_at,
+                                n_attempts, reason, occurrence)
+SELECT campaign_id, customer_id, 0, '', 'holdout', due_at, 0, repeat('x', 60),
+       gen_random_uuid()::text
+FROM campaigns_delivery, generate_series(1, 10000) WHERE occurrence = ''
+"""
+
+
+def _size(cursor: Any) -> int:
+    cursor.execute("SELECT pg_relation_size('campaigns_delivery')")
+    return int(cursor.fetchone()[0])
+
+
 @pytest.mark.django_db(transaction=True)
 def test_a_plan_that_fills_the_disk_says_so_and_goes_on_where_it_stopped() -> None:
-    if connection.vendor != "sqlite":
-        return  # the disk of PostgreSQL is the server's
-    readers(120)
+    make.reader("first")
+    other = make.written_campaign("Other")
+    delivery.plan(other, NOW)
+    readers(119)
     campaign = make.written_campaign()
 
-    with full_database(), pytest.raises(OperationalError, match="full"):
+    with full_database(), pytest.raises(DatabaseError, match=r"full|could not extend file"):
         delivery.plan(campaign, NOW, range_size=30)
     n_before = campaign.deliveries.count()
     campaign.refresh_from_db()
