@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PLAN_RANGE = 50_000
-BATCH = 500
+BATCH = 1_000
 # What may go out before a rule is read again, and may be unknown after a crash.
 INTENT_BATCH = 50
 LEASE = timedelta(seconds=settings.SENDING_LEASE_SECONDS)

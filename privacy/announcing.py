@@ -19,6 +19,8 @@ from privacy.models import Webhook, WebhookDelivery, WebhookMessage
 if TYPE_CHECKING:
     from uuid import UUID
 
+    from django.db.models import QuerySet
+
 BATCH = 1_000
 DISABLED = "webhook_disabled"
 
@@ -38,7 +40,8 @@ class Fact:
 
 def is_heard(*types: str) -> bool:
     """Whether a webhook listens to one of these types; spares the search for what to tell."""
-    return bool(_listeners(types))
+    heard = _hearing().values_list("event_types", flat=True)
+    return any(not set(types).isdisjoint(some) for some in heard)
 
 
 def announce(facts: Iterable[Fact], *, now: datetime) -> int:
@@ -70,9 +73,12 @@ def announce(facts: Iterable[Fact], *, now: datetime) -> int:
 
 def _listeners(types: Collection[str]) -> list[Webhook]:
     """Those that failed for days among them: what they miss is kept, to be sent once they mend."""
-    states = [Webhook.State.ENABLED, Webhook.State.FAILING]
-    found = Webhook.objects.filter(state__in=states).order_by("pk")
+    found = _hearing().order_by("pk")
     return [webhook for webhook in found if not set(types).isdisjoint(webhook.event_types)]
+
+
+def _hearing() -> QuerySet[Webhook]:
+    return Webhook.objects.filter(state__in=[Webhook.State.ENABLED, Webhook.State.FAILING])
 
 
 def _messages(facts: Collection[Fact], now: datetime) -> list[WebhookMessage]:

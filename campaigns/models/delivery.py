@@ -81,7 +81,10 @@ class Delivery(models.Model):
         UNKNOWN = "unknown", _("Unknown")
         SKIPPED = "skipped", _("Skipped")
 
-    campaign = models.ForeignKey("campaigns.Campaign", models.CASCADE, related_name="deliveries")
+    # Two indexes begin with it.
+    campaign = models.ForeignKey(
+        "campaigns.Campaign", models.CASCADE, related_name="deliveries", db_index=False
+    )
     customer = models.ForeignKey("profiles.Customer", models.CASCADE, related_name="+")
     variant = models.ForeignKey(
         "campaigns.Variant", models.PROTECT, null=True, blank=True, related_name="+"

@@ -20,6 +20,7 @@ MAX_WORDS = 200
 
 _WORDS_MARK = secrets.token_hex(16)
 _MARKS = re.compile(f"({re.escape(TOKEN_MARK)})|{_WORDS_MARK}([0-9]+)x")
+_WHOLE_TOKEN = TOKEN_MARK.encode("ascii")
 _CODED_TOKEN = re.compile("(?:=\r\n)?".join(map(re.escape, TOKEN_MARK)).encode())
 _SOFT_BREAK = b"=\r\n"
 # Words that stay what they are wherever they stand: no part of a tag, an address, a line's edge.
@@ -30,7 +31,7 @@ _WORDS = re.compile(
 Part = str | int | None
 """Text, the number of a reader's words, or None for the token."""
 Line = bytes | slice | Sequence[Part]
-"""What is coded, which letters of the token, or what has to be coded for each reader."""
+"""What is coded, a token's mark in it; which letters of the token; what is coded for each reader."""
 
 
 def mark(number: int) -> str:
@@ -90,7 +91,7 @@ class Body:
                 made.append(letters[line])
             else:
                 made.append(quoted(_joined(line, words, token).encode()))
-        return coded(self.subtype, b"".join(made), quotes=None)
+        return coded(self.subtype, b"".join(made).replace(_WHOLE_TOKEN, letters), quotes=None)
 
 
 def _parts(text: str) -> Iterator[Part]:
@@ -118,14 +119,12 @@ def _prepared(line: str) -> Iterator[Line]:
         return
     ready, at = quoted(line.encode()), 0
     for found in _CODED_TOKEN.finditer(ready):
-        yield ready[at : found.start()]
-        n_before, break_at = 0, found[0].find(_SOFT_BREAK)
-        if break_at >= 0:
+        if (break_at := found[0].find(_SOFT_BREAK)) >= 0:
+            yield ready[at : found.start()]
             yield slice(0, break_at)
             yield _SOFT_BREAK
-            n_before = break_at
-        yield slice(n_before, len(TOKEN_MARK))
-        at = found.end()
+            yield slice(break_at, len(TOKEN_MARK))
+            at = found.end()
     yield ready[at:]
 
 
