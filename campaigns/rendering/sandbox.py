@@ -31,6 +31,7 @@ MAX_OUTPUT = 400_000
 MAX_LOOPS = 5_000
 MAX_WORK = 20_000_000
 MAX_NUMBER = 10**18
+_INNER = re.compile(r"__\w+__")
 _NEEDS_ESCAPING = frozenset("&<>'\"")
 _PATH = re.compile(r"\{\{ (customer|coupon)\.([a-z_]+) \}\}")
 FORBIDDEN_TAGS = ("include", "render")
@@ -53,10 +54,16 @@ class _Sandbox(Environment):
 
 
 def _bounded(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-    """Refuse a filter call whose result could be huge: Liquid's own limits look too late."""
+    """Refuse a filter call whose result could be huge, for which Liquid's own limits look too late.
+
+    And one that asks for Python's inner names: it would find nothing, and say nothing.
+    """
 
     @wraps(function)
     def guarded(*args: Any, **options: Any) -> Any:
+        for arg in (*args[1:], *options.values()):
+            if isinstance(arg, str) and _INNER.search(arg):
+                raise UndefinedError(f"'{arg}' is undefined", token=None)
         sizes = [len(arg) for arg in args if isinstance(arg, str | list | tuple | range) and arg]
         if prod(sizes) > MAX_WORK or any(isinstance(arg, range) for arg in args):
             raise ResourceLimitError(f"filter {name}", token=None)
