@@ -1,16 +1,10 @@
-from csp.decorators import csp_replace
 from django.contrib import admin
 from django.shortcuts import redirect
 from django.templatetags.static import static
 from django.urls import include, path
 from django.views.generic import RedirectView
-from drf_spectacular.views import (
-    SpectacularAPIView,
-    SpectacularRedocView,
-    SpectacularSwaggerSplitView,
-)
 
-from config import policy, storefront
+from config import documentation, storefront
 from config.admin.checklist import hide_action
 from config.admin.demo import remove_page
 from config.admin.first_run import first_run_page
@@ -19,8 +13,6 @@ from privacy.admin.overview import privacy_home
 from privacy.admin.processing import record_file, record_page
 from profiles.admin.connect import connect_page, light
 from profiles.admin.debugger import debugger_page
-
-viewer = csp_replace(policy.VIEWERS)
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index"), name="root"),
@@ -42,17 +34,9 @@ urlpatterns = [
     path("v1/", include("profiles.api.urls")),
     path("v1/", include("recommendations.api.urls")),
     path("v1/", include("jobs.api.urls")),
-    path("v1/schema", SpectacularAPIView.as_view(), name="schema"),
-    path(
-        "v1/docs",
-        viewer(SpectacularSwaggerSplitView.as_view(url_name="schema")),
-        name="docs",
-    ),
-    path(
-        "v1/redoc",
-        viewer(SpectacularRedocView.as_view(url_name="schema", template_name="api/redoc.html")),
-        name="redoc",
-    ),
+    path("v1/schema", documentation.schema, name="schema"),
+    path("v1/docs", documentation.swagger, name="docs"),
+    path("v1/redoc", documentation.redoc, name="redoc"),
     path("", include("privacy.api.urls")),
     path("", include("campaigns.api.urls")),
 ]

@@ -11,7 +11,10 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 HEAVY = ("pandas", "scipy.stats", "sklearn", "matplotlib")
 # Loaded by the first message, figure or job and not by every command: half of its start.
-FIRST_USE = ("celery", "kombu", "liquid", "babel", "waitress", "granian", "rich")
+FIRST_USE = (
+    *("celery", "kombu", "liquid", "babel", "waitress", "granian", "rich"),
+    "drf_spectacular.views",
+)
 
 
 def modules_after(statement: str, tmp_path: Path) -> set[str]:
