@@ -45,6 +45,7 @@ def report(automation: Automation, now: datetime) -> Report | None:
     n_sent = sum(one.n_sent for one, _told in arms)
     return Report(
         campaign=automation.uuid,
+        aim=findings.Metric.NET,
         currency=shop.currency,
         as_of=now,
         opens=automation.since,

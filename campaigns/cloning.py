@@ -13,6 +13,7 @@ from privacy.models import Staff
 
 COPIED = (
     *(
+        "goal",
         "segment_id",
         "purpose",
         "channel",

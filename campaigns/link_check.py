@@ -9,6 +9,7 @@ from django.conf import settings
 
 from campaigns import looking
 from campaigns.models import Campaign, CheckedLink
+from campaigns.models.checked_link import digest_of
 from campaigns.rendering import links
 from jobs import queue
 from jobs.models import Job
@@ -57,8 +58,8 @@ def run(work: Work, *, guard: Guard | None = None) -> dict[str, Any]:
         with work.step() as cursor:
             CheckedLink.objects.update_or_create(
                 campaign=campaign,
-                url=url,
-                defaults={"outcome": outcome, "checked_at": work.now},
+                url_digest=digest_of(url),
+                defaults={"url": url, "outcome": outcome, "checked_at": work.now},
             )
             cursor["n_done"] = at + 1
     return {"n_links": len(urls)}

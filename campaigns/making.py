@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from campaigns import cloning, writing
+from campaigns import cards, cloning, texting, writing
 from campaigns.models import Campaign, Variant
+from campaigns.rendering import starters
+from privacy.models import Channel
 from privacy.problems import DomainError
 
 if TYPE_CHECKING:
@@ -17,38 +19,38 @@ if TYPE_CHECKING:
 
 VARIANTS = "AB"
 LETTERS = "ABCDEF"
+PURPOSES = {
+    Channel.EMAIL.value: "campaign.email",
+    Channel.SMS.value: "campaign.sms",
+    Channel.PUSH.value: "campaign.push",
+    Channel.ONSITE.value: "campaign.onsite",
+}
 
 
 @transaction.atomic
-def draft(
-    name: str,
-    segment: Segment,
-    *,
-    starter: str,
-    holdout_ppm: int,
-    starts_at: datetime | None = None,
-    latest_start: datetime | None = None,
-    local_time: bool = False,
-    now: datetime,
-) -> Campaign:
-    """Make a campaign that nobody has approved yet."""
+def draft(name: str, segment: Segment, *, starter: str, now: datetime, **facts: Any) -> Campaign:
+    """Make a campaign that nobody has approved yet; `facts` are columns of it."""
+    channel = facts.get("channel", Channel.EMAIL.value)
     made = Campaign.objects.create(
-        name=name,
-        segment=segment,
-        holdout_ppm=holdout_ppm,
-        starts_at=starts_at,
-        latest_start=latest_start,
-        local_time=local_time,
-        created_at=now,
+        name=name, segment=segment, purpose=PURPOSES[channel], created_at=now, **facts
     )
     write(made, starter)
     return made
 
 
-def write(campaign: Campaign, starter: str) -> None:
-    """Give a new campaign its variants, each with the starter's message."""
+def write(campaign: Campaign, starter: str = "") -> None:
+    """Give a new campaign its variants, each with a message to begin with.
+
+    For e-mail it is the starter's, the first starter's if none is named.
+    """
     for key in VARIANTS:
-        writing.start_from(Variant.objects.create(campaign=campaign, key=key), starter)
+        variant = Variant.objects.create(campaign=campaign, key=key)
+        if campaign.channel == Channel.SMS:
+            texting.start(variant)
+        elif campaign.channel in cards.CHANNELS:
+            cards.start(variant)
+        else:
+            writing.start_from(variant, starter or starters.names()[0])
 
 
 @transaction.atomic

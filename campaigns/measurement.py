@@ -39,6 +39,11 @@ FROM (
 ) AS customer
 GROUP BY variant_id
 """
+AIMS: Mapping[str, Metric] = {
+    Campaign.Goal.SELL: Metric.NET,
+    Campaign.Goal.BRING_BACK: Metric.BUYERS,
+    Campaign.Goal.INFORM: Metric.CLICKS,
+}
 NOTHING_BOUGHT = (0, 0, 0, 0, 0, 0, 0, 0)
 _STATES = {
     "n_waiting": (Delivery.State.PLANNED, Delivery.State.CLAIMED, Delivery.State.SENDING),
@@ -91,9 +96,13 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A campaign as of a moment. Orders count from `opens` until `closes`, if it is planned."""
+    """A campaign as of a moment. Orders count from `opens` until `closes`, if it is planned.
+
+    `aim` is the number that the campaign's goal is judged by.
+    """
 
     campaign: UUID
+    aim: Metric
     currency: str
     as_of: datetime
     opens: datetime | None
@@ -108,6 +117,15 @@ class Report:
     @property
     def earned(self) -> money.Earned:
         return self.findings.earned
+
+    @property
+    def aimed(self) -> tuple[Point, ...]:
+        """What the goal is judged by: the effect against the holdout, else each arm's own."""
+        effect = (one for one in self.differences if one.metric == self.aim)
+        against = tuple(one for one in effect if one.baseline == HOLDOUT)
+        return against or tuple(
+            one for one in self.rates if one.metric == self.aim and one.arm != HOLDOUT
+        )
 
     @property
     def rates(self) -> tuple[Point, ...]:
@@ -149,6 +167,7 @@ def report(campaign: Campaign, now: datetime) -> Report:
     )
     return Report(
         campaign=campaign.uuid,
+        aim=AIMS[campaign.goal],
         currency=shop.currency,
         as_of=now,
         opens=period.opens if period else None,

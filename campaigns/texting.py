@@ -24,6 +24,10 @@ from privacy.purposes import purpose
 if TYPE_CHECKING:
     from campaigns.rendering.sandbox import Compiled
 
+STARTERS = {
+    "en": "{{ shop.name }}: new accessories for what you own. {{ shop.url }} Reply STOP to end.",
+    "zh-hans": "{{ shop.name }}：为您的设备上新了配件，详见 {{ shop.url }} 回复TD退订",
+}
 LONGEST = 1_600
 SAMPLE = Reader(full_name="Ann Example")
 
@@ -48,6 +52,13 @@ class Text:
         if len(text) > LONGEST:
             raise TemplateError("too_long", str(LONGEST), field="text")
         return text, {name: part.render(facts) for name, part in self.parameters.items()}
+
+
+def start(variant: Variant) -> None:
+    """Give a new variant a text to begin with in each of the languages."""
+    SmsText.objects.bulk_create(
+        SmsText(variant=variant, locale=locale, text=text) for locale, text in STARTERS.items()
+    )
 
 
 def faults(campaign: Campaign, *, now: datetime) -> list[Fault]:

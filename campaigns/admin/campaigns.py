@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
-from campaigns import approvals, cards, making
+from campaigns import approvals, making
 from campaigns.admin import (
     audience,
     calendar,
@@ -24,12 +24,10 @@ from campaigns.admin import (
     outbox,
     report,
     service,
-    sms_texts,
     steps,
 )
 from campaigns.admin.plan_form import MILLION, ONSITE, UTM, CampaignForm
-from campaigns.models import Campaign, Delivery, Variant
-from campaigns.rendering import starters
+from campaigns.models import Campaign, Delivery
 from privacy.admin.viewing import ThemedAdmin
 from privacy.models import Channel, Shop, Staff
 from profiles import figures
@@ -67,15 +65,24 @@ class CampaignAdmin(ThemedAdmin[Campaign]):
     """Campaigns: facts here, then message, approval, sending and report on their own pages."""
 
     form = CampaignForm
-    list_display = ["name", "channel", "status", "segment", "messages", "sent", "planned_at"]
-    list_filter = [ArchiveFilter, "status", "channel"]
+    list_display = [
+        "name",
+        "goal",
+        "channel",
+        "status",
+        "segment",
+        "messages",
+        "sent",
+        "planned_at",
+    ]
+    list_filter = [ArchiveFilter, "status", "goal", "channel"]
     list_before_template = "campaigns/admin/list_head.html"
     list_select_related = ["segment"]
     search_fields = ["name"]
     ordering = ["-created_at", "-pk"]
     change_form_outer_before_template = "campaigns/admin/head.html"
     fieldsets = [
-        (None, {"fields": ["name", *AUDIENCE, ("holdout", "attribution_days")]}),
+        (None, {"fields": [("name", "goal"), *AUDIENCE, ("holdout", "attribution_days")]}),
         (_("Start"), {"fields": START}),
         (
             _("Cost"),
@@ -85,7 +92,7 @@ class CampaignAdmin(ThemedAdmin[Campaign]):
     ]
     # Where nothing can be typed there is no form, so its own fields have no value to show.
     facts = [
-        (None, {"fields": ["name", *AUDIENCE, ("held_out", "attribution_days")]}),
+        (None, {"fields": [("name", "goal"), *AUDIENCE, ("held_out", "attribution_days")]}),
         (_("Start"), {"fields": START}),
         (_("Cost"), {"fields": [("paid_once", "paid_per_message"), "at_most"]}),
         (_("Web analytics"), {"fields": ["adds_utm", UTM[:2], UTM[2:]]}),
@@ -154,17 +161,8 @@ class CampaignAdmin(ThemedAdmin[Campaign]):
             obj.created_at = timezone.now()
             obj.created_by = request.user if isinstance(request.user, Staff) else None
         super().save_model(request, obj, form, change)
-        if change:
-            return
-        if obj.channel == Channel.SMS:
-            for key in making.VARIANTS:
-                sms_texts.start(Variant.objects.create(campaign=obj, key=key))
-            return
-        if obj.channel in cards.CHANNELS:
-            for key in making.VARIANTS:
-                cards.start(Variant.objects.create(campaign=obj, key=key))
-            return
-        making.write(obj, form.cleaned_data["starter"] or starters.names()[0])
+        if not change:
+            making.write(obj, form.cleaned_data["starter"])
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:  # noqa: FBT001
         super().save_related(request, form, formsets, change)

@@ -29,7 +29,7 @@ MOST_WEIGHT = 1000
 STEPS: Mapping[str, tuple[StrOrPromise, tuple[str, ...], str]] = {
     "goal": (
         gettext_lazy("Goal and purpose"),
-        ("name", "topic", "attribution_days", "holdout", "offer_minor"),
+        ("name", "goal", "topic", "attribution_days", "holdout", "offer_minor"),
         "campaigns_campaign_step/who",
     ),
     "who": (

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminSelectWidget
 
 from campaigns import block_words, utm
+from campaigns.making import PURPOSES
 from campaigns.models import Campaign
 from campaigns.rendering import starters
 from privacy.models import Channel, Shop
@@ -20,12 +21,6 @@ from profiles.admin.amounts import in_money
 MILLION = 1_000_000
 MAX_DAYS = 365
 ONSITE = ("placement", "times_shown", "ends_at")
-PURPOSES = {
-    Channel.EMAIL.value: "campaign.email",
-    Channel.SMS.value: "campaign.sms",
-    Channel.PUSH.value: "campaign.push",
-    Channel.ONSITE.value: "campaign.onsite",
-}
 UTM = ("utm_source", "utm_medium", "utm_campaign", "utm_content")
 
 
@@ -64,7 +59,7 @@ class CampaignForm(forms.ModelForm[Campaign]):
     class Meta:
         model = Campaign
         fields = [
-            *("name", "segment", "also", "excluded", "topic", "attribution_days"),
+            *("name", "goal", "segment", "also", "excluded", "topic", "attribution_days"),
             *("adds_utm", *UTM, *ONSITE),
             *("starts_at", "local_time", "latest_start", "first_percent"),
             *("fixed_cost_minor", "budget_minor", "offer_minor"),

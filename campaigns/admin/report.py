@@ -63,6 +63,8 @@ def report_page(request: HttpRequest, pk: int) -> HttpResponse:
         "missing": wording.missing_text(found.earned.missing, language)
         if found.earned.missing
         else "",
+        "aim": LABELS[found.aim],
+        "aimed": [(_name_of(point), _text(found, point)) for point in found.aimed],
         "rates": _charts(found, found.rates, _arm_label),
         "differences": difference_charts(found),
         "counting": asking.counting(pk),
@@ -102,7 +104,7 @@ def arms_of(report: Report) -> list[tuple[str, ArmReport]]:
 def _charts(
     report: Report, points: tuple[Point, ...], label: Callable[[Point], str]
 ) -> list[Chart]:
-    """One chart a metric, since their units differ."""
+    """One chart a metric, since their units differ; the goal's first."""
     return [
         Chart(
             str(LABELS[metric]),
@@ -119,7 +121,7 @@ def _charts(
                 if point.metric == metric
             ],
         )
-        for metric in Metric
+        for metric in sorted(Metric, key=lambda one: one != report.aim)
         if any(point.metric == metric for point in points)
     ]
 
@@ -158,6 +160,10 @@ def _difference_label(point: Point) -> str:
     if point.baseline == HOLDOUT:
         return _("All messages against the holdout")
     return _("%(arm)s against %(baseline)s") % {"arm": point.arm, "baseline": point.baseline}
+
+
+def _name_of(point: Point) -> str:
+    return _difference_label(point) if point.baseline else _arm_label(point)
 
 
 def _series(arm: str) -> str:

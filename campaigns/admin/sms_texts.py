@@ -19,11 +19,6 @@ from campaigns.models import Campaign, SmsText, Variant
 from campaigns.rendering import sms
 from campaigns.rendering.sms import Size
 
-STARTERS = {
-    "en": "{{ shop.name }}: new accessories for what you own. {{ shop.url }} Reply STOP to end.",
-    "zh-hans": "{{ shop.name }}：为您的设备上新了配件，详见 {{ shop.url }} 回复TD退订",
-}
-
 
 class SmsForm(forms.ModelForm[SmsText]):
     """A text; its parameters a line each, as `name = value`."""
@@ -96,13 +91,6 @@ def sms_page(request: HttpRequest, campaign: Campaign, *, may_edit: bool) -> Htt
         "most_parts": sms.MOST_PARTS,
     }
     return render(request, "campaigns/admin/sms_texts.html", context)
-
-
-def start(variant: Variant) -> None:
-    """Give a new variant a text to begin with in each of the languages."""
-    SmsText.objects.bulk_create(
-        SmsText(variant=variant, locale=locale, text=text) for locale, text in STARTERS.items()
-    )
 
 
 def _rows(campaign: Campaign, posted: Any) -> list[Row]:

@@ -17,14 +17,26 @@ from rest_framework.validators import UniqueValidator
 from rest_framework.views import APIView
 
 from campaigns import approvals, looking, making, measurement, scheduling, wording
+from campaigns.experiments.findings import Metric
 from campaigns.models import Campaign, Delivery
 from campaigns.rendering import starters
 from privacy.api import paging
 from privacy.api.fields import Flag, Text
+from privacy.models import Channel, Topic
 from privacy.problems import DomainError
 from profiles.models import Segment
 
 MILLION = 1_000_000
+UTM = ("utm_source", "utm_medium", "utm_campaign", "utm_content")
+
+
+class UtmSerializer(serializers.Serializer[Any]):
+    """The marks of links to the shop; an empty one follows from the names."""
+
+    source = Text(source="utm_source", max_length=100, allow_blank=True, default="")  # type: ignore[assignment]  # the wire's name
+    medium = Text(source="utm_medium", max_length=100, allow_blank=True, default="")
+    campaign = Text(source="utm_campaign", max_length=100, allow_blank=True, default="")
+    content = Text(source="utm_content", max_length=100, allow_blank=True, default="")
 
 
 class CampaignSerializer(serializers.Serializer[Any]):
@@ -35,11 +47,29 @@ class CampaignSerializer(serializers.Serializer[Any]):
     segmentId = serializers.SlugRelatedField(
         slug_field="uuid", source="segment", queryset=Segment.objects.all()
     )
+    goal = serializers.ChoiceField(
+        choices=Campaign.Goal.choices,
+        default=Campaign.Goal.SELL,
+        help_text="Says by what number the report judges it.",
+    )
+    channel = serializers.ChoiceField(choices=Channel.choices, default=Channel.EMAIL.value)
+    topic = serializers.SlugRelatedField(
+        slug_field="key",
+        queryset=Topic.objects.all(),
+        allow_null=True,
+        default=None,
+        help_text="The key of what it is about: who does not want that gets no message.",
+    )
     starter = serializers.ChoiceField(
         choices=starters.names(),
         write_only=True,
-        help_text="The message to begin with; its text is written in the admin.",
+        required=False,
+        help_text="The e-mail to begin with, the first if none is named; text is written in the admin.",
     )
+    marksLinks = Flag(
+        source="adds_utm", default=True, help_text="Whether links to the shop get the marks."
+    )
+    utm = UtmSerializer(source="*", required=False)
     status = serializers.ChoiceField(choices=Campaign.Status.choices, read_only=True)
     holdout = serializers.FloatField(
         min_value=0, max_value=0.5, default=0.1, help_text="Who gets no message, as a fraction."
@@ -89,6 +119,11 @@ class ArmSerializer(serializers.Serializer[Any]):
 
 class ReportSerializer(serializers.Serializer[Any]):
     campaignId = serializers.UUIDField(source="campaign")
+    judgedBy = serializers.ChoiceField(
+        choices=[str(one) for one in Metric],
+        source="aim",
+        help_text="The number that the campaign's goal is judged by.",
+    )
     currency = serializers.CharField()
     asOf = serializers.DateTimeField(source="as_of")
     opens = serializers.DateTimeField(allow_null=True)
@@ -146,7 +181,7 @@ class CampaignsView(CampaignAPIView):
         responses=CampaignPageSerializer,
     )
     def get(self, request: Request) -> Response:
-        rows = Campaign.objects.plans().select_related("segment")
+        rows = Campaign.objects.plans().select_related("segment", "topic")
         return Response(paging.page(rows, request.query_params, _told))
 
     @extend_schema(
@@ -160,15 +195,14 @@ class CampaignsView(CampaignAPIView):
         facts = CampaignSerializer(data=request.data)
         facts.is_valid(raise_exception=True)
         given = facts.validated_data
+        share = given.pop("holdout")
         made = making.draft(
-            given["name"],
-            given["segment"],
-            starter=given["starter"],
-            holdout_ppm=round(given["holdout"] * MILLION),
-            starts_at=given["starts_at"],
-            latest_start=given["latest_start"],
-            local_time=given["local_time"],
+            given.pop("name"),
+            given.pop("segment"),
+            starter=given.pop("starter", ""),
+            holdout_ppm=round(share * MILLION),
             now=timezone.now(),
+            **given,
         )
         return Response(_told([made])[0])
 
@@ -294,7 +328,7 @@ class CancelView(CampaignAPIView):
 
 
 def _campaign(uuid: UUID) -> Campaign:
-    return get_object_or_404(Campaign.objects.plans().select_related("segment"), uuid=uuid)
+    return get_object_or_404(Campaign.objects.plans().select_related("segment", "topic"), uuid=uuid)
 
 
 def _told(rows: list[Campaign]) -> list[dict[str, Any]]:
@@ -304,7 +338,8 @@ def _told(rows: list[Campaign]) -> list[dict[str, Any]]:
 
 def _one(row: Campaign, by_state: dict[str, int]) -> dict[str, Any]:
     columns = (
-        *("uuid", "name", "segment", "status", "starts_at", "latest_start"),
+        *("uuid", "name", "goal", "channel", "segment", "topic", "adds_utm", *UTM),
+        *("status", "starts_at", "latest_start"),
         *("local_time", "goes_at", "planned_at", "finished_at", "created_at"),
     )
     facts = {name: getattr(row, name) for name in columns}

@@ -50,8 +50,25 @@ class Campaign(models.Model):
         AUTOMATION = "automation", _("Step of an automation")
         TRANSACTIONAL = "transactional", _("Transactional message")
 
+    class Goal(models.TextChoices):
+        """What the campaign is for, which says by what number it is judged."""
+
+        SELL = "sell", _("Sell more")
+        BRING_BACK = "bring_back", _("Bring customers back")
+        INFORM = "inform", _("Inform")
+
     uuid = models.UUIDField(default=uuid4, unique=True, editable=False)
     name = models.CharField(_("name"), max_length=100, unique=True)
+    goal = models.CharField(
+        _("goal"),
+        max_length=10,
+        choices=Goal.choices,
+        default=Goal.SELL,
+        help_text=_(
+            "What its report shows first: extra revenue for selling, buyers for bringing back, "
+            "clicks for informing."
+        ),
+    )
     kind = models.CharField(
         max_length=13, choices=Kind.choices, default=Kind.CAMPAIGN, editable=False
     )

@@ -1,7 +1,14 @@
 from __future__ import annotations
 
+from hashlib import sha256
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+
+
+def digest_of(url: str) -> bytes:
+    """Return what an address is found by: its SHA-256, since addresses outgrow an index."""
+    return sha256(url.encode()).digest()
 
 
 class CheckedLink(models.Model):
@@ -12,6 +19,7 @@ class CheckedLink(models.Model):
 
     campaign = models.ForeignKey("campaigns.Campaign", models.CASCADE, related_name="+")
     url = models.CharField(_("address"), max_length=2000)
+    url_digest = models.BinaryField(max_length=32, editable=False)
     outcome = models.CharField(_("outcome"), max_length=20)
     checked_at = models.DateTimeField(_("at"))
 
@@ -19,7 +27,7 @@ class CheckedLink(models.Model):
         verbose_name = _("checked link")
         verbose_name_plural = _("checked links")
         constraints = [
-            models.UniqueConstraint(name="checked_link_once", fields=["campaign", "url"])
+            models.UniqueConstraint(name="checked_link_once", fields=["campaign", "url_digest"])
         ]
 
     def __str__(self) -> str:

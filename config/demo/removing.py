@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import signal
@@ -35,4 +36,6 @@ def remove_and_stop() -> None:
 def _remove_and_stop() -> None:
     connections.close_all()
     shutil.rmtree(settings.VAR_DIR, ignore_errors=True)
+    # A job under way may still have written there; once it has ended nothing does.
+    atexit.register(shutil.rmtree, settings.VAR_DIR, ignore_errors=True)
     os.kill(os.getpid(), signal.SIGTERM)

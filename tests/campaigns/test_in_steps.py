@@ -26,7 +26,7 @@ def test_each_step_keeps_its_own_facts_and_goes_on(browser: Client) -> None:
     rule = {"combinator": "and", "not": False, "rules": []}
     other = Segment.objects.create(name="Other", rule=rule, created_at=NOW)
 
-    goal = {"name": "July", "attribution_days": "14", "holdout": "12.5"}
+    goal = {"name": "July", "goal": "inform", "attribution_days": "14", "holdout": "12.5"}
     first = browser.post(f"{base}/steps/goal/", goal)
     second = browser.post(f"{base}/steps/who/", {"segment": other.pk})
     third = browser.post(
@@ -40,6 +40,7 @@ def test_each_step_keeps_its_own_facts_and_goes_on(browser: Client) -> None:
     assert third.headers["Location"] == f"{base}/steps/review/"
     campaign.refresh_from_db()
     assert (campaign.name, campaign.holdout_ppm, campaign.segment) == ("July", 125_000, other)
+    assert campaign.goal == Campaign.Goal.INFORM
     assert (campaign.fixed_cost_minor, campaign.cost_per_message_micros) == (950, 20_000)
     assert campaign.starts_at is not None
     assert campaign.starts_at.isoformat() == "2031-06-01T10:30:00+00:00"
@@ -49,9 +50,11 @@ def test_what_cannot_be_is_told_beside_its_field_and_changes_nothing(browser: Cl
     campaign = make.written_campaign(approved=False)
     steps = f"/admin/campaigns/campaign/{campaign.pk}/steps/"
 
-    answer = browser.post(f"{steps}goal/", {"name": "", "attribution_days": "0", "holdout": "90"})
+    answer = browser.post(
+        f"{steps}goal/", {"name": "", "goal": "win", "attribution_days": "0", "holdout": "90"}
+    )
 
-    assert set(answer.context["form"].errors) == {"name", "attribution_days", "holdout"}
+    assert set(answer.context["form"].errors) == {"name", "goal", "attribution_days", "holdout"}
     campaign.refresh_from_db()
     assert campaign.name == "June"
     assert browser.get(f"{steps}none/").status_code == 404

@@ -220,7 +220,7 @@ def said(*arms: ArmSums, cost_minor: int = 0, decide_on: datetime | None = None)
         cost_minor=cost_minor,
         decide_on=decide_on,
     )
-    return Report(UUID(int=1), "GBP", NOW, NOW, LATER, (), found)
+    return Report(UUID(int=1), Metric.NET, "GBP", NOW, NOW, LATER, (), found)
 
 
 def arm(key: str, n: int, buyers: int = 0, clicked: int = 0, *, spend: int = 5000) -> ArmSums:

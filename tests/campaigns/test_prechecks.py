@@ -12,6 +12,7 @@ from django.test import Client
 
 from campaigns import link_check, prechecks
 from campaigns.models import Campaign, CheckedLink, Template
+from campaigns.models.checked_link import digest_of
 from campaigns.rendering import inspecting
 from jobs import running
 from jobs.models import Job
@@ -124,7 +125,11 @@ def test_links_are_asked_and_the_broken_ones_named(site: str) -> None:
     asked = {path: link_check.asked(f"{site}{path}", own_ground) for path in paths}
     for path, outcome in asked.items():
         CheckedLink.objects.create(
-            campaign=campaign, url=f"{site}{path}", outcome=outcome, checked_at=NOW
+            campaign=campaign,
+            url=f"{site}{path}",
+            url_digest=digest_of(f"{site}{path}"),
+            outcome=outcome,
+            checked_at=NOW,
         )
 
     assert asked == {"/": "200", "/gone": "404", "/no-head": "200", "/part#here": "200"}

@@ -13,7 +13,7 @@ from campaigns import coupons, delivery, service
 from campaigns.channels.base import Outcome, Result
 from campaigns.models import Campaign, Coupon, Delivery
 from privacy import doors, suppression
-from privacy.models import AuditEntry, Suppression, WebhookMessage
+from privacy.models import AuditEntry, Suppression, Topic, WebhookMessage
 from privacy.problems import DomainError
 from tests import make
 from tests.campaigns.sending import Tray, body, launched, parsed
@@ -185,6 +185,52 @@ def test_a_campaign_made_by_api_is_a_draft_that_a_person_approves(api: dict[str,
     assert (told["status"], told["holdout"], told["deliveries"]) == ("draft", 0.2, {})
     assert refused.json()["code"] == "wrong_status"
     assert len(Client().get("/v1/campaigns", headers=api).json()["data"]) == 2
+
+
+def test_an_api_campaign_has_a_goal_a_channel_a_topic_and_marks(api: dict[str, str]) -> None:
+    segment = make.campaign("Old").segment
+    Topic.objects.create(key="news", titles={"en": "News"})
+    asked = {
+        "name": "July",
+        "segmentId": str(segment.uuid),
+        "goal": "bring_back",
+        "channel": "sms",
+        "topic": "news",
+        "utm": {"medium": "text"},
+        "marksLinks": True,
+    }
+
+    made = post("campaigns", asked, api).json()
+
+    kept = Campaign.objects.get(uuid=made["id"])
+    assert {name: made[name] for name in ("goal", "channel", "topic", "marksLinks")} == {
+        "goal": "bring_back",
+        "channel": "sms",
+        "topic": "news",
+        "marksLinks": True,
+    }
+    assert made["utm"] == {"source": "", "medium": "text", "campaign": "", "content": ""}
+    assert (kept.purpose, kept.utm_medium) == ("campaign.sms", "text")
+    assert [one.sms_texts.count() for one in kept.variants.all()] == [2, 2]
+    report = Client().get(f"/v1/campaigns/{made['id']}/report", headers=api).json()
+    assert report["judgedBy"] == "buyers"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field"),
+    [({"goal": "win"}, "/goal"), ({"channel": "fax"}, "/channel"), ({"topic": "none"}, "/topic"),
+     ({"utm": {"medium": 7}}, "/utm/medium")],
+)  # fmt: skip
+def test_an_api_campaign_that_cannot_be_names_its_field(
+    api: dict[str, str], wrong: dict[str, Any], field: str
+) -> None:
+    segment = make.campaign("Old").segment
+
+    answer = post("campaigns", {"name": "July", "segmentId": str(segment.uuid), **wrong}, api)
+
+    assert answer.status_code == 400
+    assert [one["pointer"] for one in answer.json()["errors"]] == [field]
+    assert not Campaign.objects.filter(name="July").exists()
 
 
 def test_a_campaigns_report_and_deliveries_can_be_read_and_its_verbs_called(
