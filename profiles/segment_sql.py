@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
@@ -153,7 +153,7 @@ class Sql:
             Source.SEQUENCE: self._followed,
             Source.SEALED: _tagged,
             Source.TRAIT: self._trait,
-            Source.CUSTOM: _own,
+            Source.CUSTOM: self._own,
         }
         if source in made:
             return made[source](condition)
@@ -265,6 +265,18 @@ class Sql:
         over = first.filter(happened_at__lt=self.as_of - wait)
         return Q(pk__in=over.exclude(answered).values("customer"))
 
+    def _own(self, condition: Condition) -> Q:
+        """A trait of the shop's own: its values are rows, and whoever has none has no value."""
+        column = "text" if condition.field.kind == Kind.TEXT else "number"
+        values = CustomTraitValue.objects.filter(trait__name=condition.scope.trait)
+        if self.among is not None:
+            values = values.filter(customer__in=self.among)
+        known = values.filter(_compared(column, replace(condition, operator="notNull")))
+        if condition.operator in PRESENCE:
+            found = Q(pk__in=known.values("customer"))
+            return found if condition.operator == "notNull" else ~found
+        return Q(pk__in=values.filter(_compared(column, condition)).values("customer"))
+
     # Facts of one row ---------------------------------------------------------------------------
 
     def _aged(self, condition: Condition) -> Q:
@@ -298,10 +310,38 @@ def few(rule: Checked, as_of: datetime, *, among: Sequence[int]) -> list[int]:
     The rule is asked first: keys and indexes answer most of it, and rows are read of the members
     alone.
     """
-    found = Customer.objects.filter(compiled(rule, as_of, among=these(among)))
-    keys = list(found.order_by().values_list("pk", flat=True))
-    allowed = Customer.objects.for_purpose("profile.build").filter(pk__in=these(keys))
+    condition = compiled(rule, as_of, among=these(among))
+    keys = _named(condition)
+    if keys is None:
+        keys = Customer.objects.filter(condition).order_by().values_list("pk", flat=True)
+    allowed = Customer.objects.for_purpose("profile.build").filter(pk__in=these(list(keys)))
     return list(allowed.order_by().values_list("pk", flat=True))
+
+
+def _named(condition: Q) -> set[int] | None:
+    """Return the keys that a condition on a few comes to, if other tables name them all by theirs.
+
+    So nobody is looked up to learn no more than that there is such a customer. None where columns
+    of customers are asked as well, or who is not named.
+    """
+    parts = list(_parts(condition))
+    named = [keys for name, keys in parts if name == "pk__in" and isinstance(keys, QuerySet)]
+    n_given = sum(name == "pk__in" and isinstance(keys, RawSQL) for name, keys in parts)
+    if not named or len(named) + n_given < len(parts):
+        return None
+    return set.intersection(*({key for row in rows for key in row.values()} for rows in named))
+
+
+def _parts(condition: Q) -> Iterator[tuple[str, Any]]:
+    """The comparisons that must all hold; one without a name for anything else than that."""
+    if condition.negated or (condition.connector != Q.AND and len(condition.children) > 1):
+        yield "", condition
+        return
+    for child in condition.children:
+        if isinstance(child, Q):
+            yield from _parts(child)
+        else:
+            yield child if isinstance(child, tuple) else ("", child)
 
 
 def these(keys: Sequence[int]) -> RawSQL:
@@ -361,17 +401,6 @@ def _tagged(condition: Condition) -> Q:
     tags = [bytes.fromhex(str(value).removeprefix("tag:")) for value in values]
     found = Q(**{f"{column}__in": tags})
     return known & (found if condition.operator in {"=", "in"} else ~found)
-
-
-def _own(condition: Condition) -> Q:
-    """A trait of the shop's own: its values are rows, and whoever has none has no value."""
-    column = "text" if condition.field.kind == Kind.TEXT else "number"
-    values = CustomTraitValue.objects.filter(trait__name=condition.scope.trait)
-    known = values.filter(_compared(column, replace(condition, operator="notNull")))
-    if condition.operator in PRESENCE:
-        found = Q(pk__in=known.values("customer"))
-        return found if condition.operator == "notNull" else ~found
-    return Q(pk__in=values.filter(_compared(column, condition)).values("customer"))
 
 
 def _compared(column: str, condition: Condition) -> Q:

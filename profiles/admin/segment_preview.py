@@ -56,10 +56,11 @@ def _asker(request: HttpRequest) -> str:
 def _counted(size: counting.Size, language: str) -> dict[str, Any]:
     text = ngettext("%(n)s customer", "%(n)s customers", size.n_customers)
     if size.is_estimate:
-        text = _("about %(n)s customers, told from some of them")
+        text = _("about %(n)s customers, estimated from a sample: %(low)s to %(high)s")
+    told = {"n": size.n_customers, "low": size.low, "high": size.high}
     reachable = _("%(n)s reachable by %(channel)s")
     return {
-        "text": text % {"n": figures.number(size.n_customers, language)},
+        "text": text % {name: figures.number(n, language) for name, n in told.items()},
         "channels": [
             reachable % {"n": figures.number(n, language), "channel": Channel(channel).label}
             for channel, n in size.reachable.items()

@@ -9,7 +9,9 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from privacy.models import Subject
 from profiles import counting, segment_rules, segmentation
+from profiles.models import Customer
 from tests import make
 from tests.make import NOW
 
@@ -76,6 +78,27 @@ def test_an_estimate_scales_up_those_who_were_drawn() -> None:
     assert found.is_estimate
     assert 0 < found.n_customers < 40
     assert found.n_customers % 2 == 0  # each of those drawn stands for two
+    assert 0 < found.low < found.n_customers < found.high <= 40
+
+
+@pytest.mark.django_db
+def test_an_estimate_that_ran_out_of_time_is_less_sure() -> None:
+    people = Subject.objects.bulk_create(Subject() for _ in range(1_000))
+    Customer.objects.bulk_create(
+        Customer(
+            external_id=f"c{n}", subject=one, city="Rome" if n % 2 else "Paris", created_at=NOW
+        )
+        for n, one in enumerate(people)
+    )
+    condition = {"field": "city", "operator": "=", "value": "Rome"}
+    rule = segment_rules.checked({"combinator": "and", "not": False, "rules": [condition]})
+
+    hasty = counting.estimate(rule, NOW, sampled=900, drawing=timedelta(0))
+    patient = counting.estimate(rule, NOW, sampled=900, drawing=timedelta(minutes=1))
+
+    assert hasty.low <= 500 <= hasty.high
+    assert patient.low <= 500 <= patient.high
+    assert hasty.high - hasty.low > patient.high - patient.low
 
 
 @pytest.mark.postgres

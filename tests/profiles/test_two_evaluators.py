@@ -465,3 +465,24 @@ def test_a_rule_asked_of_some_means_those_of_them_whom_it_means(people: People) 
     wrong = [tree["rules"] for tree in singles() if among(tree) != external_ids(tree) & names]
 
     assert wrong == []
+
+
+def test_of_a_few_those_are_told_who_are_members(people: People) -> None:
+    names = set(list(people)[::3])
+    asked = Customer.objects.filter(external_id__in=names)
+    some = list(asked.values_list("pk", flat=True))
+    rules = [tree["rules"][0] for tree in singles()]
+    pairs = [
+        {"combinator": combinator, "not": is_none, "rules": [one, other]}
+        for one, other in zip(rules[::5], rules[7::5] + rules[:7:5], strict=False)
+        for combinator, is_none in (("and", False), ("or", False), ("and", True))
+    ]
+
+    wrong = [
+        tree["rules"]
+        for tree in [*singles(), *pairs]
+        if set(segmentation.of_these(some, tree, NOW))
+        != {*segmentation.members(tree, NOW).values_list("pk", flat=True)} & {*some}
+    ]
+
+    assert wrong == []
