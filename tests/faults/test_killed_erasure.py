@@ -78,8 +78,7 @@ def run(made: Installation, script: str) -> str:
 
 def erased(made: Installation, *, kills: int, chance: random.Random) -> dict[str, Any]:
     """Erase the person of a new world, killed so often on the way, and tell how it ended."""
-    for alias in ("default", "keystore"):
-        assert made.manage("migrate", "--database", alias).returncode == 0
+    made.migrate()
     run(made, BEGIN)
     query = "SELECT state FROM jobs_job WHERE kind = 'privacy.erase'"
     for _ in range(kills):

@@ -60,15 +60,10 @@ def undisturbed(
     file: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[str, list[tuple[Any, ...]]]]:
     with installation(tmp_path_factory.mktemp("undisturbed")) as made:
-        prepare(made)
+        made.migrate()
         done = made.manage(*command(file))
         assert done.returncode == 0, done.stderr
         yield facts(made)
-
-
-def prepare(made: Installation) -> None:
-    for alias in ("default", "keystore"):
-        assert made.manage("migrate", "--database", alias).returncode == 0
 
 
 def command(file: Path) -> list[str]:
@@ -92,7 +87,7 @@ def test_an_import_killed_again_and_again_ends_as_if_never_disturbed(
     url = os.environ["TEST_DATABASE_URL"] if database == "postgresql" else ""
     chance = random.Random(database)
     with installation(tmp_path, database=url, redis=os.environ.get("TEST_REDIS_URL", "")) as made:
-        prepare(made)
+        made.migrate()
         reached = []
         for _ in range(KILLS):
             disturb(made, command(file), after_seconds=chance.uniform(0, 0.5))

@@ -17,7 +17,6 @@ from typing import Any
 import pytest
 
 from tests.faults.installation import Installation, get, installation, kill, run, until
-from tests.faults.test_killed_import import prepare
 from tests.servers import find_program, free_port
 
 pytestmark = pytest.mark.slow
@@ -79,7 +78,7 @@ def shop(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Installatio
             "redis": os.environ["TEST_REDIS_URL"],
         }
     with installation(tmp_path, **servers) as made:
-        prepare(made)
+        made.migrate()
         run(made, FILL)
         yield made
 
@@ -190,7 +189,7 @@ def test_events_are_taken_in_while_redis_is_away_and_merged_when_it_is_back(
         "redis": f"redis://127.0.0.1:{broker.port}/0",
     }
     with installation(tmp_path, **servers) as made:
-        prepare(made)
+        made.migrate()
         key, port = run(made, KEY), free_port()
         url = f"http://127.0.0.1:{port}"
         made.start("serve", "--web", "--port", str(port), "--processes", "1")

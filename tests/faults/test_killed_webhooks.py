@@ -57,8 +57,7 @@ def shop(request: pytest.FixtureRequest, tmp_path: Path, there: Receiver) -> Ite
     database = "" if request.param == "sqlite" else os.environ["TEST_DATABASE_URL"]
     with installation(tmp_path, database=database) as made:
         made.environ["WEBHOOK_ALLOWED_NETWORKS"] = "127.0.0.0/8"
-        for alias in ("default", "keystore"):
-            assert made.manage("migrate", "--database", alias).returncode == 0
+        made.migrate()
         run(made, FILL.format(url=there.url))
         yield made
 

@@ -18,7 +18,6 @@ import psycopg
 import pytest
 
 from tests.faults.installation import Installation, get, installation, run, until
-from tests.faults.test_killed_import import prepare
 from tests.profiles.orders import SAMPLE
 from tests.servers import Postgres, free_port, own_postgres
 
@@ -44,7 +43,7 @@ def server() -> Iterator[Postgres]:
 def installed(server: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     folder, redis = tmp_path_factory.mktemp("shop"), os.environ["TEST_REDIS_URL"]
     with installation(folder, database=server.url, redis=redis) as made:
-        prepare(made)
+        made.migrate()
         yield made
 
 
