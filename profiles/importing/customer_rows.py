@@ -20,7 +20,7 @@ from django.db import models, transaction
 from privacy import ages, masking
 from privacy.crypto import blind_index
 from privacy.crypto.blind_index import NotAnAddressError
-from privacy.fields import with_tags
+from privacy.fields import sealed_field, with_tags
 from privacy.sealed import keys
 from profiles import changes
 from profiles.identity import identifiers, registering, telling
@@ -208,6 +208,10 @@ def compared(rows: Sequence[CustomerRow]) -> Compared:
         for name, tag in (("email", customer.email_tag), ("phone", customer.phone_tag)):
             if cells[name]:
                 cells[name] += f"{Compared.APART}{written.get(bytes(tag or b''), b'').hex()}"
+        for name in ("full_name", "birth_date"):
+            told = getattr(row, name)
+            if cells[name] and told and not sealed_field(Customer, name).holds(customer, told):
+                cells[name] += f"{Compared.APART}another"
         return {"key": customer.external_id, **cells}
 
     return Compared([_cells(row) for row in rows], [known(one) for one in there])

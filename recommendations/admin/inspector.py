@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from profiles.models import Customer
 from recommendations import inspecting, placing
-from recommendations.fitting import LeftOut
+from recommendations.admin.scenario_preview import rules_told, why_left_out
 from recommendations.models import Product, Scenario, TrainingRun
 from recommendations.placing import Asked
 
@@ -130,8 +130,9 @@ def _placed(asked: dict[str, str], customer: Customer | None) -> dict[str, Any]:
             if getattr(scenario, name)
         ],
         "left_out": [
-            (titles[id_], id_, LeftOut(placed.left_out[id_]).label) for id_ in told if id_ in titles
+            (titles[id_], id_, why_left_out(id_, placed)) for id_ in told if id_ in titles
         ],
+        "rule_rows": rules_told(scenario, placed),
         "n_left_out": len(placed.left_out),
         "filled_with": [FILLED[step] for step in placed.filled_with],
     }

@@ -76,10 +76,12 @@ def _preview(request: HttpRequest, form: forms.ModelForm[Scenario]) -> dict[str,
         "before_title": _("As it is saved") if saved else _("Without any rules"),
         "before_items": _beside(before, placed),
         "after_items": _beside(placed, before),
-        "rules": _rules(scenario, placed),
+        "rule_rows": rules_told(scenario, placed),
         "customer": customer,
         "is_unknown": bool(form.cleaned_data["seen_by"].strip()) and customer is None,
-        "left_out": [(told[id_], id_, _why(id_, placed)) for id_ in placed.left_out if id_ in told],
+        "left_out": [
+            (told[id_], id_, why_left_out(id_, placed)) for id_ in placed.left_out if id_ in told
+        ],
         "n_left_out": len(placed.left_out),
         "filled_with": [FILLED[step] for step in placed.filled_with],
     }
@@ -114,7 +116,8 @@ def _beside(one: Placed, other: Placed) -> list[tuple[Recommended, int]]:
     return [(item, places.get(item.product_id, 0)) for item in one.items]
 
 
-def _rules(scenario: Scenario, placed: Placed) -> list[dict[str, Any]]:
+def rules_told(scenario: Scenario, placed: Placed) -> list[dict[str, Any]]:
+    """Say each rule of a placement in words, and how many products it took from this list."""
     rules = parsed(scenario.rules)
     taken = Counter(placed.ruled_out.values())
     counts = scenario_rules.in_words(rules, *scenario_rules.counted(rules))
@@ -130,7 +133,8 @@ def _rules(scenario: Scenario, placed: Placed) -> list[dict[str, Any]]:
     ]
 
 
-def _why(product_id: str, placed: Placed) -> str:
+def why_left_out(product_id: str, placed: Placed) -> str:
+    """Say why a product is not shown: by which rule of the placement, or the reason of all."""
     if (rule := placed.ruled_out.get(product_id)) is not None:
         return _("Rule %(n)s of the placement") % {"n": rule + 1}
     return str(LeftOut(placed.left_out[product_id]).label)

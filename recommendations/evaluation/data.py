@@ -76,14 +76,13 @@ def of_events(path: Path) -> Data:
     Times without a zone are UTC. Returned goods (a quantity of 0 or less) are left out.
     Raises DataError for a file that lacks a column or has no usable row.
     """
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except (ValueError, OSError) as error:  # pandas raises subclasses of both
-        raise DataError(f"{path}: {error}") from error
+    table = _table(path)
     missing = [name for name in NEEDED if name not in table.columns]
     if missing:
+        apart = "; columns are parted by commas" if len(table.columns) == 1 else ""
         raise DataError(
-            f"{path}: the first line must name {', '.join(NEEDED)}; {', '.join(missing)} lacks"
+            f"{path}: the first line must name {', '.join(NEEDED)}; "
+            f"it lacks {', '.join(missing)}{apart}"
         )
     at = pd.to_datetime(table["occurred_at"], utc=True, errors="coerce", format="ISO8601")
     reasons = {
@@ -93,7 +92,7 @@ def of_events(path: Path) -> Data:
     }
     if "quantity" in table.columns:
         quantity = pd.to_numeric(table["quantity"], errors="coerce")
-        reasons["quantity is no number above 0"] = ~(quantity > 0)
+        reasons["quantity is no number above 0"] = ~(np.isfinite(quantity) & (quantity > 0))
     usable, rejected = _sifted(reasons, len(table))
     if not usable.any():
         raise DataError(f"{path}: no row can be used: {_told(rejected) or 'there is none'}")
@@ -121,10 +120,7 @@ def of_users(path: Path) -> dict[str, dict[str, str]]:
     Ages in whole years (a column `age`) become bands. Raises DataError for a file that lacks
     a column, names a customer twice, or holds an age that is none.
     """
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except (ValueError, OSError) as error:
-        raise DataError(f"{path}: {error}") from error
+    table = _table(path)
     if "customer" not in table.columns or len(table.columns) == 1:
         raise DataError(f"{path}: the first line must name customer and a column of groups")
     customers = table["customer"].str.strip()
@@ -137,6 +133,16 @@ def of_users(path: Path) -> dict[str, dict[str, str]]:
             cells = _bands_of(cells, path)
         found[str(column)] = dict(zip(customers, cells, strict=True))
     return found
+
+
+def _table(path: Path) -> pd.DataFrame:
+    """Read a CSV as text, cell by cell."""
+    try:
+        return pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    except pd.errors.EmptyDataError as error:
+        raise DataError(f"{path}: the file is empty; its first line names columns") from error
+    except (ValueError, OSError) as error:  # pandas raises subclasses of both
+        raise DataError(f"{path}: {error}") from error
 
 
 def _bands_of(ages: pd.Series[str], path: Path) -> pd.Series[str]:

@@ -443,7 +443,7 @@ def test_a_marketer_makes_a_text_campaign_and_sees_its_length(client: Client) ->
     )
     client.force_login(make.staff(), backend="privacy.roles.RoleBackend")
     client.post("/admin/campaigns/campaign/add/", {
-        "name": "Texts", "segment": segment.pk, "holdout": "10", "attribution_days": "30",
+        "name": "Texts", "goal": "sell", "segment": segment.pk, "holdout": "10", "attribution_days": "30",
         "message_cost": "0.05", "fixed_cost_minor": "0", "first_percent": "0", "by": "sms",
     })  # fmt: skip
     made = Campaign.objects.get()

@@ -93,6 +93,7 @@ def test_a_campaign_with_numbers_beyond_reason_is_not_kept(given: dict[str, Any]
     facts = {
         "name": "Spring",
         "segment": segment.pk,
+        "goal": "sell",
         "holdout": "10",
         "attribution_days": "14",
         "fixed_cost_minor": "0",

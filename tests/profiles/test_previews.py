@@ -44,6 +44,21 @@ def told(upload: Upload) -> list[tuple[int, bool, dict[str, tuple[str, str]]]]:
     ]
 
 
+def test_another_name_or_birthday_under_the_same_mask_is_told_as_a_change(tmp_path: Path) -> None:
+    run("customers", put(tmp_path, HEAD + "c-1,Maria Keller,,,DE,1990-05-03,Bern\n"))
+    same_masks = HEAD + "c-1,Mario Kolber,,,DE,1990-08-09,Bern\n"
+    respelt = HEAD + "c-1,Maria Keller,,,DE,1990/05/03,Basel\n"
+
+    changed, printed = run("customers", put(tmp_path, same_masks, "b.csv"), preview=True)
+    other, _ = run("customers", put(tmp_path, respelt, "c.csv"), preview=True)
+
+    ((_line, is_new, columns),) = told(changed)
+    assert (is_new, set(columns)) == (False, {"full_name", "birth_date"})
+    assert columns["full_name"][0] == columns["full_name"][1]
+    assert "Kolber" not in printed + str(changed.summary)
+    assert [set(row[2]) for row in told(other)] == [{"city"}]
+
+
 def test_a_preview_of_customers_says_which_row_changes_which_column_and_shows_nobody(
     tmp_path: Path,
 ) -> None:

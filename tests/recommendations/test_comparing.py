@@ -53,6 +53,7 @@ def test_events_that_cannot_be_used_are_counted_by_reason(tmp_path: Path) -> Non
         + "c2,p1,yesterday,1,\n"
         + "c2,p1,2026-01-03,-1,\n"
         + "c2,p1,2026-01-03,NaN,\n"
+        + "c2,p1,2026-01-03,inf,\n"
         + "c2,p1,2026-01-03T00:00:01+01:00,1,Headphones II\n",
     )
 
@@ -62,7 +63,7 @@ def test_events_that_cannot_be_used_are_counted_by_reason(tmp_path: Path) -> Non
         "no customer": 1,
         "no product": 1,
         "occurred_at is no ISO 8601 time": 1,
-        "quantity is no number above 0": 2,
+        "quantity is no number above 0": 3,
     }
     assert len(found.interactions) == 3
     assert found.items.texts == ("Headphones II", "")
@@ -72,10 +73,11 @@ def test_events_that_cannot_be_used_are_counted_by_reason(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("customer,product\nc,p\n", "occurred_at lacks"),
+        ("customer,product\nc,p\n", "it lacks occurred_at"),
         (HEAD, "no row can be used: there is none"),
         (HEAD + ",p,2026-01-01,1,\n", "1 × no customer"),
-        ("", "No columns"),
+        ("", "the file is empty"),
+        (HEAD.replace(",", "\t"), "columns are parted by commas"),
     ],
 )
 def test_a_file_without_usable_events_is_refused_in_words(

@@ -13,7 +13,7 @@ from recommendations.engines.base import Items
 from recommendations.engines.blend import Blend
 from recommendations.engines.item_based import ItemBased
 from recommendations.engines.popular import ALL_TIME_DAYS, Popular
-from recommendations.models import Scenario, TrainingRun
+from recommendations.models import Product, Scenario, TrainingRun
 from tests import make
 from tests.make import NOW
 from tests.recommendations import listed, shops
@@ -131,6 +131,29 @@ def test_the_page_is_masked_and_audited_and_says_which_rules_left_out_what() -> 
     assert entry.purpose == "recommend"
     assert str(customer.subject_id) in entry.subjects
     assert AuditEntry.objects.filter(action="purpose.opened", purpose="recommend").exists()
+
+
+def test_the_page_names_the_placements_rule_that_took_a_product_and_its_boosts() -> None:
+    for number in range(1, 4):
+        make.product(f"p{number}")
+    Product.objects.filter(product_id="p2").update(brand="Sony")
+    customer = make.customer("c7")
+    made_run(customer, ["p1", "p2", "p3"], is_active=True)
+    rules = [
+        {"effect": effect, "when": {"combinator": "and", "rules": [condition]}, **more}
+        for effect, brand, more in (("boost", "LG", {"factor": 10}), ("drop", "Sony", {}))
+        for condition in [{"field": "brand", "operator": "=", "value": brand}]
+    ]
+    Scenario.objects.create(placement="home", name="Home", rules=rules)
+
+    answer = browser().get(PAGE, {"customer": "c7", "placement": "home"})
+
+    assert ("Product p2", "p2", "Rule 2 of the placement") in answer.context["left_out"]
+    assert [(row["is_boost"], row["n_taken"]) for row in answer.context["rule_rows"]] == [
+        (True, 0),
+        (False, 1),
+    ]
+    assert "Filters and boosts" in answer.content.decode()
 
 
 def test_of_a_customer_who_refuses_profiling_nothing_of_their_own_is_shown() -> None:
