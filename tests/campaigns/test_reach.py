@@ -222,7 +222,7 @@ def test_the_form_saves_both_kinds_of_segments_and_voids_an_approval() -> None:
         f"/admin/campaigns/campaign/{campaign.pk}/change/",
         {
             "name": campaign.name, "segment": campaign.segment_id, "excluded": [other.pk],
-            "holdout": "10", "attribution_days": "30", "message_cost": "0", "first_percent": "0",
+            "goal": "sell", "holdout": "10", "attribution_days": "30", "message_cost": "0", "first_percent": "0",
             "fixed_cost_minor": "0", "budget_minor": "", "offer_minor": "5",
         },
     )  # fmt: skip
