@@ -22,6 +22,11 @@ class Change(NamedTuple):
     before: str
     after: str
 
+    @property
+    def looks_alike(self) -> bool:
+        """Whether the values differ and their masks do not."""
+        return self.before == self.after
+
 
 class Difference(NamedTuple):
     """What a row does: adds something, or changes what is there."""

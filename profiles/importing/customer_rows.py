@@ -20,7 +20,7 @@ from django.db import models, transaction
 from privacy import ages, masking
 from privacy.crypto import blind_index
 from privacy.crypto.blind_index import NotAnAddressError
-from privacy.fields import sealed_field, with_tags
+from privacy.fields import reveal_columns, with_tags
 from privacy.sealed import keys
 from profiles import changes
 from profiles.identity import identifiers, registering, telling
@@ -28,6 +28,7 @@ from profiles.importing import row_changes
 from profiles.importing.comparing import Compared
 from profiles.models import Customer, Upload
 
+UNTAGGED = ("full_name", "birth_date")
 SEALED = ("full_name", "email", "phone", "birth_date")
 PLAIN = ("locale", "country", "time_zone", "city", "gender", "occupation")
 LOCALE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*")
@@ -193,7 +194,11 @@ def look(rows: Sequence[CustomerRow]) -> Inserted:
 
 
 def compared(rows: Sequence[CustomerRow]) -> Compared:
-    """The rows beside what is known of these customers, personal values masked."""
+    """The rows beside what is known of these customers, personal values masked.
+
+    Names and birth dates whose masks are the same are opened to tell them apart: it is called
+    inside the purpose `import`.
+    """
     wanted = {row.external_id: row for row in rows}
     there = Customer.objects.filter(external_id__in=wanted)
     email, phone = Customer._meta.get_field("email"), Customer._meta.get_field("phone")
@@ -208,13 +213,35 @@ def compared(rows: Sequence[CustomerRow]) -> Compared:
         for name, tag in (("email", customer.email_tag), ("phone", customer.phone_tag)):
             if cells[name]:
                 cells[name] += f"{Compared.APART}{written.get(bytes(tag or b''), b'').hex()}"
-        for name in ("full_name", "birth_date"):
-            told = getattr(row, name)
-            if cells[name] and told and not sealed_field(Customer, name).holds(customer, told):
-                cells[name] += f"{Compared.APART}another"
         return {"key": customer.external_id, **cells}
 
-    return Compared([_cells(row) for row in rows], [known(one) for one in there])
+    cells = {one.pk: known(one) for one in there}
+    for pk, name in _unlike(wanted, cells):
+        cells[pk][name] += f"{Compared.APART}other"
+    return Compared([_cells(row) for row in rows], list(cells.values()))
+
+
+def _unlike(
+    wanted: Mapping[str, CustomerRow], cells: Mapping[int, Mapping[str, str]]
+) -> list[tuple[int, str]]:
+    """Which cells (by primary key and column) hold another value under the same mask."""
+    alike = []
+    told = Customer.objects.filter(pk__in=cells).values_list("pk", "imported_digest")
+    for pk, digest in told:
+        row = wanted[cells[pk]["key"]]
+        if digest and bytes(digest) == _digest(row):
+            continue
+        masks = _cells(row)
+        alike += [(pk, name) for name in UNTAGGED if masks[name] and masks[name] == cells[pk][name]]
+    if not alike:
+        return []
+    mine = Customer.objects.filter(pk__in={pk for pk, _name in alike})
+    stored = reveal_columns(mine, UNTAGGED, "import")
+    return [
+        (pk, name)
+        for pk, name in alike
+        if stored.get(pk, {}).get(name) != getattr(wanted[cells[pk]["key"]], name)
+    ]
 
 
 def _cells(row: CustomerRow) -> dict[str, str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -18,6 +19,7 @@ from django.utils.translation import gettext as _
 from jobs.running import JobFailedError
 from privacy import finder
 from privacy.models import Shop
+from privacy.purposes import purpose
 from privacy.suppression import Entry
 from profiles.events.wire import Message
 from profiles.files import columns
@@ -54,7 +56,8 @@ class Form(Generic[R]):
 
     `insert` returns its counts and a code by place of the rows it refused. In the cells named
     by `free`, where people write what they like, personal data is masked. `more` gives cells
-    of the columns that hold no field. `compared` sets rows beside what is there, for a preview.
+    of the columns that hold no field. `compared` sets rows beside what is there, for a preview;
+    it `opens` sealed values if they look alike, inside the purpose `import`.
     """
 
     names: columns.Names
@@ -65,6 +68,7 @@ class Form(Generic[R]):
     free: tuple[str, ...] = ()
     more: Callable[[Sequence[str], Mapping[str, int]], Mapping[str, int]] = lambda _all, _found: {}
     rows_a_step: int = ROWS_A_STEP
+    opens: bool = False
 
 
 def _insert_customers(
@@ -93,6 +97,7 @@ def customers(upload: Upload) -> Form[CustomerRow]:
         lambda rows, now: _insert_customers(rows, now, upload),
         customer_rows.compared,
         free=("country", "city", "occupation"),
+        opens=True,
     )
 
 
@@ -185,7 +190,11 @@ def run(
             if "line" not in work.cursor:
                 uploads.check_contents(upload, places, encoding=encoding, now=work.now)
             places |= form.more(table.columns, places)
-            _take_all(form, table, places, upload, work, looking=looking)
+            # Before the steps: opened within a transaction, a purpose opens nothing.
+            opens = looking is not None and form.opens
+            actor = f"upload:{upload.uuid}"
+            with purpose("import", actor=actor, now=work.now) if opens else nullcontext():
+                _take_all(form, table, places, upload, work, looking=looking)
         kinds.refuse_empty(work.cursor.get("counts", {}).get("rows", 0))
     except UnreadableFileError as error:
         damage = error

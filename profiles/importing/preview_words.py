@@ -75,12 +75,17 @@ def text(summary: Mapping[str, Any]) -> Iterator[str]:
     for name, n in changed(summary):
         yield _("rows in which %(column)s changes: %(n)s") % {"column": name, "n": f"{n:,}"}
     for row in rows(summary):
-        told = "; ".join(f"{one.column}: {one.before or '–'} → {one.after}" for one in row.changes)
+        told = "; ".join(map(_told, row.changes))
         yield _("line %(line)d, %(does)s: %(told)s") % {
             "line": row.line,
             "does": row.does,
             "told": told,
         }
+
+
+def _told(change: Change) -> str:
+    told = f"{change.column}: {change.before or '–'} → {change.after}"
+    return f"{told} ({_('differs, the masks look alike')})" if change.looks_alike else told
 
 
 def _does(*, is_new: bool) -> str:

@@ -17,11 +17,7 @@ OPENERS = {"reveal", "reveal_columns"}
 # What opens without asking anybody, and who may call it: for masks, and to tell values apart.
 UNGUARDED = {
     "plain_of": {"privacy/sealed.py", "privacy/fields/base.py"},
-    "holds": {
-        "profiles/identity/enrolling.py",
-        "profiles/holdings.py",
-        "profiles/importing/customer_rows.py",
-    },
+    "holds": {"profiles/identity/enrolling.py", "profiles/holdings.py"},
     "open_many": {"privacy/fields/columns.py"},
 }
 # What opens values without a purpose of its own: the field's own machinery.
@@ -40,10 +36,16 @@ OPENING = {
     "profiles/admin/reveal.py",  # the reveal of one customer
     "profiles/identity/joining.py",  # what a merge seals anew for the survivor
     "profiles/identity/revealing.py",  # one customer, for a key with the scope pii:read
+    "profiles/importing/customer_rows.py",  # what a preview tells apart under one mask
     "profiles/sections.py",  # a person's own copy
 }
-# Who is called inside the purpose of `privacy/subject_export.py`.
-CALLED_INSIDE = {"campaigns/sections.py", "profiles/sections.py"}
+# Who is called inside the purpose of `privacy/subject_export.py` or, of a preview, of
+# `profiles/importing/people_files.py`.
+CALLED_INSIDE = {
+    "campaigns/sections.py",
+    "profiles/importing/customer_rows.py",
+    "profiles/sections.py",
+}
 # Who names a table with sealed columns in SQL of its own; none of them names such a column.
 # `row_changes` and `undoing` carry ciphertexts of a row into its record of change and back into
 # the same row, unopened; all others read ids only.

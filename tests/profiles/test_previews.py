@@ -11,6 +11,7 @@ from django.core.management import CommandError, call_command
 
 from privacy import consent
 from privacy.consent import Declaration
+from privacy.models import AuditEntry
 from profiles.importing import comparing, preview_words, previewing, uploads
 from profiles.importing.comparing import Change, Compared, Difference
 from profiles.models import Customer, Order, Upload
@@ -78,13 +79,38 @@ def test_a_preview_of_customers_says_which_row_changes_which_column_and_shows_no
         3, False, {"email": ("b***@e***.com", "b***@e***.com"), "city": ("Lund", "Malmö")},
     )  # fmt: skip
     assert (new[0], new[1], new[2]["email"]) == (4, True, ("", "c***@e***.com"))
-    assert "line 3, changes: email: b***@e***.com → b***@e***.com; city: Lund → Malmö" in printed
+    assert (
+        "line 3, changes: email: b***@e***.com → b***@e***.com (differs, the masks look alike)"
+        in printed
+    )
+    assert "; city: Lund → Malmö" in printed
     assert "rows in which city changes: 1" in printed
     assert "email_invalid" in printed
     stored = str(upload.summary)
     assert "bea@" not in stored + printed
     assert "Cy Ito" not in stored + printed
     assert Customer.objects.count() == 2
+
+
+@pytest.mark.django_db(transaction=True, databases=["default", "keystore"])
+def test_a_name_and_a_birth_date_that_change_under_the_same_mask_are_told_and_audited(
+    tmp_path: Path,
+) -> None:
+    old = "c-1,Maria Keller,,,CH,1990-05-03,Bern\nc-2,Eva Roth,,,CH,1990-01-02,Bern\n"
+    new = "c-1,Mario Kolber,,,CH,1990-08-09,Bern\nc-2,Eva Roth,,,CH,1990-01-02,Basel\n"
+    run("customers", put(tmp_path, HEAD + old))
+
+    upload, printed = run("customers", put(tmp_path, HEAD + new, "b.csv"), preview=True)
+
+    (_, _, first), (_, _, second) = told(upload)
+    assert first.keys() == {"full_name", "birth_date"}
+    assert all(before == after for before, after in first.values())
+    assert second == {"city": ("Bern", "Basel")}
+    assert printed.count("(differs, the masks look alike)") == 2
+    for value in ("Kolber", "Keller", "08-09", "05-03"):
+        assert value not in f"{upload.summary}{printed}"
+    opened = AuditEntry.objects.get(action="value.revealed", purpose="import")
+    assert opened.outcome == AuditEntry.Outcome.ALLOWED
 
 
 def test_a_row_without_all_columns_changes_only_what_it_tells(tmp_path: Path) -> None:
