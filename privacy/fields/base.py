@@ -178,11 +178,9 @@ class SealedField(models.BinaryField["T | None", "Sealed[T] | None"], Generic[T]
         return [tagger.tag(normalised) for tagger in keys().taggers(self.column_label)]
 
     def holds(self, row: Any, value: Any) -> bool:
-        """Whether the row has that very value, and not only its tag (decision 5) or its mask."""
-        stored, told = self.plain_of(row), self.cleaned(value)
-        if not self.tags:
-            return stored == told
-        return self.normalised(stored) == self.normalised(told)
+        """Whether the row has that very value, and not only its tag (decision 5)."""
+        stored = self.plain_of(row)
+        return self.normalised(stored) == self.normalised(self.cleaned(value))
 
     def written_tags(self, values: Iterable[Any]) -> dict[bytes, bytes]:
         """Return, by every tag under which one of the values may stand, the one to write.
