@@ -10,9 +10,9 @@ from uuid import UUID, uuid5
 import numpy as np
 
 from campaigns import approvals, attribution, delivery, tracking, writing
-from campaigns.models import Campaign, Delivery, Hit, Link, Variant
+from campaigns.models import Campaign, Delivery, Hit, Link, SignUpForm, Variant
 from config.demo import filling, year
-from privacy.models import Staff
+from privacy.models import Staff, Topic
 from profiles import segmentation
 from profiles.events import merging
 from profiles.models import Segment
@@ -33,6 +33,27 @@ SUBJECTS = {
 }
 
 
+TOPICS = {
+    "offers": {"en": "Offers and sales", "zh-hans": "优惠与促销"},
+    "new-products": {"en": "New products", "zh-hans": "新品上市"},
+}
+# Title, introduction, what people agree to, button.
+SIGN_UP = {
+    "en": (
+        "News from Lumen & Volt",
+        "New devices, accessories that fit yours, and our sales.",
+        "Lumen & Volt may write to me about new products and offers. I can end this at any time.",
+        "Sign me up",
+    ),
+    "zh-hans": (
+        "订阅 Lumen & Volt 资讯",
+        "新品、适合您设备的配件以及促销活动。",
+        "我同意 Lumen & Volt 向我发送新品与优惠信息。我可以随时退订。",
+        "立即订阅",
+    ),
+}
+
+
 @dataclass(frozen=True)
 class Story:
     """A campaign and what it does to people, by variant; rates are per customer treated."""
@@ -42,15 +63,36 @@ class Story:
     holdout_ppm: int
     clicks: dict[str, float]
     extra_orders: dict[str, float]
+    goal: Campaign.Goal = Campaign.Goal.SELL
     is_draft: bool = False
 
 
 STORIES = (
     Story("Autumn sound week", 70, 200_000, {"A": 0.05, "B": 0.14}, {"A": 0.08, "B": 0.16}),
-    Story("Accessory reminder", 38, 150_000, {"A": 0.06, "B": 0.06}, {"A": 0.0, "B": 0.0}),
-    Story("New arrivals", 6, 100_000, {"A": 0.06, "B": 0.07}, {"A": 0.01, "B": 0.01}),
+    Story(
+        *("Accessory reminder", 38, 150_000, {"A": 0.06, "B": 0.06}, {"A": 0.0, "B": 0.0}),
+        goal=Campaign.Goal.BRING_BACK,
+    ),
+    Story(
+        *("New arrivals", 6, 100_000, {"A": 0.06, "B": 0.07}, {"A": 0.01, "B": 0.01}),
+        goal=Campaign.Goal.INFORM,
+    ),
     Story("Winter sale preview", 0, 100_000, {}, {}, is_draft=True),
 )
+
+
+def invite(now: datetime) -> None:
+    """Name what the shop writes about, and open a form on which people ask for it."""
+    topics = [
+        Topic.objects.create(key=key, titles=titles, position=n)
+        for n, (key, titles) in enumerate(TOPICS.items())
+    ]
+    form = SignUpForm.objects.create(
+        key="news", name="News", asks=[SignUpForm.Asked.NAME], created_at=now
+    )
+    form.topics.set(topics)
+    for locale, (title, intro, consent, button) in SIGN_UP.items():
+        form.texts.create(locale=locale, title=title, intro=intro, consent=consent, button=button)
 
 
 def plan(world: World, staff: Staff) -> list[tuple[Story, Campaign]]:
@@ -58,6 +100,7 @@ def plan(world: World, staff: Staff) -> list[tuple[Story, Campaign]]:
     segment = Segment.objects.filter(rule=REACHABLE).first() or segmentation.create(
         "Reachable by e-mail", REACHABLE, now=world.now
     )
+    invite(world.now)
     made = [(story, _write(story, segment, staff, world.now)) for story in STORIES]
     for story, campaign in made:
         if not story.is_draft:
@@ -74,6 +117,8 @@ def _moment(story: Story, now: datetime) -> datetime:
 def _write(story: Story, segment: Segment, staff: Staff, now: datetime) -> Campaign:
     campaign = Campaign.objects.create(
         name=story.name,
+        goal=story.goal,
+        topic=Topic.objects.get(key="offers") if story.is_draft else None,
         # By chance one draw in twenty shows an effect where none was made; the demo draws alike.
         salt=uuid5(DRAWS, story.name),
         segment=segment,

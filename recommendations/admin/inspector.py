@@ -9,12 +9,12 @@ from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
-from django.utils.translation import get_language, gettext_lazy
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from profiles.models import Customer
 from recommendations import inspecting, placing
-from recommendations.admin.scenario_preview import rules_told, why_left_out
+from recommendations.admin.scenario_preview import FILLED, rules_told, why_left_out
 from recommendations.models import Product, Scenario, TrainingRun
 from recommendations.placing import Asked
 
@@ -26,11 +26,6 @@ RULES: Final = (
     "one_per_family",
     "fills_up",
 )
-FILLED: Final = {
-    placing.FOR_YOU: gettext_lazy("the customer's own list"),
-    placing.POPULAR: gettext_lazy("popular products"),
-    placing.NEWEST: gettext_lazy("new products"),
-}
 
 
 @permission_required("recommendations.view_trainingrun", raise_exception=True)

@@ -72,12 +72,13 @@ class Installation:
             for alias in ("default", "keystore"):
                 done = self.manage("migrate", "-v0", "--database", alias)
                 assert done.returncode == 0, done.stderr
-            shutil.copytree(own, kept)
             if on_server:
+                kept.parent.mkdir(exist_ok=True)
                 for name in DUMPS:
-                    _server_program(
-                        "pg_dump", self.environ[name], "--file", str(kept.parent / name)
-                    )
+                    made = str(kept.parent / name)
+                    _server_program("pg_dump", self.environ[name], "--file", made)
+            shutil.copytree(own, kept.with_suffix(".part"))
+            kept.with_suffix(".part").rename(kept)  # only what is whole is taken again
             return
         shutil.copytree(kept, own, dirs_exist_ok=True)
         if on_server:

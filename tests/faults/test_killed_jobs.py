@@ -19,8 +19,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def embedded(tmp_path: Path) -> Iterator[Installation]:
-    with installation(tmp_path) as made:
-        made.migrate()
+    with installation(tmp_path) as made:  # `serve` makes its tables itself
         yield made
 
 
