@@ -73,6 +73,8 @@ def _of_the_admin_theme() -> Iterator[Message]:
     for path in sorted((folder / "templates").rglob("*.html")):
         source = templatize(path.read_text(encoding="utf-8"), origin=str(path))
         _collect(theme, source.encode(), "javascript")
+    for path in sorted([*folder.glob("*.py"), *folder.glob("mixins/*.py")]):
+        _collect(theme, path.read_bytes(), "python")
     known: set[object] = set()
     for path in Path(django.__file__).parent.rglob(f"locale/{LOCALE}/LC_MESSAGES/django.po"):
         with path.open("rb") as file:

@@ -8,6 +8,7 @@ from typing import Any
 
 from django import forms
 from django.core.validators import MaxValueValidator, MinValueValidator
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminSelectWidget
 
@@ -22,6 +23,10 @@ MILLION = 1_000_000
 MAX_DAYS = 365
 ONSITE = ("placement", "times_shown", "ends_at")
 UTM = ("utm_source", "utm_medium", "utm_campaign", "utm_content")
+
+
+def _title(obj: Any) -> str:
+    return str(obj.title(get_language() or "en"))
 
 
 class CampaignForm(forms.ModelForm[Campaign]):
@@ -78,6 +83,9 @@ class CampaignForm(forms.ModelForm[Campaign]):
                 "message_cost": Decimal(campaign.cost_per_message_micros) / MILLION,
             }
         )
+        topic = self.fields.get("topic")
+        if isinstance(topic, forms.ModelChoiceField):
+            topic.label_from_instance = _title  # type: ignore[method-assign]
         for name, default in utm.defaults(campaign, "").items():
             if (field := self.fields.get(name)) is not None:
                 field.widget.attrs["placeholder"] = default or _("the variant's letter")
