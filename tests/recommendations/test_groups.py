@@ -147,7 +147,7 @@ def test_a_file_of_users_gives_groups_and_bands_of_age(tmp_path: Path) -> None:
         ("customer\nu1\n", "a column of groups"),
         ("customer,gender\nu1,f\nu1,m\n", "line 3 names a customer a second time"),
         ("customer,age\nu1,27\nu2,young\n", "line 3: an age is a whole number"),
-        ("", "No columns"),
+        ("", "the file is empty"),
     ],
 )
 def test_a_file_of_users_that_cannot_be_read_names_the_line(
