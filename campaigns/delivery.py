@@ -53,6 +53,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+FILLED = 1_000  # from as many new rows on the tables are looked at anew
 PLAN_RANGE = 50_000
 BATCH = 1_000
 # What may go out before a rule is read again, and may be unknown after a crash.
@@ -101,8 +102,9 @@ def plan(
         campaign.plan_cursor = high
         if progress:
             progress(high, last)
-    # The gate asks these for a few people at a time, in plans made for their true sizes.
-    learn_sizes(Customer, Subject, Consent, Suppression, Delivery)
+    if n_added >= FILLED:
+        # The gate asks these for a few people at a time, in plans made for their true sizes.
+        learn_sizes(Customer, Subject, Consent, Suppression, Delivery)
     Campaign.objects.filter(pk=campaign.pk, status=Status.PLANNING).update(status=Status.PLANNED)
     campaign.refresh_from_db()
     return n_added
