@@ -169,18 +169,20 @@ def _products(block: Block, brand: Brand) -> str:
 
 
 def _recommendations(block: Block, brand: Brand) -> str:
-    picture = (
-        '<mj-column width="30%"><mj-image src="{{ item.image_url }}" alt="{{ item.title }}" '
-        'href="{{ item.link }}" border-radius="8px" padding="8px 0" /></mj-column>'
-    )
+    """Each product with its picture beside it, or its words alone where the shop has none."""
+    seen = {"image": "{{ item.image_url }}", "alt": "{{ item.title }}"}
+    leading = _picture(seen | {"link": "{{ item.link }}"})
+    picture = f'<mj-column width="30%" padding="0 16px 0 0">{_if("item.link", leading, _picture(seen))}</mj-column>'
+    button = _button({"button": block["button"], "link": "{{ item.link }}"}, brand)
     words = (
-        '<mj-column width="70%">'
         '<mj-text css-class="ink" font-weight="600">{{ item.title }}</mj-text>'
-        '<mj-text css-class="soft" font-size="13px">{{ item.reason }}</mj-text>'
+        '<mj-text css-class="soft" mj-class="soft" font-size="13px">{{ item.reason }}</mj-text>'
         '<mj-text css-class="ink" font-weight="700">{{ item.price }}</mj-text>'
-        f"{_button({'button': block['button'], 'link': '{{ item.link }}'}, brand)}</mj-column>"
+        f"{_if('item.link', button)}"
     )
-    item = _columns([picture, words])
+    beside = f'{picture}<mj-column width="70%">{words}</mj-column>'
+    alone = f"<mj-column>{words}</mj-column>"
+    item = _if("item.image_url", _row(beside), _row(alone))
     title = _section(_title(block, "20px")) if block.get("title") else ""
     return _loop(title, "recommendations", item)
 
@@ -206,7 +208,7 @@ def _cart(block: Block, brand: Brand) -> str:
 
 def _coupon(block: Block, brand: Brand) -> str:
     code = (
-        '<mj-text align="center" css-class="code" font-size="24px" font-weight="700" '
+        '<mj-text css-class="code" font-size="24px" font-weight="700" '
         f'letter-spacing="3px" color="{_colour(brand.accent)}">{{{{ coupon.code }}}}</mj-text>'
     )
     return _section(_title(block, "20px"), _prose(block), code, _button(block, brand))
@@ -222,10 +224,14 @@ def _footer(block: Block, brand: Brand) -> str:
     stop = f'<a href="{{{{ unsubscribe_url }}}}" class="soft">{_words(label)}</a>' if label else ""
     told = _prose(block, size="12px", line="19px")
     legal = (
-        '<mj-text css-class="soft" font-size="12px" line-height="19px">'
+        '<mj-text css-class="soft" mj-class="soft" font-size="12px" line-height="19px">'
         "{{ shop.legal_footer | newline_to_br }}</mj-text>"
     )
-    link = f'<mj-text css-class="soft" font-size="12px">{stop}</mj-text>' if stop else ""
+    link = (
+        f'<mj-text css-class="soft" mj-class="soft" font-size="12px">{stop}</mj-text>'
+        if stop
+        else ""
+    )
     return _section(told, link, legal, css="foot", background=brand.page)
 
 
@@ -258,8 +264,22 @@ def _columns(cells: Sequence[str]) -> str:
     return f'<mj-section css-class="card">{"".join(cells)}</mj-section>'
 
 
+def _row(cells: str) -> str:
+    """One of several below each other, a line above it."""
+    return (
+        '<mj-section css-class="card row" border-top="1px solid #e3e8f0" padding="14px 32px">'
+        f"{cells}</mj-section>"
+    )
+
+
 def _loop(before: str, things: str, item: str, *, name: str = "item") -> str:
     return f"{before}<mj-raw>{{% for {name} in {things} %}}</mj-raw>{item}<mj-raw>{{% endfor %}}</mj-raw>"
+
+
+def _if(value: str, told: str, otherwise: str = "") -> str:
+    """Write `told` for readers to whom `value` says something, else `otherwise`."""
+    other = f"<mj-raw>{{% else %}}</mj-raw>{otherwise}" if otherwise else ""
+    return f'<mj-raw>{{% if {value} != "" %}}</mj-raw>{told}{other}<mj-raw>{{% endif %}}</mj-raw>'
 
 
 def _title(block: Block, size: str, *, tag: str = "h2") -> str:
@@ -279,7 +299,7 @@ def _prose(block: Block, *, size: str = "16px", line: str = "26px") -> str:
     parts = "".join(
         f'<p style="margin:0 0 12px">{_marked(part)}</p>' for part in _LINES.split(text)
     )
-    return f'<mj-text css-class="soft" font-size="{size}" line-height="{line}">{parts}</mj-text>'
+    return f'<mj-text css-class="soft" mj-class="soft" font-size="{size}" line-height="{line}">{parts}</mj-text>'
 
 
 def _picture(block: Block) -> str:
@@ -349,16 +369,18 @@ def _head(brand: Brand) -> str:
 <mj-attributes>
 <mj-all font-family="{font}" />
 <mj-text font-size="16px" line-height="24px" padding="4px 0" color="{_colour(brand.ink)}" />
+<mj-image align="left" />
+<mj-class name="soft" color="{_colour(brand.soft)}" />
 <mj-section background-color="{_colour(brand.card)}" padding="8px 32px" />
 <mj-button align="left" border-radius="8px" font-weight="600" inner-padding="12px 22px" padding="12px 0" />
 </mj-attributes>
 <mj-style>
-.soft div {{ color: {_colour(brand.soft)}; }}
 .soft a {{ color: inherit; }}
 @media (prefers-color-scheme: dark) {{
   body, body > div {{ background: #0b1220 !important; }}
   .card, .card > table {{ background: #131c2e !important; background-color: #131c2e !important; }}
   .foot, .foot > table {{ background: #0b1220 !important; background-color: #0b1220 !important; }}
+  .row td {{ border-color: #2a3852 !important; }}
   .ink div {{ color: #e8edf7 !important; }}
   .soft div, .soft p, .soft a {{ color: #9fb0cc !important; }}
 }}

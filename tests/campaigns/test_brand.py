@@ -7,9 +7,10 @@ from django.test import Client
 
 from campaigns import writing
 from campaigns.models import Brand, Variant
-from campaigns.rendering import starters
+from campaigns.rendering import content, starters
 from campaigns.rendering.blocks import Brand as Look
 from campaigns.rendering.blocks import compiled
+from campaigns.rendering.content import Frame, Pick, Reader, Source
 from campaigns.rendering.faults import TemplateError
 from tests import make
 
@@ -108,6 +109,26 @@ def test_products_by_hand_a_picture_and_a_button_stand_in_the_message() -> None:
         *(1, 1, 2, 2, 2)
     ]
     assert html.count(f'href="{link}"') == 6
+
+
+@pytest.mark.parametrize("link", ["", "https://shop.example.com/p"])
+@pytest.mark.parametrize("picture", ["", "https://shop.example.com/p.png"])
+def test_a_recommended_product_shows_no_picture_and_no_button_that_the_shop_has_not(
+    picture: str, link: str
+) -> None:
+    block = {"type": "recommendations", "title": "For you", "button": "Have a look"}
+    html = writing.html_of([block], Look(), "en")
+    pick = Pick("p", "Lamp", "Lamps", "19.00", picture, link, "It fits.")
+    frame = Frame("Shop", "https://shop.example.com", "", "Spring", "en")
+
+    told = content.compiled(Source("en", "New", html, "")).render(
+        frame, Reader(picks=[pick]), unsubscribe_url="https://shop.example.com/u"
+    )
+
+    assert [told.html.count(f'src="{picture}"'), told.html.count("<img")] == [bool(picture)] * 2
+    assert told.html.count("Have a look") == bool(link)
+    assert told.html.count("<a ") == bool(link) * (1 + bool(picture))
+    assert all(words in told.html for words in ("Lamp", "It fits.", "19.00"))
 
 
 @pytest.mark.parametrize(
