@@ -64,6 +64,7 @@ class Story:
     clicks: dict[str, float]
     extra_orders: dict[str, float]
     goal: Campaign.Goal = Campaign.Goal.SELL
+    starter: str = "sale"
     is_draft: bool = False
 
 
@@ -72,10 +73,12 @@ STORIES = (
     Story(
         *("Accessory reminder", 38, 150_000, {"A": 0.06, "B": 0.06}, {"A": 0.0, "B": 0.0}),
         goal=Campaign.Goal.BRING_BACK,
+        starter="win_back",
     ),
     Story(
         *("New arrivals", 6, 100_000, {"A": 0.06, "B": 0.07}, {"A": 0.01, "B": 0.01}),
         goal=Campaign.Goal.INFORM,
+        starter="new_arrival",
     ),
     Story("Winter sale preview", 0, 100_000, {}, {}, is_draft=True),
 )
@@ -130,7 +133,7 @@ def _write(story: Story, segment: Segment, staff: Staff, now: datetime) -> Campa
     )
     for key in "AB":
         variant = Variant.objects.create(campaign=campaign, key=key)
-        writing.start_from(variant, "picked_for_you")
+        writing.start_from(variant, story.starter)
     for template in campaign.variants.get(key="B").templates.all():
         template.subject = SUBJECTS[template.locale]
         template.save(update_fields=["subject"])
