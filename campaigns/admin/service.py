@@ -26,9 +26,9 @@ LIST = "admin:campaigns_campaign_service"
 
 
 class ServiceForm(forms.Form):
-    name = forms.CharField(label=gettext_lazy("Name"), max_length=100)
+    name = forms.CharField(label=gettext_lazy("Name of the message"), max_length=100)
     key = forms.SlugField(
-        label=gettext_lazy("Key"),
+        label=gettext_lazy("Key of the message"),
         max_length=64,
         help_text=gettext_lazy("What the shop's server calls it by, such as order_confirmation."),
     )
