@@ -15,6 +15,7 @@ from privacy.models import Subject
 # Art. 31 PIPL; art. 8(1) GDPR without the lower ages its members may set. Counsel must confirm.
 CHINA = frozenset({"cn", "chn", "china", "中国", "中国大陆", "prc"})
 AGE_IN_CHINA, AGE_ELSEWHERE = 14, 16
+FIRST_YEAR = 1900
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,11 @@ class Birth:
 
     on: date
     country: str = ""
+
+
+def can_be(birth: date, today: date) -> bool:
+    """Whether somebody who lives on that day may have been born on the other."""
+    return birth.year >= FIRST_YEAR and birth <= today
 
 
 def of_year(year: int, country: str = "") -> Birth:

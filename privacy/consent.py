@@ -17,7 +17,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet, Subquery
 from django.utils.translation import gettext as _
 
-from privacy import announcing, finder, purposes, topics
+from privacy import announcing, finder, moments, purposes, topics
 from privacy.announcing import Fact
 from privacy.models import Channel, Consent, ConsentEntry
 from privacy.problems import DomainError
@@ -108,15 +108,21 @@ def check(declaration: Declaration, *, now: datetime) -> None:
             _("The state is one of: %(known)s.") % {"known": ", ".join(states)},
             pointer="/state",
         )
-    if declaration.happened_at > now:
-        raise DomainError(
-            "in_the_future", _("A consent cannot be of the future."), pointer="/happened_at"
-        )
+    _check_moment(declaration.happened_at, now)
     for name in ("wording", "source"):
         if not getattr(declaration, name).strip():
             raise DomainError(
                 "required", _("Say in %(field)s.") % {"field": name}, pointer=f"/{name}"
             )
+
+
+def _check_moment(happened_at: datetime, now: datetime) -> None:
+    if happened_at > now:
+        detail = _("A consent cannot be of the future.")
+        raise DomainError("in_the_future", detail, pointer="/happenedAt")
+    if moments.is_lost(happened_at):
+        detail = _("This lies before 2 January 1970, as a time that was lost does.")
+        raise DomainError("long_past", detail, pointer="/happenedAt")
 
 
 def record(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
+from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 from rest_framework.fields import empty
 
-from privacy import finder
+from privacy import finder, moments
 
 
 class Text(serializers.CharField):
@@ -26,6 +28,20 @@ class Flag(serializers.BooleanField):
         if not isinstance(data, bool):
             self.fail("invalid", input=data)
         return data
+
+
+class Moment(serializers.DateTimeField):
+    """A time that somebody meant: not what a lost one becomes."""
+
+    default_error_messages = {
+        "long_past": _("This lies before 2 January 1970, as a time that was lost does."),
+    }
+
+    def to_internal_value(self, value: Any) -> datetime:
+        moment = super().to_internal_value(value)
+        if moments.is_lost(moment):
+            self.fail("long_past")
+        return moment
 
 
 class FreeText(Text):

@@ -16,7 +16,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from privacy.api.authentication import key_of
-from privacy.api.fields import FreeText, Text
+from privacy.api.fields import FreeText, Moment, Text
 from profiles.api.identifiers import CustomerId, checked, in_path, refuse_telling
 from profiles.api.orders import Amount, Currency
 from profiles.events.sealing import opaque
@@ -49,7 +49,7 @@ class CartSerializer(serializers.Serializer[Any]):
         help_text="All of them; none empties the cart.",
     )
     total = Amount(source="total_minor", read_only=True)
-    updatedAt = serializers.DateTimeField(
+    updatedAt = Moment(
         source="changed_at",
         required=False,
         help_text="When the cart came to this state; an older one that comes late is ignored.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from http import HTTPStatus
 from typing import Any, Final
 from uuid import UUID
@@ -19,7 +20,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from jobs.models import Job
-from privacy import erasure, subject_export
+from privacy import ages, erasure, subject_export
 from privacy.api.authentication import key_of, require_scope
 from privacy.api.fields import FreeText, Text
 from privacy.models import Channel, Consent, ConsentEntry, SubjectExport
@@ -46,11 +47,22 @@ class ConsentSerializer(serializers.ModelSerializer[Consent]):
         read_only_fields = fields
 
 
-class Day(serializers.DateField):
-    """A date, or the empty text that takes it away."""
+class BirthDate(serializers.DateField):
+    """A date on which somebody may have been born, or the empty text that takes it away."""
+
+    default_error_messages = {
+        "birth_date_invalid": _("Nobody who lives today was born on that day."),
+    }
 
     def validate_empty_values(self, data: Any) -> tuple[bool, Any]:
         return super().validate_empty_values(None if data == "" else data)
+
+    def to_internal_value(self, value: Any) -> date:
+        # Of the latest time zone, in which it may be the birthday already.
+        today = (timezone.now() + timedelta(hours=14)).date()
+        if not ages.can_be(born := super().to_internal_value(value), today):
+            self.fail("birth_date_invalid")
+        return born
 
 
 class CustomerSerializer(serializers.Serializer[Any]):
@@ -79,7 +91,7 @@ class CustomerSerializer(serializers.Serializer[Any]):
         required=False,
         help_text="Read back masked.",
     )
-    birthDate = Day(
+    birthDate = BirthDate(
         source="birth_date",
         allow_null=True,
         required=False,

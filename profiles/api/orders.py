@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -18,7 +18,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from privacy.api.authentication import key_of
-from privacy.api.fields import FreeText, Text
+from privacy.api.fields import FreeText, Moment, Text
 from privacy.problems import DomainError
 from profiles.api.identifiers import CustomerId, checked, in_path, refuse_telling
 from profiles.models import Order, OrderLine
@@ -29,6 +29,8 @@ from profiles.orders.parsing import MAX_PRICE, MAX_QUANTITY
 
 MAX_BATCH = 1_000
 MAX_LINES = 1_000
+# A shop's clock may be ahead of ours; what it tells of the next moments is of now.
+CLOCKS_DIFFER = timedelta(minutes=5)
 AMOUNT = r"^\d{1,15}(\.\d{1,3})?$"
 NUMBER = in_path("number", "A-2041")
 
@@ -70,6 +72,16 @@ class Amount(serializers.DecimalField):
         return f"{from_minor(int(value), currency):.{exponent(currency)}f}"
 
 
+class NotLater:
+    """A moment that lies no further ahead than clocks differ; the context tells `now`."""
+
+    requires_context = True
+
+    def __call__(self, value: datetime, field: serializers.Field[Any, Any, Any, Any]) -> None:
+        if value > field.context["now"] + CLOCKS_DIFFER:
+            raise serializers.ValidationError(_("This lies in the future."), "in_future")
+
+
 class LineSerializer(serializers.Serializer[Any]):
     productId = Text(source="product_id", max_length=100, validators=[refuse_telling])
     title = FreeText(max_length=200, required=False, default="", allow_blank=True)
@@ -88,7 +100,7 @@ class LineSerializer(serializers.Serializer[Any]):
 
 class RefundSerializer(serializers.Serializer[Any]):
     id = Text(max_length=160, validators=[refuse_telling], help_text="Counted once per order.")
-    refundedAt = serializers.DateTimeField(source="refunded_at")
+    refundedAt = Moment(source="refunded_at", validators=[NotLater()])
     amount = Amount(required=False, help_text="Without it, all that is left.")
     productId = Text(
         source="product_id", max_length=100, required=False, validators=[refuse_telling]
@@ -105,8 +117,8 @@ class OrderSerializer(serializers.Serializer[Any]):
         help_text="Empty for a guest order.",
     )
     status = serializers.ChoiceField(choices=Order.Status.choices, default=Order.Status.PAID)
-    placedAt = serializers.DateTimeField(source="placed_at")
-    updatedAt = serializers.DateTimeField(
+    placedAt = Moment(source="placed_at", validators=[NotLater()])
+    updatedAt = Moment(
         source="stated_at",
         required=False,
         help_text="When the shop came to this state; an older one that comes late is ignored.",
@@ -130,11 +142,6 @@ class OrderSerializer(serializers.Serializer[Any]):
     )
     total = Amount(source="total_minor", read_only=True)
     refunded = Amount(source="refunded_minor", read_only=True)
-
-    def validate_placedAt(self, value: datetime) -> datetime:  # noqa: N802 -- the field's name
-        if value > self.context["now"]:
-            raise serializers.ValidationError(_("An order cannot be of the future."), "in_future")
-        return value
 
 
 class NumberedOrderSerializer(OrderSerializer):
@@ -231,7 +238,7 @@ def _as_stated(facts: dict[str, Any], *, number: str, now: datetime) -> OrderSta
         number=number,
         # A clock that is ahead must not make every later state an older one.
         stated_at=min(facts.get("stated_at", now), now),
-        placed_at=facts["placed_at"],
+        placed_at=min(facts["placed_at"], now),
         currency=currency,
         customer_id=facts["customer"]["external_id"] or "",
         status=facts["status"],
@@ -254,7 +261,7 @@ def _as_stated(facts: dict[str, Any], *, number: str, now: datetime) -> OrderSta
         refunds=tuple(
             RefundState(
                 key=refund["id"],
-                refunded_at=refund["refunded_at"],
+                refunded_at=min(refund["refunded_at"], now),
                 amount_minor=minor(refund, "amount") if "amount" in refund else None,
                 product_id=refund.get("product_id", ""),
                 quantity=refund["quantity"],

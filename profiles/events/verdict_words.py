@@ -30,7 +30,7 @@ CODES: Final[dict[str, str | Promise]] = {
     "invalid_email": _("The e-mail address cannot be read; it was not kept."),
     "invalid_phone": _("The phone number cannot be read; it was not kept."),
     "invalid_full_name": _("The name cannot be read; it was not kept."),
-    "invalid_event": _("A member has the wrong type."),
+    "invalid_event": _("A member has the wrong type, or the event is no JSON."),
     "missing_event_name": _("A track call needs an event."),
     "missing_id": _("The event needs a userId or an anonymousId."),
     "name_too_long": _("The name is too long."),

@@ -17,7 +17,7 @@ from uuid import uuid4
 import msgspec
 
 from privacy import finder
-from profiles.events import name_mapping, sieve
+from profiles.events import name_mapping, salvaging, sieve
 from profiles.events.sieve import text_of
 from profiles.identity.telling import tells_personal
 
@@ -129,6 +129,7 @@ class _Around(msgspec.Struct):
     context: dict[str, Any] | None = None
 
 
+UNREADABLE: Final = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)
 _envelopes = msgspec.json.Decoder(Envelope)
 _calls = msgspec.json.Decoder(_Call)
 _contexts = msgspec.json.Decoder(_Around)
@@ -153,17 +154,50 @@ def inflate(body: bytes, encoding: str) -> bytes:
         raise UnreadableError("body_too_large", detail, 413)
     if not is_whole:
         raise UnreadableError("invalid_gzip", "The gzip body ends too early.")
+    if encoding == "gzip" and unpacker.unused_data:
+        raise UnreadableError("invalid_gzip", "Something follows the end of the gzip body.")
     return plain
 
 
 def open_envelope(body: bytes, *, is_batch: bool) -> tuple[Envelope, list[bytes]]:
-    """The envelope and its events as unread bytes; a single call is its own only event."""
+    """The envelope and its events as unread bytes; a single call is its own only event.
+
+    An event that is no JSON, or nested too deeply, stays among the others for its own verdict.
+    """
     try:
         envelope = _envelopes.decode(body)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise UnreadableError("invalid_json", f"The body is not readable JSON: {error}.") from None
+    except UNREADABLE:
+        return _salvaged(salvaging.without_halves(body), is_batch=is_batch)
+    return _checked(envelope, [body], is_batch=is_batch)
+
+
+def _salvaged(body: bytes, *, is_batch: bool) -> tuple[Envelope, list[bytes]]:
+    try:
+        return _checked(_envelopes.decode(body), [body], is_batch=is_batch)
+    except UNREADABLE as error:
+        parts = salvaging.apart(body, b"batch") if is_batch else None
+        if parts is None:
+            raise _no_json(error) from None
+    around, raws = parts
+    try:
+        envelope = _envelopes.decode(around)
+    except UNREADABLE as error:
+        raise _no_json(error) from None
+    envelope.batch = [msgspec.Raw(raw) for raw in raws]
+    return _checked(envelope, [], is_batch=True)
+
+
+def _no_json(error: Exception) -> UnreadableError:
+    if isinstance(error, RecursionError):
+        return UnreadableError("invalid_json", "The body is nested too deeply.")
+    return UnreadableError("invalid_json", f"The body is not readable JSON: {error}.")
+
+
+def _checked(
+    envelope: Envelope, single: list[bytes], *, is_batch: bool
+) -> tuple[Envelope, list[bytes]]:
     if not is_batch:
-        return envelope, [body]
+        return envelope, single
     if envelope.batch is None:
         raise UnreadableError("missing_batch", 'The body needs a list of events named "batch".')
     if len(envelope.batch) > MAX_EVENTS:
@@ -246,7 +280,8 @@ class Reader:
         """The open traits of an identify call, and those that are sealed."""
         traits = call.traits or _traits_beside(_around(call.context))
         open_traits = {name: traits[name] for name in traits if name not in SEALED_TRAITS}
-        properties = self._sieve.members(open_traits, dropped) | _coarse(traits)
+        properties = self._sieve.members(open_traits, dropped)
+        properties |= _coarse(traits, self._received_at.year)
         dropped += [name for name in SEALED_TRAITS & traits.keys() if not _is_usable(traits[name])]
         return properties, _sealed(traits)
 
@@ -355,7 +390,7 @@ def _traits_beside(context: dict[str, Any]) -> dict[str, Any]:
     return traits if isinstance(traits, dict) else {}
 
 
-def _coarse(traits: dict[str, Any]) -> dict[str, Any]:
+def _coarse(traits: dict[str, Any], this_year: int) -> dict[str, Any]:
     """What may be known in the clear of traits that are personal in full."""
     address = traits.get("address")
     place = address if isinstance(address, dict) else {}
@@ -364,7 +399,7 @@ def _coarse(traits: dict[str, Any]) -> dict[str, Any]:
     found = {
         "city": text_of(traits, "city") or text_of(place, "city"),
         "country": text_of(traits, "country") or text_of(place, "country"),
-        "birth_year": int(year) if year else None,
+        "birth_year": int(year) if year and int(year) <= this_year else None,
     }
     return {
         name: value
@@ -385,6 +420,6 @@ def message_id(raw: bytes) -> str:
     """The message id of an event that could not be read, so that its sender can find it."""
     try:
         found = msgspec.json.decode(raw, type=_Named).message_id
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+    except UNREADABLE:
         return ""
     return found[:MAX_ID] if isinstance(found, str) and not tells_personal(found) else ""

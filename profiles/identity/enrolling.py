@@ -114,12 +114,17 @@ def _set(customer: Customer, name: str, value: Any) -> None:
         setattr(customer, name, value or None if name in {"email", "phone", "full_name"} else value)
     except MaskedValueError:
         detail = _("This is a mask, not a value; leave it out to keep what there is.")
-        raise DomainError(f"invalid_{name}", detail, pointer=f"/{name}") from None
+        raise DomainError(f"invalid_{name}", detail, pointer=_place(name)) from None
     except NotAnAddressError:
         # The error's text names the form, never the value.
         form = {"email": "name@example.com", "phone": "+8613800138000"}[name]
         detail = _("This cannot be read; it has the form %(form)s.") % {"form": form}
-        raise DomainError(f"invalid_{name}", detail, pointer=f"/{name}") from None
+        raise DomainError(f"invalid_{name}", detail, pointer=_place(name)) from None
+
+
+def _place(name: str) -> str:
+    """Where a column stands in what was sent."""
+    return "/fullName" if name == "full_name" else f"/{name}"
 
 
 def _refuse_taken_of(stated: Sequence[tuple[str, Mapping[str, Any]]]) -> None:

@@ -33,7 +33,6 @@ SEALED = ("full_name", "email", "phone", "birth_date")
 PLAIN = ("locale", "country", "time_zone", "city", "gender", "occupation")
 LOCALE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*")
 COUNTRY_CODE = re.compile(r"[A-Z]{2}")
-OLDEST = 1900
 MAX_TEXT = 500
 LIMITS = (
     dict.fromkeys(SEALED, MAX_TEXT)
@@ -170,7 +169,7 @@ def _birth_date(text: str, *, today: dt.date) -> dt.date | None:
         date = dt.date.fromisoformat(re.sub(r"[/.]", "-", text)[:10])
     except ValueError:
         raise RejectedError("birth_date_invalid") from None
-    if date.year < OLDEST or date > today:
+    if not ages.can_be(date, today):
         raise RejectedError("birth_date_invalid")
     return date
 

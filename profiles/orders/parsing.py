@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from privacy import finder
+from privacy import finder, moments
 from profiles import money
 from profiles.identity import telling
 from profiles.models import Order, StagedLine
@@ -19,7 +19,6 @@ from profiles.orders.formats import OrderOptions
 MAX_QUANTITY = 1_000_000
 MAX_PRICE = Decimal(100_000_000)
 MAX_TEXT, MAX_TITLE, MAX_COUNTRY = 100, 200, 60
-FIRST_YEAR = 1970
 MAX_PRICE_TEXT = 20
 REMEMBERED = 100_000
 
@@ -313,7 +312,7 @@ class LineParser:
             raise RejectedError("date_unreadable") from None
         if found > self._now:
             raise RejectedError("date_in_future")
-        if found.year < FIRST_YEAR:
+        if moments.is_lost(found):
             raise RejectedError("date_absurd")
         return self._adapt(found)
 

@@ -120,7 +120,7 @@ def test_any_order_and_any_batches_end_in_the_last_declaration(
         ({"purpose": "recommend"}, "unknown_purpose", "/purpose"),
         ({"channel": "sms"}, "unknown_channel", "/channel"),
         ({"state": "maybe"}, "unknown_state", "/state"),
-        ({"happened_at": NOW + timedelta(seconds=1)}, "in_the_future", "/happened_at"),
+        ({"happened_at": NOW + timedelta(seconds=1)}, "in_the_future", "/happenedAt"),
         ({"wording": " "}, "required", "/wording"),
         ({"source": ""}, "required", "/source"),
     ],

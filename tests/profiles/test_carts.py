@@ -201,6 +201,7 @@ def test_a_token_brings_the_cart_back_until_it_expires(client: Client) -> None:
         ({"lines": [{"productId": "x", "quantity": 0, "unitPrice": "1"}]}, "/lines/0/quantity"),
         ({"customerId": "ann@shop.example"}, "/customerId"),
         ({"lines": LINES * 101}, "/lines"),
+        ({"updatedAt": "1970-01-01T00:00:00Z"}, "/updatedAt"),
     ],
 )
 def test_bad_members_are_pointed_at_and_nothing_is_stored(

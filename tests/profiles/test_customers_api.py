@@ -17,7 +17,7 @@ from django.utils import timezone
 from jobs import running
 from jobs.models import Job
 from privacy import doors
-from privacy.models import ApiKey, AuditEntry, ConsentEntry, Erasure, UseRule
+from privacy.models import ApiKey, AuditEntry, Consent, ConsentEntry, Erasure, UseRule
 from profiles.identity import enrolling
 from profiles.models import Customer
 from tests import make
@@ -78,6 +78,9 @@ def test_a_birth_date_that_is_taken_away_takes_its_year_along(
         # Too long as it was said, though it would be kept short.
         ({"city": "1" * 101}, 400, "validation_error", "/city"),
         ({"phone": "no phone"}, 400, "invalid_phone", "/phone"),
+        ({"fullName": "A*** L***"}, 400, "invalid_full_name", "/fullName"),
+        ({"birthDate": "9999-01-01"}, 400, "validation_error", "/birthDate"),
+        ({"birthDate": "0001-01-01"}, 400, "validation_error", "/birthDate"),
         ({"email": "ann.lee@shop.example"}, 409, "email_taken", "/email"),
     ],
 )
@@ -117,6 +120,22 @@ def consent(state: str = "given", **members: Any) -> dict[str, Any]:
         "state": state,
         "wording": "Yes, write to me.",
     } | members
+
+
+@pytest.mark.parametrize(
+    ("moment", "code"),
+    [("2999-01-01T00:00:00Z", "in_the_future"), ("1970-01-01T00:00:00Z", "long_past")],
+)
+def test_a_consent_of_a_time_that_cannot_be_is_refused(
+    client: Client, moment: str, code: str
+) -> None:
+    make.customer("C-1")
+
+    status, told = declare(client, consent(), consent(happenedAt=moment))
+
+    assert (status, told["code"]) == (400, code)
+    assert told["errors"][0]["pointer"] == "/consents/1/happenedAt"
+    assert not Consent.objects.exists()
 
 
 def test_consents_are_written_down_and_what_happened_last_is_in_force(client: Client) -> None:

@@ -15,7 +15,7 @@ from jobs import running
 from jobs.models import Job
 from profiles import asking
 from profiles.events import ingestion, merging, staging
-from profiles.models import Customer, Event, EventStaging, EventVerdict
+from profiles.models import Customer, Event, EventStaging, EventVerdict, RejectedEvent
 from tests import make
 from tests.profiles.calls import merge, post, staged, track
 
@@ -131,6 +131,26 @@ def test_one_bad_event_does_not_spoil_its_batch(client: Client) -> None:
         (6, "invalid_event"),
     ]
     assert answer.json()["rejected"][0]["messageId"] == "bad"
+
+
+def test_an_event_that_is_no_json_does_not_spoil_its_batch(client: Client) -> None:
+    good = json.dumps(track(messageId="good"))
+    deep = '{"type":"page","userId":"1","properties":{"a":' + "[" * 5_000 + "]" * 5_000 + "}}"
+
+    answer = client.post(
+        "/v1/batch",
+        f'{{"batch":[{deep},{good},{{"price":NaN}}]}}',
+        content_type="application/json",
+        headers={"Authorization": f"Bearer {make.write_key()}"},
+    )
+
+    assert answer.status_code == 202
+    assert answer.json()["accepted"] == 1
+    assert [(one["index"], one["code"]) for one in answer.json()["rejected"]] == [
+        (0, "too_deep"),
+        (2, "invalid_event"),
+    ]
+    assert RejectedEvent.objects.count() == 2
 
 
 def test_an_escaped_backslash_before_u0000_is_no_nul_character(client: Client) -> None:

@@ -21,6 +21,8 @@ LINES = [
     {"productId": "hdmi", "quantity": 1, "unitPrice": "9.99", "discount": "0.99"},
 ]
 
+REFUND = {"id": "r-1", "refundedAt": NOW.isoformat(), "amount": "1.00"}
+
 
 def facts(**members: Any) -> dict[str, Any]:
     return {
@@ -148,6 +150,12 @@ def test_money_of_a_currency_without_cents_has_none(client: Client) -> None:
         ({"lines": [{"productId": "x", "quantity": 1, "unitPrice": "-1"}]},
          "/lines/0/unitPrice", "min_value"),
         ({"placedAt": "2999-01-01T00:00:00Z"}, "/placedAt", "in_future"),
+        ({"placedAt": "1970-01-01T00:00:00Z"}, "/placedAt", "long_past"),
+        ({"updatedAt": "0001-01-01T00:00:00Z"}, "/updatedAt", "long_past"),
+        ({"refunds": [REFUND | {"refundedAt": "2999-01-01T00:00:00Z"}]},
+         "/refunds/0/refundedAt", "in_future"),
+        ({"refunds": [REFUND | {"refundedAt": "1970-01-01T00:00:00Z"}]},
+         "/refunds/0/refundedAt", "long_past"),
         ({"customerId": "ann@shop.example"}, "/customerId", "personal_id"),
         ({"status": "lost"}, "/status", "invalid_choice"),
     ],

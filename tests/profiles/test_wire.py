@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from profiles.events import sieve, wire
+from profiles.events import salvaging, sieve, wire
 from profiles.identity import telling
 from tests.make import NOW
 
@@ -213,3 +214,88 @@ def test_traits_in_the_context_of_an_identify_call_are_its_traits() -> None:
     assert told.properties == {"plan": "gold"}
     elsewhere = read({"type": "page", "userId": "C-1", "context": {"traits": traits}})
     assert "gold" not in str(elsewhere)
+
+
+ITEM = st.dictionaries(st.text(), VALUES, max_size=3)
+
+
+@given(st.lists(ITEM, max_size=5), st.dictionaries(st.text(), VALUES, max_size=2))
+def test_a_batch_comes_apart_as_a_json_reader_would_take_it(
+    items: list[dict[str, Any]], around: dict[str, Any]
+) -> None:
+    body = json.dumps(around | {"batch": items, "writeKey": "k"}).encode()
+
+    parts = salvaging.apart(body, b"batch")
+
+    assert parts is not None
+    assert json.loads(parts[0]) == around | {"batch": [], "writeKey": "k"}
+    assert [json.loads(raw) for raw in parts[1]] == items
+
+
+@pytest.mark.parametrize(
+    ("bad", "code"),
+    [
+        (b'{"a":' + b"[" * 90_000 + b"]" * 90_000 + b"}", "event_too_large"),
+        (b'{"a":' + b"[" * 5_000 + b"]" * 5_000 + b"}", "too_deep"),
+        (b'{"type":"page","userId":"1","properties":{"price":NaN}}', "invalid_event"),
+        (b'{"type" "page"}', "invalid_event"),
+        (b"", "invalid_event"),
+    ],
+    ids=["deeper than readers go", "deep", "no number", "no colon", "nothing"],
+)
+def test_an_event_that_no_reader_takes_costs_no_other_of_its_batch(bad: bytes, code: str) -> None:
+    good = b'{"type":"page","userId":"1","name":"[a, {\\"b"}'
+    body = b'{"writeKey":"k","batch":[%b, %b ,%b],"sentAt":"2026-03-02T09:00:00Z"}'
+
+    envelope, raws = wire.open_envelope(body % (good, bad, good), is_batch=True)
+
+    assert (envelope.write_key, envelope.sent_at, raws) == ("k", NOW, [good, bad, good])
+    with pytest.raises(wire.RejectedError) as rejection:
+        wire.read(raws[1], kind=None, sent_at=None, received_at=NOW, ip="")
+    assert rejection.value.code == code
+
+
+@pytest.mark.parametrize("is_batch", [True, False])
+def test_half_a_character_is_replaced_and_the_event_kept(*, is_batch: bool) -> None:
+    text = rb"\ud83d\ude00 \ud83d \\ud83d \\\ud83d \ude00"
+    event = b'{"type":"page","userId":"1","name":"%b"}' % text
+
+    _envelope, [raw] = wire.open_envelope(
+        b'{"batch":[%b]}' % event if is_batch else event, is_batch=is_batch
+    )
+
+    message = wire.read(raw, kind=None, sent_at=None, received_at=NOW, ip="")
+    assert message.name == "\U0001f600 \ufffd \\ud83d \\\ufffd \ufffd"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"batch":[{"a":1},{"b"',
+        b'{"batch":[{"a":1}]',
+        b'{"batch":[{"a":1}]]}',
+        b'{"batch":[{"a":1}],"sentAt":[[}',
+        b'{"batch":[NaN',
+        b"[" * 100_000,
+        b'{"batch":"' + b"[" * 100_000,
+    ],
+)
+def test_a_body_that_ends_too_early_is_refused_whole(body: bytes) -> None:
+    with pytest.raises(wire.UnreadableError) as refusal:
+        wire.open_envelope(body, is_batch=True)
+
+    assert refusal.value.code == "invalid_json"
+
+
+def test_nothing_may_follow_a_packed_body() -> None:
+    with pytest.raises(wire.UnreadableError) as refusal:
+        wire.inflate(gzip.compress(b"{}") + gzip.compress(b"{}"), "gzip")
+
+    assert refusal.value.code == "invalid_gzip"
+
+
+@pytest.mark.parametrize(("birthday", "year"), [("1990-01-01", 1990), ("2099-01-01", None)])
+def test_a_birthday_that_is_to_come_is_none(birthday: str, year: int | None) -> None:
+    call = {"type": "identify", "userId": "1", "traits": {"birthday": birthday}}
+
+    assert read(call).properties.get("birth_year") == year
