@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Final
 
 # Half a character: what browsers make of a text that is cut within one. Pairs and escaped
@@ -19,6 +19,8 @@ HALF: Final = re.compile(
 )
 TOKEN: Final = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\Z)|[\[{]|[\]}]|,', re.DOTALL)
 MEMBERS_AT: Final = 1  # inside the envelope
+# A request of half a megabyte may have so many; more are an attack, and are read no further.
+MOST_SIGNS: Final = 100_000
 
 
 def without_halves(body: bytes) -> bytes:
@@ -53,7 +55,7 @@ def apart(body: bytes, member: bytes) -> tuple[bytes, list[bytes]] | None:
 def _signs(body: bytes) -> Iterator[tuple[int, bytes, int]]:
     """Every string, bracket and comma with the depth at which it stands and its place."""
     depth = 0
-    for token in TOKEN.finditer(body):
+    for token in islice(TOKEN.finditer(body), MOST_SIGNS):
         sign = token[0]
         depth -= sign in b"]}"
         yield depth, sign, token.start()
