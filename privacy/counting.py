@@ -2,12 +2,38 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from django.core.cache.backends.redis import RedisCache, RedisCacheClient
 
 if TYPE_CHECKING:
     from redis import Redis
+
+
+# A window's count is kept until the window after it has ended.
+SPEND: Final = """
+local told = {}
+for at = 1, #KEYS / 2 do
+    local n, passed, seconds = tonumber(ARGV[3 * at - 2]), tonumber(ARGV[3 * at - 1]), ARGV[3 * at]
+    local counted = redis.call('INCR', KEYS[2 * at - 1])
+    if counted == 1 then redis.call('EXPIRE', KEYS[2 * at - 1], seconds) end
+    local earlier = tonumber(redis.call('GET', KEYS[2 * at]) or '0')
+    told[#told + 1], told[#told + 2] = counted, earlier
+    if earlier * (1 - passed) + counted > n then break end
+end
+return told
+"""
+
+
+class Window(NamedTuple):
+    """Where a limit of `n` counts now, and before; `passed` is the part of the window that is over."""
+
+    name: str
+    before: str
+    n: int
+    passed: float
+    seconds: int
 
 
 class Client(RedisCacheClient):
@@ -30,12 +56,15 @@ class CountingCache(RedisCache):
         super().__init__(server, params)
         self._class = Client
 
-    def count(self, name: str, before: str, seconds: int) -> tuple[int, int]:
-        """Add one to what `name` counts, for so long; return it, and what `before` counted."""
-        key = self.make_and_validate_key(name)
-        with self._cache.get_client(key, write=True).pipeline(transaction=False) as trip:
-            trip.incr(key)
-            trip.expire(key, seconds)
-            trip.get(self.make_and_validate_key(before))
-            counted, _kept, earlier = trip.execute()
-        return int(counted), int(earlier or 0)
+    def spend(self, windows: Sequence[Window]) -> list[tuple[int, int]]:
+        """Count one in each window up to the first that overflows, in one trip.
+
+        Return for each of those what it counts now, and what the window before it counted.
+        """
+        keys = [
+            self.make_and_validate_key(key) for one in windows for key in (one.name, one.before)
+        ]
+        facts = [fact for one in windows for fact in (one.n, one.passed, one.seconds)]
+        client = self._cache.get_client(write=True)
+        told = client.register_script(SPEND)(keys, facts)
+        return list(zip(told[::2], told[1::2], strict=True))

@@ -13,11 +13,11 @@ from http import HTTPStatus
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from privacy import audit
+from privacy import audit, prepared
 from privacy.models import ApiKey, Source
 from privacy.problems import DomainError
 from privacy.sealed import keys
@@ -71,7 +71,8 @@ USE_NOTED_EVERY: Final = timedelta(minutes=1)
 VERSION: Final = """
 SELECT k.xmin::text, k.ctid::text, s.xmin::text, s.ctid::text
 FROM privacy_apikey k JOIN privacy_source s ON s.id = k.source_id
-WHERE k.digest = %s AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > %s)
+WHERE k.digest = %(digest)s AND k.revoked_at IS NULL
+    AND (k.expires_at IS NULL OR k.expires_at > %(now)s)
 """
 MOST_READ: Final = 1_000
 _read: dict[bytes, tuple[tuple[str, ...], ApiKey]] = {}
@@ -189,22 +190,23 @@ def _live(digest: bytes, now: datetime) -> ApiKey | None:
     To ask for the versions costs a fifth of reading both, and every request of a machine asks;
     what is revoked or narrowed is so for the next one.
     """
-    live = ApiKey.objects.live(now).select_related("source").filter(digest=digest)
-    if connection.vendor != "postgresql":
-        return live.first()
-    with connection.cursor() as cursor:
-        cursor.execute(VERSION, [digest, now])
-        version = cursor.fetchone()
+    if not prepared.is_possible():
+        return _reading(digest, now)
+    version = next(iter(prepared.rows(VERSION, {"digest": digest, "now": now})), None)
     if version is None:
         return None
     there = _read.get(digest)
     if there is None or there[0] != version:
-        if (key := live.first()) is None:
+        if (key := _reading(digest, now)) is None:
             return None
         if len(_read) >= MOST_READ:
             _read.clear()
         _read[digest] = there = version, key
     return copy(there[1])
+
+
+def _reading(digest: bytes, now: datetime) -> ApiKey | None:
+    return ApiKey.objects.live(now).select_related("source").filter(digest=digest).first()
 
 
 def allows_origin(key: ApiKey, origin: str) -> bool:

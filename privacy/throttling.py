@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
@@ -18,7 +18,7 @@ from django.core.cache import cache, caches
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
 
-from privacy.counting import CountingCache
+from privacy.counting import CountingCache, Window
 from privacy.problems import DomainError
 
 log = logging.getLogger(__name__)
@@ -62,16 +62,19 @@ def take(limits: Iterable[tuple[Limit, str]], *, now: datetime) -> State | None:
     Raises TooManyError. Without its cache it lets everybody in: the doors themselves stay shut
     to whoever has no key.
     """
-    states = []
-    for limit, who in limits:
-        try:
-            state = _count(limit, who, now.timestamp())
-        except _cache_errors():
-            log.warning("requests are not counted: the cache is away")
-            return None
+    asked, seconds = list(limits), now.timestamp()
+    try:
+        counts = _count([_window(limit, who, seconds) for limit, who in asked])
+    except _cache_errors():
+        log.warning("requests are not counted: the cache is away")
+        return None
+    states = [
+        _state(limit, current, before, seconds)
+        for (limit, _who), (current, before) in zip(asked, counts, strict=False)
+    ]
+    for state in states:
         if state.wait_seconds:
             raise TooManyError(state)
-        states.append(state)
     return min(states, key=lambda one: one.remaining / one.limit.n, default=None)
 
 
@@ -94,12 +97,20 @@ def neighbourhood(address: str) -> str:
     return str(parsed)
 
 
-def _count(limit: Limit, who: str, seconds: float) -> State:
-    window, into = divmod(seconds, limit.seconds)
+def _window(limit: Limit, who: str, seconds: float) -> Window:
+    number, into = divmod(seconds, limit.seconds)
     name = f"limit:{limit.name}:{_tag(who)}"
-    current, before = _add_one(
-        f"{name}:{window:.0f}", f"{name}:{window - 1:.0f}", 2 * limit.seconds
+    return Window(
+        name=f"{name}:{number:.0f}",
+        before=f"{name}:{number - 1:.0f}",
+        n=limit.n,
+        passed=into / limit.seconds,
+        seconds=2 * limit.seconds,
     )
+
+
+def _state(limit: Limit, current: int, before: int, seconds: float) -> State:
+    into = seconds % limit.seconds
     passed = into / limit.seconds
     used = before * (1 - passed) + current
     rest = limit.seconds - into
@@ -113,17 +124,28 @@ def _count(limit: Limit, who: str, seconds: float) -> State:
     return State(limit, 0, math.ceil(rest), max(1, math.ceil(wait)))
 
 
-def _add_one(name: str, before: str, seconds: int) -> tuple[int, int]:
+def _count(windows: Sequence[Window]) -> list[tuple[int, int]]:
+    """Count one in each window up to the first that overflows.
+
+    Whoever knocks too often is so no load on what all callers of a key share.
+    """
     backend = caches["default"]
     if isinstance(backend, CountingCache):
-        return backend.count(name, before, seconds)
-    earlier: int = cache.get(before, 0)
+        return backend.spend(windows)
+    counts = []
+    for one in windows:
+        current, earlier = _add_one(one.name, one.seconds), cache.get(one.before, 0)
+        counts.append((current, earlier))
+        if earlier * (1 - one.passed) + current > one.n:
+            break
+    return counts
+
+
+def _add_one(name: str, seconds: int) -> int:
     try:
-        return cache.incr(name), earlier
+        return cache.incr(name)
     except ValueError:  # nobody counted here yet
-        if cache.add(name, 1, seconds):
-            return 1, earlier
-        return cache.incr(name), earlier
+        return 1 if cache.add(name, 1, seconds) else cache.incr(name)
 
 
 def _tag(who: str) -> str:

@@ -27,6 +27,11 @@ class BrowserReachable(APIView):
             response = HttpResponse(status=HTTPStatus.NO_CONTENT)
         else:
             response = super().dispatch(request, *args, **kwargs)
+        return self.to_browser(request, response)
+
+    @staticmethod
+    def to_browser(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        """The answer with what lets a page of a known origin read it."""
         if request.headers.get("Origin"):
             for name, value in cors_headers(request).items():
                 response[name] = value

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
-from uuid import uuid4
 
-import msgspec
 from django.conf import settings
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
@@ -17,6 +16,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from privacy import prepared
 from privacy.api.authentication import key_of
 from privacy.api.browsers import BrowserReachable, VisitorSerializer, require_visitor
 from privacy.api.fields import Text
@@ -25,22 +25,18 @@ from privacy.problems import DomainError
 from profiles.api.identifiers import checked, in_path
 from profiles.events import visitors
 from profiles.models import Customer
-from profiles.money import exponent, from_minor
 from recommendations import offers, placing, serving
+from recommendations.api import answers, quick
 from recommendations.models import Scenario, TrainingRun
 from recommendations.placing import Asked
 from recommendations.serving import Recommended
 
-PLACEMENT = "default"
 TOGETHER = "bought-together"
 NOBODY, MOST = 0, 100
-CACHED = "private, max-age=30"
-
-_encode = msgspec.json.Encoder().encode
 
 
 class LookSerializer(serializers.Serializer[Any]):
-    n = serializers.IntegerField(min_value=1, max_value=50, default=10)
+    n = serializers.IntegerField(min_value=1, max_value=quick.MOST, default=10)
     country = serializers.RegexField(
         r"^([A-Z]{2})?$",
         required=False,
@@ -59,7 +55,7 @@ class LookSerializer(serializers.Serializer[Any]):
 class AskSerializer(VisitorSerializer, LookSerializer):
     """Members that are empty count as left out."""
 
-    placement = Text(max_length=64, default=PLACEMENT, allow_blank=True)
+    placement = Text(max_length=64, default=quick.PLACEMENT, allow_blank=True)
     productId = Text(
         max_length=100,
         required=False,
@@ -141,6 +137,12 @@ class BatchAnswerSerializer(serializers.Serializer[Any]):
 class RecommendationsView(BrowserReachable):
     required_scope = "recommendations:read"
 
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Answer what every page of the shop asks before anything is made for the rest."""
+        if request.method == "GET" and (found := quick.answer(request)) is not None:
+            return self.to_browser(request, found)
+        return super().dispatch(request, *args, **kwargs)
+
     @extend_schema(
         operation_id="recommendations",
         summary="Products for a visitor",
@@ -184,9 +186,9 @@ class BatchView(APIView):
         lists = _lists([pk_of.get(id_) for id_ in ids], ask.validated_data)
         for id_, (items, run, filled_with) in zip(ids, lists, strict=True):
             shown = offers.priced(items, ask.validated_data["country"])
-            told = _told(shown, run, filled_with=filled_with, currency=currency)
+            told = answers.told(shown, run, filled_with=filled_with, currency=currency)
             data.append({"userId": id_, **told})
-        return _json({"data": data})
+        return answers.as_json({"data": data})
 
 
 class SimilarView(BrowserReachable):
@@ -204,7 +206,7 @@ class SimilarView(BrowserReachable):
         served = serving.similar(
             checked(product_id), n=look.validated_data["n"], language=_language(look.validated_data)
         )
-        return _answer(
+        return answers.answer(
             offers.priced(served.items, look.validated_data["country"]),
             served.run,
             placement="similar",
@@ -258,11 +260,16 @@ def _recommend(request: Request, given: Any) -> HttpResponse:
     facts = ask.validated_data
     key, now = key_of(request), timezone.now()
     require_visitor(key, facts, now=now)
+    language = _language(facts)
+    if request.method == "POST" and prepared.is_possible():
+        with translation.override(language):
+            if (found := quick.read(facts, language=language, now=now)) is not None:
+                return found
     visitor = visitors.find(
         user_id=facts.get("userId", ""), anonymous_id=facts.get("anonymousId", ""), now=now
     )
     shown = (facts["productId"],) if facts.get("productId") else ()
-    placement = facts["placement"] or PLACEMENT
+    placement = facts["placement"] or quick.PLACEMENT
     if scenario := Scenario.objects.at(placement):
         in_cart = (id_.strip() for id_ in facts.get("productIds", "").split(","))
         asked = Asked(
@@ -270,16 +277,16 @@ def _recommend(request: Request, given: Any) -> HttpResponse:
             product_ids=(*shown, *filter(None, in_cart)),
             recent_product_ids=visitor.recent_product_ids,
             n=facts["n"],
-            language=_language(facts),
+            language=language,
         )
         return _placed(scenario, asked, facts["country"])
     served = serving.for_customer(
         visitor.customer_pk,
         n=facts["n"],
-        language=_language(facts),
+        language=language,
         recent_product_ids=(*shown, *visitor.recent_product_ids),
     )
-    return _answer(
+    return answers.answer(
         offers.priced(served.items, facts["country"]),
         served.run,
         placement=placement,
@@ -289,7 +296,7 @@ def _recommend(request: Request, given: Any) -> HttpResponse:
 
 def _placed(scenario: Scenario, asked: Asked, country: str) -> HttpResponse:
     placed = placing.place(scenario, asked, now=timezone.now(), country=country)
-    return _answer(
+    return answers.answer(
         offers.priced(placed.items, country),
         placed.run,
         placement=scenario.placement,
@@ -303,63 +310,3 @@ def _popular(is_filled: bool) -> tuple[str, ...]:  # noqa: FBT001
 
 def _language(facts: dict[str, Any]) -> str:
     return str(facts.get("language") or translation.get_language() or settings.LANGUAGE_CODE)
-
-
-def _answer(
-    items: Sequence[Recommended],
-    run: TrainingRun | None,
-    *,
-    placement: str,
-    filled_with: Sequence[str],
-) -> HttpResponse:
-    told = _told(items, run, filled_with=filled_with, currency=Shop.current().currency)
-    response = _json({"placement": placement, **told})
-    response["Cache-Control"] = CACHED
-    return response
-
-
-def _json(body: dict[str, Any]) -> HttpResponse:
-    """The members are those of the serializers, which describe them: to copy each would take longer."""
-    return HttpResponse(_encode(body), content_type="application/json")
-
-
-def _told(
-    items: Sequence[Recommended],
-    run: TrainingRun | None,
-    *,
-    filled_with: Sequence[str],
-    currency: str,
-) -> dict[str, Any]:
-    return {
-        "recommendationId": uuid4(),
-        "model": {"name": run.engine, "version": str(run.pk)}
-        if run
-        else {"name": "popular", "version": ""},
-        "items": [_item(item, position, currency) for position, item in enumerate(items, start=1)],
-        "fallback": bool(filled_with),
-        "filledWith": list(filled_with),
-    }
-
-
-def _item(item: Recommended, position: int, currency: str) -> dict[str, Any]:
-    price, currency = item.price_minor, item.currency or currency
-    return {
-        "productId": item.product_id,
-        "position": position,
-        "score": item.score,
-        "reason": {
-            "code": item.reason_code,
-            "text": item.reason_text,
-            "basedOn": item.based_on,
-        },
-        "product": {
-            "title": item.title,
-            "category": item.category,
-            "price": None
-            if price is None
-            else f"{from_minor(price, currency):.{exponent(currency)}f}",
-            "currency": currency,
-            "imageUrl": item.image_url,
-            "link": item.link,
-        },
-    }
