@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 from django.db.models import Exists, OuterRef, Q
 
 from privacy.models import Channel, Consent, ConsentEntry, Topic
+from privacy.purpose_registry import REGISTRY
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -19,6 +21,22 @@ def find(ledger_name: str) -> Topic | None:
     if not ledger_name.startswith(Topic.PREFIX):
         return None
     return Topic.objects.filter(key=ledger_name.removeprefix(Topic.PREFIX)).first()
+
+
+def names(ledger_names: Iterable[str], language: str) -> dict[str, str]:
+    """Return what purposes and topics of the ledger are called in a language; else their names."""
+    wanted = set(ledger_names)
+    told = {topic.ledger_name: topic.title(language) for topic in _of(wanted)}
+    for name in wanted - told.keys():
+        told[name] = str(REGISTRY[name].label) if name in REGISTRY else name
+    return told
+
+
+def _of(ledger_names: set[str]) -> Iterable[Topic]:
+    keys = [
+        name.removeprefix(Topic.PREFIX) for name in ledger_names if name.startswith(Topic.PREFIX)
+    ]
+    return Topic.objects.filter(key__in=keys) if keys else ()
 
 
 def shown() -> list[Topic]:

@@ -11,10 +11,11 @@ from zoneinfo import ZoneInfo
 
 from django.db.models import Count, Max, Q
 from django.db.models.functions import TruncDate
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from privacy.models import Shop, Source
-from profiles import cleaning
+from profiles import cleaning, figures, reject_words
 from profiles.models import Customer, Event, EventKey, EventVerdict, Order, OrderLine, Upload
 from profiles.models.quality import Quality
 
@@ -42,7 +43,7 @@ class Filled:
 
     @property
     def text(self) -> str:
-        return f"{self.value * 100:.0f} %"
+        return figures.percent(self.value, get_language() or "en", "#,##0%")
 
 
 @dataclass(frozen=True)
@@ -75,15 +76,16 @@ class Day:
 
 @dataclass(frozen=True)
 class Reason:
-    """Why something was rejected and where it came from; `value` is how often."""
+    """Why something was rejected, in words, and where it came from; `value` is how often."""
 
     code: str
+    words: str
     where: str
     value: float
 
     @property
     def label(self) -> str:
-        return f"{self.code} · {self.where}"
+        return f"{self.words} · {self.where}"
 
     @property
     def text(self) -> str:
@@ -195,11 +197,12 @@ def _uploads(now: dt.datetime) -> Any:
 
 def top_reasons(now: dt.datetime) -> list[Reason]:
     """The most frequent reasons of 30 days of files and seven days of events, by source."""
-    found: Counter[tuple[str, str]] = Counter()
+    found: Counter[tuple[str, str, str]] = Counter()
     kinds = dict(Upload.Kind.choices)
     for kind, summary in _uploads(now).values_list("kind", "summary"):
         for code, n in (summary.get("reasons") or {}).items():
-            found[code, _("File: %(kind)s") % {"kind": kinds[kind]}] += n
+            where = _("File: %(kind)s") % {"kind": kinds[kind]}
+            found[code, reject_words.of_row(code), where] += n
     events = (
         EventVerdict.objects.filter(verdict=REJECTED)
         .values("code", "source__name")
@@ -207,8 +210,8 @@ def top_reasons(now: dt.datetime) -> list[Reason]:
         .order_by("-n")[:TOP_REASONS]
     )
     for row in events:
-        found[row["code"], row["source__name"]] += row["n"]
-    return [Reason(code, where, n) for (code, where), n in found.most_common(TOP_REASONS)]
+        found[row["code"], reject_words.of_event(row["code"]), row["source__name"]] += row["n"]
+    return [Reason(*reason, n) for reason, n in found.most_common(TOP_REASONS)]
 
 
 def marks() -> Sequence[tuple[str, int, int, bool]]:

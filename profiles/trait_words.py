@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext_lazy as _
 
+from profiles.features.vocabulary import Kind, MadeFrom
+
 if TYPE_CHECKING:
     from django_stubs_ext import StrPromise
 
@@ -17,6 +19,22 @@ class TraitWords:
     meaning: StrPromise
 
 
+KINDS: dict[Kind, StrPromise] = {
+    Kind.COUNT: _("number"),
+    Kind.DAYS: _("days"),
+    Kind.HOUR: _("hour"),
+    Kind.WEEKDAY: _("weekday"),
+    Kind.MONEY: _("money"),
+    Kind.DECIMAL: _("number"),
+    Kind.SHARE: _("percent"),
+    Kind.TEXT: _("text"),
+}
+SOURCES: dict[MadeFrom, StrPromise] = {
+    MadeFrom.ORDERS: _("orders"),
+    MadeFrom.EVENTS: _("events"),
+    MadeFrom.DEVICES: _("owned devices"),
+    MadeFrom.SCORES: _("scores"),
+}
 WORDS: dict[str, TraitWords] = {
     "recency_days": TraitWords(
         _("days since last order"), _("Whole days since the last order was placed.")

@@ -18,7 +18,8 @@ from profiles import custom_traits
 from profiles.features.vocabulary import TRAITS
 from profiles.models import CustomTrait, EventName
 from profiles.models.custom_trait import DEFINING, DESCRIBING
-from profiles.trait_words import WORDS
+from profiles.told_traits import CLASSES
+from profiles.trait_words import KINDS, SOURCES, WORDS
 
 IN_THE_FORM = {wire: field for field, wire in custom_traits.ON_THE_WIRE.items()}
 
@@ -75,7 +76,17 @@ class CustomTraitAdmin(ViewOnlyAdmin[CustomTrait]):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> Any:
-        built_in = [(trait, WORDS[trait.name]) for trait in TRAITS]
+        built_in = [
+            {
+                "name": trait.name,
+                "words": WORDS[trait.name],
+                "kind": KINDS[trait.kind],
+                "of": CLASSES[trait.data_class],
+                "made_from": SOURCES[trait.made_from],
+                "window_days": trait.window_days,
+            }
+            for trait in TRAITS
+        ]
         return super().changelist_view(request, {"built_in": built_in, **(extra_context or {})})
 
     def get_urls(self) -> list[URLPattern]:
@@ -93,7 +104,7 @@ def trait_page(request: HttpRequest, pk: int | None = None) -> HttpResponse:
     if not request.user.has_perm(f"profiles.{needed}_customtrait"):
         raise PermissionDenied
     trait = get_object_or_404(CustomTrait, pk=pk) if pk else CustomTrait()
-    form = TraitForm(request.POST or None, instance=trait)
+    form = TraitForm(request.POST or None, instance=trait, label_suffix="")
     context: dict[str, Any] = {"form": form}
     wanted = request.POST.get("do", "")
     if wanted == "remove" and pk:

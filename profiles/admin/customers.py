@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language, gettext_lazy
 
+from privacy import topics
 from privacy.admin.viewing import ViewOnlyAdmin, shop_of
 from privacy.models import Consent
 from profiles import membership, personas, registry, timeline
@@ -108,6 +109,8 @@ def customer_page(request: HttpRequest, pk: int) -> HttpResponse:
 
 def _facts(customer: Customer, traits: CustomerTraits | None) -> dict[str, Any]:
     language = get_language() or "en"
+    consents = Consent.objects.filter(subject=customer.subject).order_by("purpose", "channel")
+    names = topics.names((one.purpose for one in consents), language)
     return {
         "customer": customer,
         "traits": traits,
@@ -120,7 +123,7 @@ def _facts(customer: Customer, traits: CustomerTraits | None) -> dict[str, Any]:
         "orders": Order.objects.filter(customer=customer)
         .prefetch_related("lines")
         .order_by("-placed_at", "-pk")[:N_LATEST],
-        "consents": Consent.objects.filter(subject=customer.subject).order_by("purpose", "channel"),
+        "consents": [(names[one.purpose], one) for one in consents],
         "stays": membership.stays_of(customer).values(),
         "page": timeline.page(customer, size=N_LATEST),
     }

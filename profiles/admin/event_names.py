@@ -15,6 +15,7 @@ from django.views.decorators.http import require_POST
 
 from privacy.admin.viewing import ViewOnlyAdmin
 from privacy.models import Source
+from profiles import reject_words
 from profiles.events import event_names, rejected_events
 from profiles.models import EventName
 
@@ -33,7 +34,9 @@ class EventNameAdmin(ViewOnlyAdmin[EventName]):
             **(extra_context or {}),
             "title": _("Event names"),
             "lines": event_names.overview(),
-            "groups": rejected_events.groups(),
+            "groups": [
+                (group, reject_words.of_event(group.code)) for group in rejected_events.groups()
+            ],
             "may_replay": request.user.has_perm(REPLAY),
         }
         return render(request, "profiles/event_names.html", context)
@@ -64,6 +67,7 @@ def rejected_page(request: HttpRequest, source: int, code: str) -> HttpResponse:
         "title": _("Rejected events"),
         "source": found,
         "code": code,
+        "words": reject_words.of_event(code),
         "samples": shown,
     }
     return render(request, "profiles/rejected_events.html", context)

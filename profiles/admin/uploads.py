@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +19,7 @@ from jobs.models import Job
 from privacy.admin.viewing import ViewOnlyAdmin
 from privacy.models import Staff
 from privacy.problems import DomainError
-from profiles import asking
+from profiles import asking, reject_words
 from profiles.admin.upload_forms import (
     DATE_FORMATS,
     FORMAT_NAMES,
@@ -195,7 +196,10 @@ def upload_page(request: HttpRequest, pk: int) -> HttpResponse:
             for name, n in (upload.summary.get("counts") or {}).items()
             if name in tallies.ALL_LABELS
         ],
-        "reasons": sorted((upload.summary.get("reasons") or {}).items(), key=lambda one: -one[1]),
+        "reasons": [
+            (code, reject_words.of_row(code), n)
+            for code, n in Counter(upload.summary.get("reasons") or {}).most_common()
+        ],
         "columns": preview_words.columns(upload.summary) if is_preview else [],
         "changed": preview_words.changed(upload.summary) if is_preview else [],
         "rows": preview_words.rows(upload.summary) if is_preview else [],

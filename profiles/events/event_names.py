@@ -131,7 +131,9 @@ def note(arrived: Sequence[Arrival]) -> None:
 
 
 def _members(*arrived: Arrival) -> set[str]:
-    return {name[:LONGEST_PROPERTY] for one in arrived for name in one.facts}
+    """What they carry; the product's id however its property is spelt."""
+    told = {name[:LONGEST_PROPERTY] for one in arrived for name in one.facts}
+    return told | {"product_id" for one in arrived if one.product_id}
 
 
 def _union(known: list[str], told: set[str]) -> list[str]:

@@ -12,7 +12,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import translation
 
-from privacy.models import ConsentEntry, PrivacyRequest
+from privacy.models import ConsentEntry, PrivacyRequest, Topic
 from profiles import membership, segmentation, timeline, told_traits
 from profiles.features.vocabulary import TRAITS
 from profiles.models import Customer, Event, OrderLine, ProductFact
@@ -248,6 +248,22 @@ def test_the_page_shows_what_the_person_asked(staff: Client) -> None:
 
     assert "A copy of the data" in shown
     assert "2026-04-01" in shown
+
+
+def test_the_page_names_consents_and_tells_of_each_order_what_became_of_it(staff: Client) -> None:
+    customer = make.customer()
+    topic = Topic.objects.create(key="deals", titles={"en": "Deals of the week"})
+    make.consent(customer)
+    make.consent(customer, purpose=topic.ledger_name)
+    order = make.order(customer, ("tv", "TV", 1, 100))
+    type(order).objects.update(status="cancelled", quality="test")
+
+    shown = staff.get(f"/admin/profiles/customer/{customer.pk}/change/").content.decode()
+
+    assert "<td>E-mail campaigns</td>" in shown
+    assert "<td>Deals of the week</td>" in shown
+    assert '<span class="c-chip is-warn">Test</span>' in shown
+    assert '<td class="is-short">Cancelled</td>' in shown
 
 
 @pytest.mark.parametrize("tab", ["timeline", "traits", "segments"])

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from django.test import Client
 from django.utils import timezone
 
-from profiles import quality
+from profiles import quality, reject_words
 from profiles.models import EventVerdict, Order, Upload
 from tests import make
 from tests.make import NOW
@@ -52,7 +54,7 @@ def test_completeness_is_the_share_of_rows_that_hold_something() -> None:
         for one in parts
     }
 
-    assert found["Customers", "E-mail"] == found["Customers", "Name"] == "50 %"
+    assert found["Customers", "E-mail"] == found["Customers", "Name"] == "50%"
     assert found["Customers", "Phone"] == found["Orders", "Customer"] == "0 %"
     assert found["Order lines", "Category"] == "0 %"
 
@@ -78,6 +80,26 @@ def test_the_most_frequent_reason_comes_first_with_its_source() -> None:
     assert found == [("email_invalid", "File: Customers", 7), ("missing_id", "Web shop", 3)]
 
 
+def test_every_reason_has_words() -> None:
+    """What the references name as reasons of rows, the pages tell in words."""
+    errors = Path("docs/reference/errors.md").read_text(encoding="utf-8")
+    commands = Path("docs/reference/commands.md").read_text(encoding="utf-8")
+    tables = [
+        errors.partition("## Why a row of a file was set aside")[2].partition("\n## ")[0],
+        commands.partition("| reject code | the row |")[2].partition("\n## ")[0],
+    ]
+    named = {
+        code
+        for row in re.findall(r"^\| (`[a-z_`, ]+) \|", "\n".join(tables), re.MULTILINE)
+        for code in re.findall(r"`([a-z_]+)`", row)
+    }
+
+    assert len(named) > 40
+    assert named == set(reject_words.ROWS)
+    assert reject_words.of_row("timestamp_too_old") == "The timestamp lies before the year 2000."
+    assert reject_words.of_row("of_tomorrow") == "of_tomorrow"
+
+
 def test_a_source_shows_when_it_was_heard_of_and_how_much_of_it_was_rejected() -> None:
     rejected(1)
     order = make.order(None, ("tv", "", 1, 100), days_ago=3)
@@ -100,4 +122,5 @@ def test_the_page_shows_marks_and_reasons_to_who_may_see_them(client: Client) ->
     page = client.get(PAGE)
 
     assert ("Test", 0, 1, False) in page.context["marks"]
+    assert "The event is nested too deeply. · Web shop" in page.content.decode()
     assert "too_deep" in page.content.decode()

@@ -189,6 +189,11 @@ def test_a_known_name_that_never_carried_what_it_needs_is_told(client: Client) -
 
     assert "Never carried product_id" in client.get("/admin/profiles/eventname/").content.decode()
 
+    post(client, track("Product Added", properties={"productId": "x"}))
+    merge()
+
+    assert "Never carried" not in client.get("/admin/profiles/eventname/").content.decode()
+
 
 def test_made_up_property_names_do_not_grow_without_end(client: Client) -> None:
     facts = {f"p{n}": n for n in range(200)} | {"x" * 500: 1}

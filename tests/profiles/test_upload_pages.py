@@ -112,7 +112,7 @@ def test_what_a_file_would_change_is_shown_before_it_is_brought_in_and_taken_bac
 
     told = browser.get(page)
     assert dict(told.context["counts"])["Added"] == 3
-    assert told.context["reasons"] == [("email_invalid", 1)]
+    assert told.context["reasons"] == [("email_invalid", "The e-mail address cannot be read.", 1)]
     assert not Customer.objects.exists()
     assert len(on_disk()) == 1
 
