@@ -188,6 +188,7 @@ LOGGING = logging_settings(level=LOG_LEVEL, form=LOG_FORMAT)
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English")), ("zh-hans", _("Simplified Chinese"))]
 LOCALE_PATHS = [BASE_DIR / "locale"]
+FORMAT_MODULE_PATH = "config.formats"
 USE_TZ = True
 TIME_ZONE = "UTC"
 SHOP_CURRENCY = env.text("SHOP_CURRENCY", "EUR")

@@ -5,16 +5,16 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils.translation import gettext_lazy
+from django.utils.translation import get_language, gettext_lazy
 from unfold.admin import TabularInline
 
 from privacy.admin.viewing import ViewOnlyAdmin
+from profiles import figures
 from profiles.models import Cart, CartLine
-from profiles.money import exponent, from_minor
 
 
 def _money(minor: int, currency: str) -> str:
-    return f"{from_minor(minor, currency):,.{exponent(currency)}f} {currency}"
+    return figures.money(minor, currency, get_language() or "en")
 
 
 class CartLineInline(TabularInline):

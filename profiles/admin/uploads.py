@@ -180,6 +180,7 @@ def upload_page(request: HttpRequest, pk: int) -> HttpResponse:
     _require(request, "profiles.view_upload")
     upload = get_object_or_404(Upload, pk=pk)
     job = Job.objects.filter(uuid=upload.job_uuid).first() if upload.job_uuid else None
+    has_rejects = upload.n_rejected > 0 and rejects.path_of(upload).exists()
     is_preview = bool(upload.options.get("preview")) and upload.finished_at is not None
     context = {
         **admin.site.each_context(request),
@@ -204,7 +205,8 @@ def upload_page(request: HttpRequest, pk: int) -> HttpResponse:
         "changed": preview_words.changed(upload.summary) if is_preview else [],
         "rows": preview_words.rows(upload.summary) if is_preview else [],
         "buckets": [] if is_preview else _buckets(upload),
-        "has_rejects": upload.n_rejected > 0 and rejects.path_of(upload).exists(),
+        "has_rejects": has_rejects,
+        "is_full": has_rejects and rejects.is_full(rejects.path_of(upload)),
     }
     return render(request, "profiles/upload.html", context)
 

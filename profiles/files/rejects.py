@@ -16,6 +16,7 @@ from profiles.models import Upload
 
 SHAPES = ((re.compile(r"\d"), "9"), (re.compile(r"[^\W\d_]"), "x"))
 MAX_SHAPE = 40
+FULL_BYTES = 32 * 1024 * 1024
 
 
 def path_of(upload: Upload) -> Path:
@@ -38,26 +39,40 @@ def write_of_list(uuid: UUID, rows: Sequence[tuple[int, str, str]]) -> None:
         csv.writer(file, lineterminator="\n").writerows([("line", "reason", "shape"), *rows])
 
 
+def is_full(path: Path) -> bool:
+    """Whether the file of rejects had no room for all of them."""
+    return path.stat().st_size >= FULL_BYTES
+
+
 class RejectsFile:
     """Appends rows of an upload; a resumed job first cuts what an uncommitted step wrote.
 
-    `n_bytes` belongs into the job's cursor: only what it covers counts as written.
+    `n_bytes` belongs into the job's cursor: only what it covers counts as written. A full file
+    takes no more rows, as a small packed file may hold many millions of bad ones.
     """
 
-    def __init__(self, upload: Upload, columns: Sequence[str], *, n_bytes: int) -> None:
+    def __init__(
+        self,
+        upload: Upload,
+        columns: Sequence[str],
+        *,
+        n_bytes: int,
+        full_bytes: int = FULL_BYTES,
+    ) -> None:
         self._path = path_of(upload)
         self._rows: list[list[str]] = []
-        self.n_bytes = n_bytes
+        self.n_bytes, self._full_bytes = n_bytes, full_bytes
         if n_bytes == 0:
             self._rows.append(["line", "code", *columns])
 
     def add(self, line_number: int, code: str, values: Sequence[str] = ()) -> None:
-        self._rows.append([str(line_number), code, *map(shape, values)])
+        if self.n_bytes < self._full_bytes:
+            self._rows.append([str(line_number), code, *map(shape, values)])
 
     def write(self) -> int:
         """Put the added rows on the disk and return the file's new size."""
-        if self.n_bytes == 0 and len(self._rows) == 1:
-            return 0
+        if self.n_bytes >= self._full_bytes or (self.n_bytes == 0 and len(self._rows) == 1):
+            return self.n_bytes
         text = io.StringIO()
         csv.writer(text, lineterminator="\n").writerows(self._rows)
         self._rows.clear()

@@ -14,6 +14,7 @@ from django.utils import timezone
 from jobs import queue, running
 from jobs.models import Job
 from privacy.problems import DomainError
+from profiles.files.rejects import RejectsFile, is_full, path_of
 from profiles.importing import uploads
 from profiles.importing.uploads import Preview
 from profiles.models import Order, Upload
@@ -187,6 +188,21 @@ def test_a_commands_file_that_changed_under_its_import_is_refused(tmp_path: Path
 
     assert job is not None
     assert (job.state, job.error_code) == (Job.State.DEAD, "file_changed")
+
+
+def test_a_file_of_rejects_has_an_end_and_goes_on_where_a_step_was_lost() -> None:
+    upload = Upload.objects.create(kind="customers", filename="c.csv", created_at=NOW)
+    n_bytes = 0
+    for step in range(9):
+        file = RejectsFile(upload, ["name"], n_bytes=n_bytes, full_bytes=61)
+        for line in range(3):
+            file.add(10 * step + line, "nul_byte", ["Ann"])
+        reached = file.write()
+        n_bytes = n_bytes if step == 1 else reached  # the second step is not committed
+
+    lines = path_of(upload).read_text(encoding="utf-8").splitlines()
+    assert [line.partition(",")[0] for line in lines] == ["line", "0", "1", "2", "20", "21", "22"]
+    assert not is_full(path_of(upload))
 
 
 def test_options_are_checked_before_anything_is_kept() -> None:
