@@ -9,19 +9,29 @@ from dataclasses import dataclass
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from django.db.models import Count, Max, Q
+from django.db.models import Count, Max, Q, QuerySet, Sum
 from django.db.models.functions import TruncDate
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from privacy.models import Shop, Source
 from profiles import cleaning, figures, reject_words
-from profiles.models import Customer, Event, EventKey, EventVerdict, Order, OrderLine, Upload
+from profiles.models import (
+    Customer,
+    Event,
+    EventDay,
+    EventKey,
+    EventVerdict,
+    Order,
+    OrderLine,
+    Upload,
+)
 from profiles.models.quality import Quality
 
 DAYS: Final = 30
 EVENTS_LOOKED_AT: Final = 10_000
 TOP_REASONS: Final = 10
+ORDERS_SHOWN: Final = 20
 REJECTED: Final = EventVerdict.Verdict.REJECTED
 
 
@@ -72,6 +82,18 @@ class Day:
     @property
     def n(self) -> int:
         return self.n_rows + self.n_events
+
+
+@dataclass(frozen=True)
+class Arrived:
+    """The events of a day, and how many of them came from which source, the most first."""
+
+    on: dt.date
+    by_source: tuple[tuple[str, int], ...]
+
+    @property
+    def n(self) -> int:
+        return sum(n for _name, n in self.by_source)
 
 
 @dataclass(frozen=True)
@@ -171,6 +193,22 @@ def freshness() -> list[Freshness]:
     )
 
 
+def events_by_day(now: dt.datetime) -> list[Arrived]:
+    """Events taken in on each of the last 30 days by UTC, as they were counted at the merge."""
+    today = now.astimezone(dt.UTC).date()
+    days = [today - dt.timedelta(days=back) for back in reversed(range(DAYS))]
+    found: dict[dt.date, list[tuple[str, int]]] = {day: [] for day in days}
+    counted = (
+        EventDay.objects.filter(day__gte=days[0], day__lte=today)
+        .values("day", "source__name")
+        .annotate(n=Sum("n_events"))
+        .order_by("day", "-n", "source__name")
+    )
+    for row in counted:
+        found[row["day"]].append((row["source__name"], row["n"]))
+    return [Arrived(day, tuple(rows)) for day, rows in found.items()]
+
+
 def rejects_by_day(now: dt.datetime) -> list[Day]:
     """Rejected rows of files and events of each of the last 30 days; events are known for seven."""
     zone = ZoneInfo(Shop.current().time_zone)
@@ -212,6 +250,12 @@ def top_reasons(now: dt.datetime) -> list[Reason]:
     for row in events:
         found[row["code"], reject_words.of_event(row["code"]), row["source__name"]] += row["n"]
     return [Reason(*reason, n) for reason, n in found.most_common(TOP_REASONS)]
+
+
+def marked_orders() -> QuerySet[Order]:
+    """The newest orders that bear a mark."""
+    marked = Order.objects.filter(quality__gt="").select_related("customer")
+    return marked.order_by("-placed_at", "-pk")[:ORDERS_SHOWN]
 
 
 def marks() -> Sequence[tuple[str, int, int, bool]]:

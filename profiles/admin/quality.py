@@ -24,7 +24,7 @@ class QualityAdmin(ViewOnlyAdmin[CleaningState]):
         if not self.has_view_permission(request):
             raise PermissionDenied
         now = timezone.now()
-        days = quality.rejects_by_day(now)
+        days, arrived = quality.rejects_by_day(now), quality.events_by_day(now)
         context = {
             **self.admin_site.each_context(request),
             **(extra_context or {}),
@@ -34,8 +34,12 @@ class QualityAdmin(ViewOnlyAdmin[CleaningState]):
             "days": days,
             "by_day": [day.n for day in days],
             "n_rejected": sum(day.n for day in days),
+            "arrived": arrived,
+            "arrived_by_day": [day.n for day in arrived],
             "reasons": quality.top_reasons(now),
             "marks": quality.marks(),
+            "marked_orders": quality.marked_orders(),
+            "may_see_customers": request.user.has_perm("profiles.view_customer"),
             "n_orders": Order.objects.count(),
             "n_left_out": Order.objects.left_out().count(),
         }

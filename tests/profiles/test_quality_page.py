@@ -11,7 +11,7 @@ from django.test import Client
 from django.utils import timezone
 
 from profiles import quality, reject_words
-from profiles.models import EventVerdict, Order, Upload
+from profiles.models import EventDay, EventVerdict, Order, Upload
 from tests import make
 from tests.make import NOW
 
@@ -100,6 +100,29 @@ def test_every_reason_has_words() -> None:
     assert reject_words.of_row("of_tomorrow") == "of_tomorrow"
 
 
+def test_events_are_counted_by_day_and_source() -> None:
+    shop, app = make.source(), make.source("App")
+    today = NOW.date()
+    EventDay.objects.bulk_create(
+        EventDay(source=source, day=day, kind="track", name=name, n_events=n)
+        for source, day, name, n in [
+            (shop, today, "Product Viewed", 3),
+            (shop, today, "Product Added", 1),
+            (app, today, "Product Viewed", 5),
+            (shop, today - timedelta(days=29), "Product Viewed", 7),
+            (shop, today - timedelta(days=30), "Product Viewed", 9),
+        ]
+    )
+
+    days = quality.events_by_day(NOW)
+
+    assert [(day.on, day.by_source) for day in days if day.n] == [
+        (today - timedelta(days=29), (("Web shop", 7),)),
+        (today, (("App", 5), ("Web shop", 4))),
+    ]
+    assert len(days) == 30
+
+
 def test_a_source_shows_when_it_was_heard_of_and_how_much_of_it_was_rejected() -> None:
     rejected(1)
     order = make.order(None, ("tv", "", 1, 100), days_ago=3)
@@ -111,8 +134,10 @@ def test_a_source_shows_when_it_was_heard_of_and_how_much_of_it_was_rejected() -
 
 
 def test_the_page_shows_marks_and_reasons_to_who_may_see_them(client: Client) -> None:
-    make.order(None, ("tv", "", 1, 100))
+    ann = make.customer("ann")
+    make.order(ann, ("tv", "", 1, 100))
     Order.objects.update(quality="test")
+    good = make.order(None, ("tv", "", 1, 100))
     EventVerdict.objects.create(
         source=make.source(), verdict="rejected", code="too_deep", received_at=timezone.now()
     )
@@ -122,5 +147,8 @@ def test_the_page_shows_marks_and_reasons_to_who_may_see_them(client: Client) ->
     page = client.get(PAGE)
 
     assert ("Test", 0, 1, False) in page.context["marks"]
+    assert [order.customer for order in page.context["marked_orders"]] == [ann]
+    assert f"/admin/profiles/customer/{ann.pk}/change/" in page.content.decode()
+    assert good.number not in page.content.decode()
     assert "The event is nested too deeply. · Web shop" in page.content.decode()
     assert "too_deep" in page.content.decode()
