@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Final
 
-from django.db import connection
+from django.db import InterfaceError, OperationalError, connection
 
 PARAMETER: Final = re.compile(r"%\((\w+)\)s")
 
@@ -20,21 +20,40 @@ def rows(statement: str, params: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     """Return the rows of a statement with parameters as `%(name)s`, their types named where open.
 
     The server binds them, in a third of the time that writing them into the text takes. Where
-    queries are looked at (`connection.queries`), it goes the usual way.
+    queries are looked at (`connection.queries`), it goes the usual way. Outside of a transaction
+    a statement that meets a lost connection is asked once more: it must only read.
     """
     if connection.queries_logged or connection.execute_wrappers:
         with connection.cursor() as cursor:
             cursor.execute(statement, params)
             return list(cursor.fetchall())
-    from psycopg import RawCursor  # noqa: PLC0415 -- there is no need of it on SQLite
-
     connection.validate_no_broken_transaction()
-    connection.close_if_health_check_failed()
-    connection.ensure_connection()
     numbered, names = _numbered(statement)
     values = [params[name] for name in names]
-    with connection.wrap_database_errors, RawCursor(connection.connection) as cursor:
-        return cursor.execute(numbered, values, prepare=True).fetchall()
+    was_open = connection.connection is not None and not connection.in_atomic_block
+    try:
+        return _asked(numbered, values)
+    except (OperationalError, InterfaceError):
+        if not was_open or not connection.connection.closed:
+            raise
+        connection.close()  # the server let go of it since the request before
+        return _asked(numbered, values)
+
+
+def _asked(numbered: str, values: list[Any]) -> list[tuple[Any, ...]]:
+    """An answer shows that the connection lives: to ask it for that beforehand costs as much."""
+    from psycopg import RawCursor  # noqa: PLC0415 -- there is no need of it on SQLite
+
+    connection.ensure_connection()
+    kept = connection.connection
+    kept.prepare_threshold = 0  # Django has it off; its own cursors never prepare
+    try:
+        with connection.wrap_database_errors, RawCursor(kept) as cursor:
+            found = cursor.execute(numbered, values, prepare=True).fetchall()
+    finally:
+        kept.prepare_threshold = None
+    connection.health_check_done = True  # type: ignore[attr-defined]
+    return found
 
 
 @lru_cache(maxsize=32)

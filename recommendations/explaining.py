@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from django.db import models
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 
 if TYPE_CHECKING:
@@ -28,21 +28,21 @@ class Reason(models.TextChoices):
     PINNED = "picked", _("Picked by the shop")
 
 
+# Of these, what the product is based on is named.
+NAMING: Final = {
+    Reason.BOUGHT.value: gettext_noop("Because you bought %(title)s"),
+    Reason.LOOKED.value: gettext_noop("Because you looked at %(title)s"),
+    Reason.TOGETHER.value: gettext_noop("Often bought together with %(title)s"),
+    Reason.FITS.value: gettext_noop("Fits %(title)s"),
+}
+LABELS: Final = {reason.value: reason.label for reason in Reason}
+
+
 def words(code: str, titles: Sequence[str]) -> str:
     """Say a reason in the active language; `titles` are of the products it is based on.
 
     Only the first is named: it contributes most, and a strip has little room.
     """
-    if not titles:
-        return str(Reason(code).label)
-    match Reason(code):
-        case Reason.BOUGHT:
-            return gettext("Because you bought %(title)s") % {"title": titles[0]}
-        case Reason.LOOKED:
-            return gettext("Because you looked at %(title)s") % {"title": titles[0]}
-        case Reason.TOGETHER:
-            return gettext("Often bought together with %(title)s") % {"title": titles[0]}
-        case Reason.FITS:
-            return gettext("Fits %(title)s") % {"title": titles[0]}
-        case reason:
-            return str(reason.label)
+    if titles and code in NAMING:
+        return gettext(NAMING[code]) % {"title": titles[0]}
+    return str(LABELS[code])
