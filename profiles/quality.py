@@ -107,7 +107,7 @@ class Reason:
 
     @property
     def label(self) -> str:
-        return f"{self.words} · {self.where}"
+        return f"{self.words.rstrip('.。')} · {self.where}"
 
     @property
     def text(self) -> str:

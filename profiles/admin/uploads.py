@@ -28,7 +28,15 @@ from profiles.admin.upload_forms import (
     WrittenForm,
 )
 from profiles.files import encodings, rejects
-from profiles.importing import categories, kinds, preview_words, tallies, undoing, uploads
+from profiles.importing import (
+    categories,
+    field_words,
+    kinds,
+    preview_words,
+    tallies,
+    undoing,
+    uploads,
+)
 from profiles.importing.receiving import SealedUpload
 from profiles.importing.uploads import Preview
 from profiles.models import Upload
@@ -125,11 +133,12 @@ def _look(request: HttpRequest, held: UUID, kind: str) -> tuple[WrittenForm, Pre
     return asked, found
 
 
-def _fields(kind: str, found: Preview, posted: Any) -> list[tuple[str, bool, str]]:
-    """Every field there is: its name, whether it must have a column, the column chosen."""
+def _fields(kind: str, found: Preview, posted: Any) -> list[tuple[str, str, bool, str]]:
+    """Every field there is: its name and label, whether it must have a column, the one chosen."""
     return [
         (
             name,
+            field_words.label(name),
             name in kinds.MUST_HAVE[kind],
             posted.get(f"map-{name}", found.mapping.get(name, "")),
         )
@@ -145,7 +154,9 @@ def _start(
     options: OrderOptionsForm | None,
 ) -> Upload | None:
     kind = told["kind"]
-    mapping = {name: column for name, _must, column in _fields(kind, found, request.POST) if column}
+    mapping = {
+        name: column for name, _label, _must, column in _fields(kind, found, request.POST) if column
+    }
     asked: dict[str, Any] = {"encoding": found.encoding}
     if options is not None or found.format != CSV:
         asked["format"] = found.format
@@ -202,8 +213,12 @@ def upload_page(request: HttpRequest, pk: int) -> HttpResponse:
             for code, n in Counter(upload.summary.get("reasons") or {}).most_common()
         ],
         "columns": preview_words.columns(upload.summary) if is_preview else [],
-        "changed": preview_words.changed(upload.summary) if is_preview else [],
-        "rows": preview_words.rows(upload.summary) if is_preview else [],
+        "changed": [
+            (field_words.label(name), n) for name, n in preview_words.changed(upload.summary)
+        ]
+        if is_preview
+        else [],
+        "rows": preview_words.rows(upload.summary, field_words.label) if is_preview else [],
         "buckets": [] if is_preview else _buckets(upload),
         "has_rejects": has_rejects,
         "is_full": has_rejects and rejects.is_full(rejects.path_of(upload)),

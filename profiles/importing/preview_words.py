@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,9 +49,14 @@ def columns(summary: Mapping[str, Any]) -> list[ColumnFacts]:
     ]
 
 
-def rows(summary: Mapping[str, Any]) -> list[RowFacts]:
+def rows(summary: Mapping[str, Any], called: Callable[[str], str] = str) -> list[RowFacts]:
+    """What each row would do; `called` tells what a column is called."""
     return [
-        RowFacts(line, _does(is_new=one.is_new), tuple(one.changes))
+        RowFacts(
+            line,
+            _does(is_new=one.is_new),
+            tuple(change._replace(column=called(change.column)) for change in one.changes),
+        )
         for line, one in comparing.told(summary.get("diff") or {})
     ]
 

@@ -150,5 +150,5 @@ def test_the_page_shows_marks_and_reasons_to_who_may_see_them(client: Client) ->
     assert [order.customer for order in page.context["marked_orders"]] == [ann]
     assert f"/admin/profiles/customer/{ann.pk}/change/" in page.content.decode()
     assert good.number not in page.content.decode()
-    assert "The event is nested too deeply. · Web shop" in page.content.decode()
+    assert "The event is nested too deeply · Web shop" in page.content.decode()
     assert "too_deep" in page.content.decode()

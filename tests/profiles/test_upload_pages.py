@@ -16,7 +16,7 @@ from jobs.models import Job
 from privacy.problems import DomainError
 from privacy.purposes import purpose
 from profiles.admin.upload_forms import FileForm
-from profiles.importing import uploads
+from profiles.importing import field_words, kinds, uploads
 from profiles.importing.receiving import SealedUpload
 from profiles.models import Customer, Order, OrderLine
 from tests import make
@@ -106,12 +106,15 @@ def test_what_a_file_would_change_is_shown_before_it_is_brought_in_and_taken_bac
     browser: Client,
 ) -> None:
     columns = send(browser, PEOPLE + b"c-9,Ben,no address\n")["Location"]
-    mapping = browser.get(columns).context["preview"].mapping
+    looked = browser.get(columns)
+    assert ("full_name", "Name", False, "name") in looked.context["fields"]
+    mapping = looked.context["preview"].mapping
     page = browser.post(columns, {f"map-{k}": v for k, v in mapping.items()})["Location"]
     running.run(Job.objects.get().pk, clock=timezone.now)
 
     told = browser.get(page)
     assert dict(told.context["counts"])["Added"] == 3
+    assert told.context["rows"][0].changes[0].column == "Name"
     assert told.context["reasons"] == [("email_invalid", "The e-mail address cannot be read.", 1)]
     assert not Customer.objects.exists()
     assert len(on_disk()) == 1
@@ -125,6 +128,12 @@ def test_what_a_file_would_change_is_shown_before_it_is_brought_in_and_taken_bac
     running.run(Job.objects.latest("pk").pk, clock=timezone.now)
     assert not Customer.objects.exists()
     assert "3 changes" in browser.get(page).content.decode()
+
+
+def test_every_field_of_every_kind_of_file_has_words() -> None:
+    named = {name for fields in kinds.NAMES.values() for name in fields}
+
+    assert named == set(field_words.FIELDS)
 
 
 CHINESE_ORDERS = (
