@@ -10,14 +10,15 @@ from django.contrib.auth.decorators import permission_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET
 
 from campaigns import approvals, link_check, making, prechecks, targeting
 from campaigns.admin.plan_form import ONSITE, StepForm
 from campaigns.admin.texts import EDITABLE
 from campaigns.models import Campaign
+from privacy import topics
 from privacy.models import Channel
 from privacy.problems import DomainError
 
@@ -71,6 +72,7 @@ def step_page(request: HttpRequest, pk: int, step: str) -> HttpResponse:
         "campaign": campaign,
         "step": step,
         "step_title": title,
+        "purpose_name": topics.names([campaign.purpose], get_language() or "")[campaign.purpose],
         "form": form,
         "may_edit": may_edit,
     }

@@ -90,3 +90,12 @@ def test_a_step_voids_an_approval_and_review_shows_what_was_found(browser: Clien
     page = browser.get(f"{base}/steps/review/")
     assert [one.code for one in page.context["advice"]] == ["no_alt"]
     assert page.context["barring"] == []
+
+
+def test_the_purpose_stands_in_words(browser: Client) -> None:
+    page = f"/admin/campaigns/campaign/{make.written_campaign().pk}/steps/goal/"
+    for language, words in {"en": "E-mail campaigns", "zh-hans": "邮件营销活动"}.items():
+        browser.cookies["django_language"] = language
+        shown = browser.get(page).content.decode()
+        assert words in shown
+        assert "campaign.email" not in shown
