@@ -21,6 +21,7 @@ from django.utils.translation import gettext as _
 from privacy.models import ConsentEntry, PrivacyRequest
 from privacy.purpose_registry import REGISTRY
 from profiles import figures, registry
+from profiles.events import event_names
 from profiles.models import Customer, Event, Order, OrderLine, ProductFact, Refund
 from profiles.models.event import ORDER_EVENTS
 from profiles.registry import TimelineRows, Told
@@ -118,7 +119,14 @@ def _events(customer: Customer) -> QuerySet[Any]:
 
 
 def _event(event: Event) -> Told:
-    return Told(event.name or str(event.get_kind_display()), _product(event))
+    said = str(event_names.meaning(event.name)) or event.name or str(event.get_kind_display())
+    return Told(said, _marked(_product(event), event))
+
+
+def _marked(text: str, row: Event | Order) -> str:
+    """What is told of a row, with what cleaning marked it as."""
+    mark = str(row.get_quality_display()) if row.quality else ""
+    return " · ".join(filter(None, (text, mark)))
 
 
 def _title() -> Coalesce:
@@ -151,7 +159,7 @@ def _order(order: Order) -> Told:
         "amount": amount,
         "status": order.get_status_display(),
     }
-    return Told(title, ", ".join(titles))
+    return Told(title, _marked(", ".join(titles), order))
 
 
 def _refunds(customer: Customer) -> QuerySet[Any]:

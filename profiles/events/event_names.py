@@ -160,7 +160,7 @@ def overview() -> list[Line]:
     came = list(EventName.objects.order_by("-last_at", "name"))
     lines = [
         Line(
-            str(one.get_kind_display()), one.name, _meaning(one.name), one.carries,
+            str(one.get_kind_display()), one.name, meaning(one.name), one.carries,
             _lacks(one.name, one.carries), one.n_events, one.last_at,
         )
         for one in came
@@ -172,7 +172,8 @@ def overview() -> list[Line]:
     ]
 
 
-def _meaning(name: str) -> StrOrPromise:
+def meaning(name: str) -> StrOrPromise:
+    """What an event of a declared name says; empty for any other."""
     return DECLARED[name].meaning if name in DECLARED else ""
 
 

@@ -95,7 +95,7 @@ def test_everything_stands_in_one_list_newest_first() -> None:
     assert [entry.told.title for entry in entries][-3:] == [
         "€1.00",
         "o1, €499.00, Fulfilled",
-        "Product Viewed",
+        "Looked at a product",
     ]
 
 
@@ -149,7 +149,7 @@ def test_the_timeline_asks_no_more_for_many_rows_than_for_few(staff: Client) -> 
         shown = staff.get(url).content.decode()
 
     assert len(many) == len(few)
-    assert shown.count("Product Viewed") > 10
+    assert shown.count("Looked at a product") > 10
 
 
 def test_the_timeline_calls_products_by_their_title() -> None:
@@ -164,6 +164,22 @@ def test_the_timeline_calls_products_by_their_title() -> None:
     shown = [entry.told.detail for entry in timeline.page(ann, kinds=["event"]).entries]
 
     assert shown == ["Wide television", "Round microphone", "cable"]
+
+
+def test_the_timeline_tells_what_a_name_means_and_what_cleaning_marked() -> None:
+    ann = make.customer("ann")
+    make.order(ann, ("tv", "TV", 1, 100), days_ago=5)
+    type(ann.orders.get()).objects.update(quality="test")
+    event(ann, "Cart Viewed", NOW - timedelta(hours=1))
+    Event.objects.update(quality="bot")
+    event(ann, "Shelf Turned", NOW - timedelta(hours=2))
+
+    with translation.override("zh-hans"):
+        seen, turned, order = (entry.told for entry in timeline.page(ann).entries)
+
+    assert (seen.title, seen.detail) == ("查看了购物车", "程序，非真人")
+    assert (turned.title, turned.detail) == ("Shelf Turned", "")
+    assert order.detail.endswith(" · 测试")
 
 
 def test_one_kind_can_be_looked_at_alone(staff: Client) -> None:
