@@ -250,6 +250,9 @@ class Reader:
         else:
             told = call.traits if kind == "group" else call.properties
             properties = self._sieve.members(told, dropped) if told else {}
+        concerns = [] if len(sealed.get("full_name", "")) <= MAX_NAME else [_too_long()]
+        if concerns:
+            del sealed["full_name"]
         name, context = self._name(call, kind), self._context(call.context)
         if kind == "track":
             said, (name, properties) = name, name_mapping.known(name, properties)
@@ -273,7 +276,7 @@ class Reader:
             context=context,
             happened_at=self._moment(call.timestamp),
             sealed=sealed,
-            concerns=[_dropped(dropped)] if dropped else [],
+            concerns=[*concerns, _dropped(dropped)] if dropped else concerns,
         )
 
     def _traits(self, call: _Call, dropped: list[str]) -> tuple[dict[str, Any], dict[str, str]]:
@@ -338,6 +341,11 @@ def _dropped(names: list[str]) -> Concern:
     listed = ", ".join(sorted(set(names)))
     detail = f"Left out as personal data: {listed}. Send such traits with identify."
     return Concern("personal_data_dropped", detail)
+
+
+def _too_long() -> Concern:
+    detail = f"The trait name may have {MAX_NAME} characters; it was not kept."
+    return Concern("invalid_full_name", detail)
 
 
 def _known(call: _Call) -> str:

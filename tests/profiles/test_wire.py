@@ -295,6 +295,15 @@ def test_nothing_may_follow_a_packed_body() -> None:
     assert refusal.value.code == "invalid_gzip"
 
 
+def test_a_name_that_is_too_long_is_not_kept_and_told() -> None:
+    call = {"type": "identify", "userId": "1", "traits": {"name": "N" * 201, "city": "Rome"}}
+
+    message = read(call)
+
+    assert (message.sealed, message.properties) == ({}, {"city": "Rome"})
+    assert [concern.code for concern in message.concerns] == ["invalid_full_name"]
+
+
 @pytest.mark.parametrize(("birthday", "year"), [("1990-01-01", 1990), ("2099-01-01", None)])
 def test_a_birthday_that_is_to_come_is_none(birthday: str, year: int | None) -> None:
     call = {"type": "identify", "userId": "1", "traits": {"birthday": birthday}}
