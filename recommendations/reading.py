@@ -16,6 +16,7 @@ from django.db import connection
 from django.db.models.expressions import RawSQL
 
 from privacy import prepared
+from profiles.event_store import EVENTS
 from profiles.events.visitors import LOOKED_WITHIN
 from profiles.events.visitors import N_RECENT as N_EVENTS
 from profiles.models import Customer
@@ -41,13 +42,13 @@ WITH run AS MATERIALIZED (
     SELECT %(beside)s::text AS product_id, 0 AS nth WHERE %(beside)s::text <> ''
     UNION ALL (
         SELECT product_id, row_number() OVER (ORDER BY happened_at DESC, id DESC)
-        FROM profiles_event
+        FROM {events}
         WHERE customer_id = (SELECT id FROM who)
             AND happened_at >= %(since)s::timestamptz AND product_id <> ''
         ORDER BY happened_at DESC, id DESC LIMIT {n_events}
     ) UNION ALL (
         SELECT product_id, row_number() OVER (ORDER BY happened_at DESC, id DESC)
-        FROM profiles_event
+        FROM {events}
         WHERE (SELECT id FROM who) IS NULL AND customer_id IS NULL
             AND anonymous_id = %(anonymous)s::text AND %(anonymous)s::text <> ''
             AND happened_at >= %(since)s::timestamptz AND product_id <> ''
@@ -240,6 +241,7 @@ def _statement() -> str:
         allowed = cursor.mogrify(*one.values("pk").query.sql_with_params())
     return STATEMENT.format(
         allowed=allowed.replace("%", "%%"),
+        events=EVENTS.relation,
         countable=COUNTABLE.format("placed"),
         shown=SHOWN,
         looked=LOOKED,
