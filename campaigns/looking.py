@@ -7,11 +7,12 @@ from uuid import uuid4
 
 from django.utils.translation import gettext as _
 
-from campaigns import cards, writing
+from campaigns import cards, onsite, pushing, targeting, writing
 from campaigns.channels import email, ways
 from campaigns.channels.base import Channel, Message, Outcome
 from campaigns.composing import Composer, message_id, unsubscribe_url
-from campaigns.models import Campaign, Variant
+from campaigns.models import Campaign, Card, Variant
+from campaigns.rendering import card as card_look
 from campaigns.rendering import locales
 from campaigns.rendering.content import Reader, Rendered, Source, compiled
 from campaigns.rendering.faults import TemplateError
@@ -29,12 +30,12 @@ def preview(campaign: Campaign, variant: Variant, customer: Customer, now: datet
 
     Raises DomainError if the template cannot be rendered.
     """
-    if campaign.channel in cards.CHANNELS:
-        raise DomainError("no_preview", _("The message page shows such a message."), status=409)
     available = writing.languages(campaign)
     if not available:
         raise DomainError("no_message", _("Write the message of a variant."), status=409)
     locale = locales.choose(customer.locale, available, shop_language=Shop.current().language)
+    if campaign.channel in cards.CHANNELS:
+        return _card_sample(campaign, _card(variant, locale))
     if campaign.channel == ways.SMS:
         return _text_sample(campaign, variant, locale, customer, now)
     return _sample(_composer(campaign, now), variant, locale, customer)
@@ -80,17 +81,19 @@ def send_test(
 ) -> Rendered:
     """Send the message to a staff address, with the picks anybody would get; returns it.
 
-    Links are not tracked and unsubscribing does nothing. Raises DomainError if `to` is no
-    active staff address, the template is faulty or the server does not take the message.
+    A push message goes to the browsers, and on-site content is shown for half an hour, to the
+    customer who has that address. Links are not tracked and unsubscribing does nothing. Raises
+    DomainError if `to` is no active staff address, no customer who may get such messages has it,
+    the template is faulty or the server does not take the message.
     """
-    if campaign.channel in cards.CHANNELS:
-        raise DomainError("no_test", _("Such a message cannot be sent to an address."), status=409)
     if not Staff.objects.filter(is_active=True, email__iexact=to).exclude(email="").exists():
         raise DomainError(
             "not_a_staff_address",
             _("A test goes to the address of an active staff account."),
             pointer="/to",
         )
+    if campaign.channel in cards.CHANNELS:
+        return _try_card(campaign, _card(variant, locale), to, now, channel)
     composer = _composer(campaign, now)
     rendered = _sample(composer, variant, locale, None)
     key = f"test-{uuid4().hex}"
@@ -102,14 +105,63 @@ def send_test(
     subject = _("[Test] %(subject)s") % {"subject": rendered.subject}
     content = build(envelope, subject=subject, html=rendered.html, text=rendered.text)
     message = Message(key, envelope.sender_email, envelope.recipient, content, now)
-    result = (channel or email.channel()).send_batch([message])[0]
+    _hand_over(message, channel or email.channel())
+    return rendered
+
+
+def _hand_over(message: Message, channel: Channel) -> None:
+    result = channel.send_batch([message])[0]
     if result.outcome is not Outcome.SENT:
         raise DomainError(
             "test_not_sent",
             _("The test was not sent (%(code)s).") % {"code": result.code},
             status=502,
         )
-    return rendered
+
+
+def _card(variant: Variant, locale: str) -> Card:
+    card = variant.cards.filter(locale=locale).first()
+    if card is None:
+        raise _no_text(variant, locale)
+    return card
+
+
+def _card_sample(campaign: Campaign, card: Card) -> Rendered:
+    """Return a card as what the page or the browser is told of it looks."""
+    if campaign.channel == ways.PUSH:
+        told = pushing.told(card, card.url, str(campaign.uuid))
+        return card_look.sample(told | {"text": told["body"]}, card.locale)
+    shown = {name: getattr(card, name) for name in ("title", "text", "button", "url")}
+    return card_look.sample(shown | {"image": card.image_url}, card.locale)
+
+
+def _try_card(
+    campaign: Campaign, card: Card, to: str, now: datetime, channel: Channel | None
+) -> Rendered:
+    person = targeting.reachable(campaign).filter(email=to).order_by("pk").first()
+    if person is None:
+        detail = _(
+            "No customer who may get such messages has this address: become one in the shop."
+        )
+        raise DomainError("no_test_customer", detail, status=409, pointer="/to")
+    if campaign.channel == ways.PUSH:
+        key = f"test-{uuid4().hex[:20]}"
+        message = pushing.PushComposer(campaign, now=now).test(card, person.pk, key)
+        _hand_over(message, channel or ways.way(ways.PUSH))
+    elif not campaign.placement:
+        detail = _("Say at which place it is shown.")
+        raise DomainError("no_placement", detail, status=409, pointer="/placement")
+    else:
+        onsite.try_out(card, person.pk)
+    return _card_sample(campaign, card)
+
+
+def _no_text(variant: Variant, locale: str) -> DomainError:
+    return DomainError(
+        "missing_language",
+        _("Variant %(key)s has no text in “%(locale)s”.") % {"key": variant.key, "locale": locale},
+        pointer="/locale",
+    )
 
 
 def _text_sample(
@@ -141,12 +193,7 @@ def _sample(
             variant.pk, locale, reader, unsubscribe_url=unsubscribe_url(NO_TOKEN)
         )
     except KeyError:
-        raise DomainError(
-            "missing_language",
-            _("Variant %(key)s has no text in “%(locale)s”.")
-            % {"key": variant.key, "locale": locale},
-            pointer="/locale",
-        ) from None
+        raise _no_text(variant, locale) from None
     except TemplateError as error:
         raise _as_domain_error(error) from None
 

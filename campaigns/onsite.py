@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 AT_A_PLACE: Final = 10
 NOT_IN_IT: Final = timedelta(minutes=1)
 SEEN_AGAIN: Final = timedelta(seconds=30)
+TRIED_FOR: Final = timedelta(minutes=30)
+NO_TOKEN: Final = "0" * 43
 State = Delivery.State
 
 
@@ -68,13 +70,14 @@ def decide(
     """
     if customer is None:
         return []
-    running = live(placements, now)
+    tried, running = _tried(customer), live(placements, now)
     campaigns = [campaign for some in running.values() for campaign in some]
-    if not campaigns:
-        return []
-    rows = _places(campaigns, customer)
+    rows = _places(campaigns, customer) if campaigns else {}
     found = []
     for place in dict.fromkeys(placements):
+        if tried is not None and tried.placement == place:
+            found.append(tried)
+            continue
         for campaign in running.get(place, []):
             row = rows.get(campaign.pk) or _enter(campaign, customer, language, now)
             if row is None or not _may_show(campaign, row, customer):
@@ -82,6 +85,26 @@ def decide(
             found.append(_decision(campaign, row, language))
             break
     return found
+
+
+def try_out(card: Card, customer: int) -> None:
+    """Show a card at its place to one customer alone for half an hour; nothing of it is counted."""
+    cache.set(_trial(customer), card.pk, TRIED_FOR.total_seconds())
+
+
+def _tried(customer: int) -> Decision | None:
+    """Return the card that the customer tries out, as it is saved now."""
+    if (pk := cache.get(_trial(customer))) is None:
+        return None
+    card = Card.objects.select_related("variant__campaign").filter(pk=pk).first()
+    if card is None:
+        return None
+    campaign, key = card.variant.campaign, card.variant.key
+    return Decision(campaign.placement, str(campaign.uuid), key, NO_TOKEN, card.url, card)
+
+
+def _trial(customer: int) -> str:
+    return f"onsite:trial:{customer}"
 
 
 def _places(campaigns: Sequence[Campaign], customer: int) -> dict[int, Delivery]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from campaigns import cards, gate, targeting
 from campaigns.channels.base import Message
 from campaigns.composing import click_url
-from campaigns.models import Link, PushSubscription
+from campaigns.models import Card, Link, PushSubscription
 from campaigns.rendering import push
 from privacy import consent, outbound, webhooks
 from privacy.fields import reveal_columns
@@ -105,6 +105,18 @@ def _check(target: Mapping[str, str]) -> None:
         raise DomainError("invalid_push_keys", detail, pointer="/subscription/keys") from None
 
 
+def told(card: Card, url: str, tag: str) -> dict[str, str]:
+    """Return what a browser is told of a card; it has no place for a button."""
+    return {
+        "title": card.title,
+        "body": card.text,
+        "image": card.image_url,
+        "url": url,
+        "tag": tag,
+        "lang": card.locale,
+    }
+
+
 class PushComposer:
     """Composes one campaign's push messages at `now`, as `Composer` does its mails."""
 
@@ -115,7 +127,7 @@ class PushComposer:
 
     def compose(self, deliveries: Sequence[Delivery]) -> tuple[list[Message], dict[int, str]]:
         """Return the messages, and by delivery the reason where none could be made."""
-        browsers = self._browsers(deliveries)
+        browsers = self._browsers([row.customer_id for row in deliveries])
         missing = {row.customer_id for row in deliveries} - browsers.keys()
         barred = gate.barred(self._campaign, missing) if missing else {}
         numbers = self._numbers()
@@ -127,23 +139,27 @@ class PushComposer:
                 failed[row.pk] = barred.get(row.customer_id, "no_address")
         return made, failed
 
+    def test(self, card: Card, customer: int, key: str) -> Message:
+        """Return a test for the browsers of one customer, links as written."""
+        targets = self._browsers([customer]).get(customer, {})
+        # A tag of its own: a test takes the place of no message that a browser shows already.
+        content = told(card, card.url, key)
+        content["title"] = _("[Test] %(subject)s") % {"subject": card.title}
+        return self._sealed(key, content, targets, key)
+
     def _message(
         self, row: Delivery, targets: Mapping[str, str], numbers: Mapping[str, int]
     ) -> Message:
         card = self._cards[row.variant_id or 0, row.locale]
-        told = {
-            "title": card.title,
-            "body": card.text,
-            "image": card.image_url,
-            "url": click_url(row.token or "", numbers[card.url]),
-            "tag": str(self._campaign.uuid),
-            "lang": row.locale,
-        }
-        content = json.dumps(told, ensure_ascii=False).encode()
-        reference = f"{self._campaign.pk}-{row.pk}"
-        return Message(
-            str(row.pk), "", "", content, self._now, reference=reference, parameters=targets
-        )
+        url = click_url(row.token or "", numbers[card.url])
+        content = told(card, url, str(self._campaign.uuid))
+        return self._sealed(str(row.pk), content, targets, f"{self._campaign.pk}-{row.pk}")
+
+    def _sealed(
+        self, key: str, content: Mapping[str, str], targets: Mapping[str, str], reference: str
+    ) -> Message:
+        body = json.dumps(content, ensure_ascii=False).encode()
+        return Message(key, "", "", body, self._now, reference=reference, parameters=targets)
 
     def _numbers(self) -> dict[str, int]:
         """Return a stored number for each target; two queries, or three the first time."""
@@ -154,10 +170,10 @@ class PushComposer:
         there = Link.objects.filter(campaign=self._campaign, url__in=urls)
         return dict(there.values_list("url", "pk"))
 
-    def _browsers(self, deliveries: Sequence[Delivery]) -> dict[int, dict[str, str]]:
+    def _browsers(self, customers: Collection[int]) -> dict[int, dict[str, str]]:
         """Return, by customer, the targets of their browsers by row; opened in one audited act."""
         people = targeting.reachable(self._campaign)
-        people = people.filter(pk__in=[row.customer_id for row in deliveries])
+        people = people.filter(pk__in=customers)
         allowed = set(people.values_list("pk", flat=True))
         rows = PushSubscription.objects.live().filter(customer__in=allowed).order_by("pk")
         whose = dict(rows.values_list("pk", "customer_id"))

@@ -1,7 +1,8 @@
-"""The message page of an on-site or push campaign: each variant's card in each language, as it looks."""
+"""The message page of an on-site or push campaign: each variant's card in each language, with a preview and a test."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,8 +52,10 @@ class Row:
     form: CardForm
 
 
-def cards_page(request: HttpRequest, campaign: Campaign, *, may_edit: bool) -> HttpResponse:
-    """GET shows all cards, POST keeps them; an approval that they change is void."""
+def cards_page(
+    request: HttpRequest, campaign: Campaign, looks: Mapping[str, Any], *, may_edit: bool
+) -> HttpResponse:
+    """GET shows all cards and `looks`, POST keeps them; an approval that they change is void."""
     posted = request.POST if request.method == "POST" and may_edit else None
     rows = _rows(campaign, posted)
     if posted is not None and all(row.form.is_valid() for row in rows):
@@ -68,6 +71,7 @@ def cards_page(request: HttpRequest, campaign: Campaign, *, may_edit: bool) -> H
         "campaign": campaign,
         "rows": rows,
         "may_edit": may_edit,
+        **looks,
     }
     return render(request, "campaigns/admin/card_texts.html", context)
 

@@ -51,7 +51,8 @@ def texts_page(request: HttpRequest, pk: int) -> HttpResponse:
     if campaign.channel == Channel.SMS:
         return sms_texts.sms_page(request, campaign, may_edit=may_edit)
     if campaign.channel in cards.CHANNELS:
-        return card_texts.cards_page(request, campaign, may_edit=may_edit)
+        looks = _looks(request, campaign)
+        return card_texts.cards_page(request, campaign, looks, may_edit=may_edit)
     posted = request.POST if request.method == "POST" and may_edit else None
     rows = [
         (
@@ -73,9 +74,7 @@ def texts_page(request: HttpRequest, pk: int) -> HttpResponse:
         "campaign": campaign,
         "rows": rows,
         "may_edit": may_edit,
-        "readers": readers(campaign),
-        "languages": dict(settings.LANGUAGES),
-        "test_address": getattr(request.user, "email", ""),
+        **_looks(request, campaign),
         **_checked(campaign),
     }
     return render(request, "campaigns/admin/texts.html", context)
@@ -113,7 +112,14 @@ def test_action(request: HttpRequest, pk: int) -> HttpResponse:
     except DomainError as error:
         messages.error(request, error.detail)
     else:
-        messages.success(request, _("Test sent to your own address."))
+        done = {
+            Channel.PUSH: _("Test sent to your own browsers."),
+            Channel.ONSITE: _(
+                "For half an hour the shop's pages show it to you, and to you alone."
+            ),
+        }
+        sent = _("Test sent to your own address.")
+        messages.success(request, done.get(Channel(campaign.channel), sent))
     return redirect("admin:campaigns_campaign_texts", pk)
 
 
@@ -132,6 +138,15 @@ def _keep(request: HttpRequest, template: Template, form: TemplateForm) -> None:
     staff = request.user if isinstance(request.user, Staff) else None
     template.refresh_from_db(fields=["subject"])
     editing.retitle(template, form.cleaned_data["subject"], staff=staff, now=timezone.now())
+
+
+def _looks(request: HttpRequest, campaign: Campaign) -> dict[str, Any]:
+    """For whom the message can be looked at, and where a test goes."""
+    return {
+        "readers": readers(campaign),
+        "languages": dict(settings.LANGUAGES),
+        "test_address": getattr(request.user, "email", ""),
+    }
 
 
 def _checked(campaign: Campaign) -> dict[str, Any]:

@@ -7,7 +7,8 @@ from django.utils.translation import gettext_lazy as _
 class Card(models.Model):
     """A variant's short message in one language, for a place in the shop's pages or for push.
 
-    It names nobody: a page may be seen, and a notification read, by whoever stands by.
+    It names nobody: a page may be seen, and a notification read, by whoever stands by
+    (`docs/decisions/0012-a-card-names-nobody.md`).
     """
 
     variant = models.ForeignKey(

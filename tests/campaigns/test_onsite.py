@@ -17,6 +17,7 @@ from campaigns import (
     cloning,
     delivery,
     limits,
+    looking,
     measurement,
     onsite,
     tracking,
@@ -308,3 +309,40 @@ def test_its_cards_are_written_in_the_admin(client: Client) -> None:
     assert list(made.variants.get().cards.values_list("locale", "title")) == [("en", "New")]
     change = client.get(f"/admin/campaigns/campaign/{made.pk}/change/").content.decode()
     assert 'name="placement"' in change
+
+
+def test_a_draft_is_tried_out_by_the_customer_who_has_the_staff_address(client: Client) -> None:
+    ann, other = make.customer("ann", email="boss@shop.test"), make.customer("bob")
+    running("Old")
+    made, boss = written("Draft"), make.staff(Staff.Role.ADMINISTRATOR, username="tester")
+    type(boss).objects.filter(pk=boss.pk).update(email="boss@shop.test")
+    assert titles(ann) == ["Old for you"]
+
+    client.force_login(type(boss).objects.get(pk=boss.pk))
+    page = f"/admin/campaigns/campaign/{made.pk}/message/"
+    client.post(f"{page}test/", {"variant": "A", "locale": "en"})
+
+    decision = onsite.decide(["hero"], ann.pk, "en", NOW)[0]
+    assert (decision.card.title, decision.link) == ("Draft for you", TARGET)
+    assert titles(other) == ["Old for you"]
+    assert titles(ann, "elsewhere") == []
+    assert not onsite.seen(decision.token, tracking.Visit("POST", BROWSER), NOW)
+    assert not made.deliveries.exists()
+    preview = client.get(f"{page}preview/", {"variant": "A", "customer": "bob"}).content.decode()
+    assert "Draft for you" in preview
+    cache.clear()
+    assert titles(ann) == ["Old for you"]
+
+
+def test_a_test_tells_what_it_lacks() -> None:
+    made, boss = written(place=""), make.staff(username="tester")
+    type(boss).objects.filter(pk=boss.pk).update(email="boss@shop.test")
+    variant = made.variants.get()
+    codes = []
+    for locale in ("fr", "en", "en"):
+        with pytest.raises(DomainError) as caught:
+            looking.send_test(made, variant, locale, "boss@shop.test", NOW)
+        codes.append(caught.value.code)
+        if codes[-1] == "no_test_customer":
+            make.customer("ann", email="boss@shop.test")
+    assert codes == ["missing_language", "no_test_customer", "no_placement"]

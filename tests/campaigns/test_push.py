@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.core.management import call_command
 from django.test import Client
 
-from campaigns import approvals, delivery, gate, pushing, reach, targeting, tracking
+from campaigns import approvals, delivery, gate, looking, pushing, reach, targeting, tracking
 from campaigns.channels.base import Message, Outcome
 from campaigns.channels.push import PushChannel, own_key, public_key
 from campaigns.models import Campaign, Card, Delivery, PushSubscription
@@ -362,3 +362,53 @@ def test_the_key_is_the_same_each_time_and_a_command_prints_it(
     assert capsys.readouterr().out.strip() == public_key()
     assert encode(push.public_point(own_key())) == public_key()
     assert len(decode(public_key())) == push.POINT_BYTES
+
+
+@pytest.mark.django_db
+def test_a_test_goes_to_the_browsers_of_the_customer_who_has_the_staff_address(
+    service: Receiver,
+) -> None:
+    ann, phone = make.customer("ann", email="boss@shop.test"), Browser()
+    agree(make.customer("bob"), Browser().target(f"{service.url}/2"))
+    made, boss = running(), make.staff(username="tester")
+    type(boss).objects.filter(pk=boss.pk).update(email="boss@shop.test")
+    variant, channel = made.variants.get(), PushChannel(guard())
+
+    with pytest.raises(DomainError) as nobody:
+        looking.send_test(made, variant, "en", boss_address := "boss@shop.test", NOW)
+    make.consent(ann, "campaign.push", "push")
+    with pytest.raises(DomainError) as nowhere:
+        looking.send_test(made, variant, "en", boss_address, NOW)
+    agree(ann, phone.target(f"{service.url}/1"))
+    seen = looking.send_test(made, variant, "en", boss_address, NOW, channel=channel)
+
+    assert (nobody.value.code, nowhere.value.code) == ("no_test_customer",) * 2
+    assert [heard.path for heard in service.heard] == ["/hook/1"]
+    told = json.loads(phone.read(service.heard[0].body))
+    assert (told["title"], told["url"]) == ("[Test] New TVs", TARGET)
+    assert seen.subject == "New TVs"
+    assert not Delivery.objects.filter(customer=ann).exists()
+    service.answer = lambda _heard: (410, {})
+    with pytest.raises(DomainError) as gone:
+        looking.send_test(made, variant, "en", boss_address, NOW, channel=channel)
+    assert gone.value.code == "test_not_sent"
+
+
+@pytest.mark.django_db
+def test_a_preview_shows_what_the_browser_is_told(client: Client) -> None:
+    ann = make.customer("ann")
+    agree(ann, Browser().target("https://push.test/1"))
+    made = running()
+    Card.objects.update(title="New <TVs>", button="Look")
+    shown = looking.preview(made, made.variants.get(), ann, NOW)
+    assert (shown.locale, shown.subject) == ("en", "New <TVs>")
+    assert "New &lt;TVs&gt;" in shown.html
+    assert "Look" not in shown.html  # a notification has no place for a button
+
+    client.force_login(make.staff(), backend="privacy.roles.RoleBackend")
+    page = f"/admin/campaigns/campaign/{made.pk}/message/"
+    assert 'id="preview-frame"' in client.get(page).content.decode()
+    asked = {"variant": "A", "customer": "ann", "dark": "1"}
+    answer = client.get(f"{page}preview/", asked)
+    assert "sandbox" in answer["Content-Security-Policy"]
+    assert "@media all" in answer.content.decode()
