@@ -11,7 +11,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.forms.fields import InvalidJSONInput
-from django.urls import reverse_lazy
+from django.urls import reverse
 from django.utils.translation import get_language, gettext
 
 from privacy.models import Shop
@@ -37,8 +37,12 @@ FREE_TEXT = (
 
 
 class RuleWidget(forms.Textarea):
-    """react-querybuilder over a hidden text area; without script the rule stands in words."""
+    """react-querybuilder over a hidden text area; without script the rule stands in words.
 
+    `of` is the uuid of the segment whose rule it is, which that may not lead back to.
+    """
+
+    of = ""
     template_name = "profiles/rule_builder.html"
 
     def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
@@ -47,7 +51,7 @@ class RuleWidget(forms.Textarea):
         known = {one: segment_fields.known_values(one) for one in FREE_TEXT}
         context["widget"] |= {
             "library": LIBRARY,
-            "preview": reverse_lazy("admin:profiles_segment_preview"),
+            "preview": f"{reverse('admin:profiles_segment_preview')}?of={self.of}",
             "exponent": exponent(currency),
             "said": _said(context["widget"]["value"], language, currency),
             "fields": [asdict(card) for card in segment_fields.fields(language)],
@@ -174,6 +178,12 @@ class SegmentForm(forms.ModelForm[Segment]):
         fields = ["name", "rule"]
         widgets = {"rule": RuleWidget}
         field_classes = {"rule": RuleField}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        widget = self.fields["rule"].widget if "rule" in self.fields else None
+        if isinstance(widget, RuleWidget):
+            widget.of = str(self.instance.uuid)
 
     def clean_rule(self) -> dict[str, Any]:
         rule: dict[str, Any] = self.cleaned_data["rule"]

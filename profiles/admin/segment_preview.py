@@ -29,7 +29,7 @@ def preview(request: HttpRequest) -> JsonResponse:
     language = get_language() or "en"
     try:
         tree = read_tree(request.POST.get("rule", ""))
-        rule = segment_rules.checked(tree)
+        rule = segment_rules.checked(tree, of=request.GET.get("of", ""))
     except (DomainError, ValueError) as error:
         return JsonResponse({"ok": False, "text": str(error)})
     told: dict[str, Any] = {

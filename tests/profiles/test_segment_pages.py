@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import timedelta
 from typing import Any, cast
 
@@ -156,6 +157,24 @@ def test_a_preview_tells_size_channels_words_and_masked_samples() -> None:
     assert told["words"] == "Customers: city is Rome."
     assert [one[0] for one in told["samples"]] == ["ann"]
     assert "ann@example.com" not in str(told)
+
+
+def test_a_preview_says_that_a_rule_leads_back_to_its_own_segment() -> None:
+    first = segmentation.create("Romans", living_in("Rome"), now=timezone.now())
+    named = {"rules": [{"field": "segment", "operator": "=", "value": str(first.uuid)}]}
+    second = segmentation.create("All of them", named, now=timezone.now())
+    circle = {"rules": [{"field": "segment", "operator": "=", "value": str(second.uuid)}]}
+    staff = browser()
+    page = staff.get(f"{SEGMENTS}{first.pk}/change/").content.decode()
+    found = re.search(r'data-preview="([^"]+)"', page)
+    assert found is not None
+
+    told = staff.post(found[1], {"rule": json.dumps(circle)}).json()
+    elsewhere = staff.post(f"{SEGMENTS}preview/", {"rule": json.dumps(circle)}).json()
+
+    assert told["ok"] is False
+    assert "Romans → All of them → Romans" in told["text"]
+    assert elsewhere["ok"] is True
 
 
 def test_without_script_the_rule_stands_in_words() -> None:
