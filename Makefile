@@ -88,7 +88,9 @@ PURE_TESTS := tests/inference tests/test_branches.py tests/privacy/test_envelope
 	tests/campaigns/test_reach.py tests/campaigns/test_prechecks.py tests/campaigns/test_skeletons.py tests/campaigns/test_utm.py tests/campaigns/test_editor.py tests/campaigns/test_pictures.py
 
 coverage:
-	$(BIN)/coverage run --branch --source=$$($(BIN)/python -m tests.branches --packages) -m pytest -q -m "not real_data" $(PURE_TESTS)
+	$(BIN)/coverage erase
+	$(BIN)/coverage run --branch --source=$$($(BIN)/python -m tests.branches --packages) -m pytest -q -n 2 --dist loadgroup -m "not real_data" $(PURE_TESTS)
+	$(BIN)/coverage combine --quiet
 	$(BIN)/python -m tests.branches
 
 lock: ## Resolve the lock files anew
