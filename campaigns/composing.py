@@ -113,7 +113,7 @@ class Composer:
                 failed[delivery.pk] = "no_address"
             except TemplateError:
                 failed[delivery.pk] = "template_error"
-        numbers = self._link_numbers(
+        numbers = self._numbers(
             url
             for _, message in rendered.values()
             for url in links.targets(message.html, message.text)
@@ -187,21 +187,9 @@ class Composer:
         ]
         return coupons.of(wanted) if wanted else {}
 
-    def _link_numbers(self, targets: Iterable[str]) -> dict[str, int]:
+    def _numbers(self, urls: Iterable[str]) -> dict[str, int]:
         """Return a stored number for each of the web addresses; of none that is not tracked."""
-        if not self._campaign.is_marketing:
-            return {}
-        own = (f"{settings.PUBLIC_URL}/u/", f"{settings.PUBLIC_URL}/r/")
-        if not (urls := {url for url in targets if not url.startswith(own)}):
-            return {}
-        there = Link.objects.filter(campaign=self._campaign, url__in=urls)
-        numbers = dict(there.values_list("url", "pk"))
-        if missing := sorted(urls - numbers.keys()):
-            Link.objects.bulk_create(
-                [Link(campaign=self._campaign, url=url) for url in missing], ignore_conflicts=True
-            )
-            numbers |= dict(there.filter(url__in=missing).values_list("url", "pk"))
-        return numbers
+        return link_numbers(self._campaign, urls) if self._campaign.is_marketing else {}
 
     def _message(
         self,
@@ -251,7 +239,7 @@ class Composer:
         targets = links.targets(outline.html, outline.text)
         if any(map(is_marked, targets)):
             return None
-        numbers = self._link_numbers(targets)
+        numbers = self._numbers(targets)
         html, text = _tracked(outline.html, outline.text, TOKEN_MARK, numbers)
         return Skeleton(outline, Body.of("html", html), Body.of("plain", text))
 
@@ -292,6 +280,21 @@ def _tracked(html: str, text: str, token: str, numbers: Mapping[str, int]) -> tu
     return links.with_canary(seen, canary_url(token)), links.rewrite_text(text, to)
 
 
+def link_numbers(campaign: Campaign, targets: Iterable[str]) -> dict[str, int]:
+    """Return a stored number for each web address that is no ending of a subscription or cart."""
+    own = (f"{settings.PUBLIC_URL}/u/", f"{settings.PUBLIC_URL}/r/")
+    if not (urls := {url for url in targets if not url.startswith(own)}):
+        return {}
+    there = Link.objects.filter(campaign=campaign, url__in=urls)
+    numbers = dict(there.values_list("url", "pk"))
+    if missing := sorted(urls - numbers.keys()):
+        Link.objects.bulk_create(
+            [Link(campaign=campaign, url=url) for url in missing], ignore_conflicts=True
+        )
+        numbers |= dict(there.filter(url__in=missing).values_list("url", "pk"))
+    return numbers
+
+
 def message_id(campaign: Campaign, delivery: int | str) -> str:
     """Return the Message-ID of a delivery: the same at every try, and telling nothing."""
     host = urlsplit(settings.PUBLIC_URL).hostname or "localhost"
@@ -304,6 +307,12 @@ def open_url(token: str) -> str:
 
 def click_url(token: str, number: int) -> str:
     return f"{settings.PUBLIC_URL}/c/{token}.{_base36(number)}"
+
+
+def short_url(delivery: int, token: str, number: int) -> str:
+    """Return the target of a link in a text message: a click can be counted by it, no more."""
+    mark = token[: links.SHORT_MARK]
+    return f"{settings.PUBLIC_URL}/c/{_base36(delivery)}.{mark}{_base36(number)}"
 
 
 def canary_url(token: str) -> str:

@@ -12,8 +12,8 @@ from django.utils.translation import gettext as _
 
 from campaigns import cards, gate, targeting
 from campaigns.channels.base import Message
-from campaigns.composing import click_url
-from campaigns.models import Card, Link, PushSubscription
+from campaigns.composing import click_url, link_numbers
+from campaigns.models import Card, PushSubscription
 from campaigns.rendering import push
 from privacy import consent, outbound, webhooks
 from privacy.fields import reveal_columns
@@ -130,7 +130,7 @@ class PushComposer:
         browsers = self._browsers([row.customer_id for row in deliveries])
         missing = {row.customer_id for row in deliveries} - browsers.keys()
         barred = gate.barred(self._campaign, missing) if missing else {}
-        numbers = self._numbers()
+        numbers = link_numbers(self._campaign, (card.url for card in self._cards.values()))
         made, failed = [], {}
         for row in deliveries:
             if targets := browsers.get(row.customer_id):
@@ -160,15 +160,6 @@ class PushComposer:
     ) -> Message:
         body = json.dumps(content, ensure_ascii=False).encode()
         return Message(key, "", "", body, self._now, reference=reference, parameters=targets)
-
-    def _numbers(self) -> dict[str, int]:
-        """Return a stored number for each target; two queries, or three the first time."""
-        urls = {card.url for card in self._cards.values()}
-        Link.objects.bulk_create(
-            [Link(campaign=self._campaign, url=url) for url in sorted(urls)], ignore_conflicts=True
-        )
-        there = Link.objects.filter(campaign=self._campaign, url__in=urls)
-        return dict(there.values_list("url", "pk"))
 
     def _browsers(self, customers: Collection[int]) -> dict[int, dict[str, str]]:
         """Return, by customer, the targets of their browsers by row; opened in one audited act."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -13,8 +13,9 @@ from django.utils.translation import gettext as _
 
 from campaigns import gate, targeting, writing
 from campaigns.channels.base import Message
-from campaigns.models import Campaign, Delivery, SmsText, Variant
-from campaigns.rendering import sms
+from campaigns.composing import link_numbers, short_url
+from campaigns.models import Campaign, Delivery, SendingRules, SmsText, Variant
+from campaigns.rendering import links, sms
 from campaigns.rendering.content import Frame, Reader, Rendered, first_name
 from campaigns.rendering.faults import TemplateError
 from privacy.fields import Columns, reveal_columns
@@ -143,7 +144,7 @@ class TextComposer:
         people = self._people(deliveries)
         gone = {row.customer_id for row in deliveries} - people.keys() - people.damaged
         barred = gate.barred(self._campaign, gone) if gone else {}
-        made: list[Message] = []
+        made: list[tuple[Delivery, Message]] = []
         failed: dict[int, str] = {}
         for row in deliveries:
             known = people.get(row.customer_id)
@@ -153,10 +154,28 @@ class TextComposer:
                 failed[row.pk] = "no_address"
             else:
                 try:
-                    made.append(self._message(row, number, Reader(known.get("full_name") or "")))
+                    reader = Reader(known.get("full_name") or "")
+                    made.append((row, self._message(row, number, reader)))
                 except TemplateError:
                     failed[row.pk] = "template_error"
-        return made, failed
+        return self._counted(made), failed
+
+    def _counted(self, made: Sequence[tuple[Delivery, Message]]) -> list[Message]:
+        """Exchange links for short ones, where the shop wants them counted.
+
+        Those in the parameters of a registered text stay: the gateway knows what they may be.
+        """
+        if not (self._campaign.is_marketing and SendingRules.current().short_links):
+            return [message for _row, message in made]
+        texts = [(row, message, message.content.decode()) for row, message in made]
+        targets = {url for _row, _message, text in texts for url in links.targets("", text)}
+        numbers = link_numbers(self._campaign, targets)
+        found = []
+        for row, message, text in texts:
+            short = {url: short_url(row.pk, row.token or "", n) for url, n in numbers.items()}
+            content = links.rewrite_text(text, short).encode()
+            found.append(replace(message, content=content))
+        return found
 
     def _message(self, row: Delivery, number: str, reader: Reader) -> Message:
         content = self._texts[_variant(row), row.locale]

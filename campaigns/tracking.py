@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from hmac import compare_digest
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -13,6 +14,7 @@ from django.db import transaction
 
 from campaigns import event_catalogue, feedback, picking, utm
 from campaigns.models import Automation, Campaign, Delivery, Hit, Impression, Link
+from campaigns.rendering.links import SHORT_MARK
 from privacy import consent, preferences, suppression
 from privacy.models import Channel, Consent, ConsentEntry, Source, Suppression
 from profiles.events import staging, wire
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 SOURCE = "Campaigns"
 EVENTS: dict[str, str] = {Hit.Kind.OPEN: "Email Opened", Hit.Kind.CLICK: "Email Clicked"}
+IN_TEXTS: dict[str, str] = {Hit.Kind.CLICK: "SMS Clicked"}
 VIEWED, FOLLOWED = "Recommendation Viewed", "Recommendation Clicked"
 ON_PAGES: dict[str, str] = {Hit.Kind.OPEN: "Promotion Viewed", Hit.Kind.CLICK: "Promotion Clicked"}
 TOO_SOON = timedelta(seconds=2)
@@ -38,6 +41,8 @@ SETTLED = timedelta(seconds=45)
 TOLD_AT_ONCE = 500
 TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
 _LINK_TOKEN = re.compile(r"([A-Za-z0-9_-]{43})\.([0-9a-z]{1,13})")
+# In a text message: number of the message, the first signs of its token, number of the link.
+_SHORT_TOKEN = re.compile(rf"([0-9a-z]{{1,13}})\.([A-Za-z0-9_-]{{{SHORT_MARK}}})([0-9a-z]{{1,13}})")
 _BARE_MOZILLA = "Mozilla/5.0"
 _MACHINES = re.compile(
     r"bot\b|bot/|crawl|spider|scan|preview|prefetch|monitor|headless|phantom|curl|wget|python|"
@@ -91,13 +96,16 @@ def clicked(token: str, visit: Visit, now: datetime) -> str:
 
     The link that nobody sees leads to the shop.
     """
-    if (match := _LINK_TOKEN.fullmatch(token)) is None:
+    if match := _LINK_TOKEN.fullmatch(token):
+        delivery, told = find(match[1]), match[2]
+    elif match := _SHORT_TOKEN.fullmatch(token):
+        delivery, told = _of_text(int(match[1], 36), match[2]), match[3]
+    else:
         raise UnknownLinkError
-    delivery = find(match[1])
-    number = int(match[2], 36)
+    number = int(told, 36)
     if delivery is None or number >= 2**63:
         raise UnknownLinkError
-    if match[2] == CANARY:
+    if told == CANARY:
         _hit(delivery, Hit.Kind.CLICK, visit, now, is_canary=True)
         return str(settings.PUBLIC_URL)
     link = Link.objects.filter(pk=number, campaign=delivery.campaign_id).first()
@@ -211,6 +219,16 @@ def find(token: str) -> Delivery | None:
     return rows.filter(token=token).first()
 
 
+def _of_text(pk: int, mark: str) -> Delivery | None:
+    """Return the text message of a number whose token begins with `mark`."""
+    if pk >= 2**63:
+        return None
+    rows = Delivery.objects.select_related("campaign__topic", "variant", "customer__subject")
+    found = rows.filter(pk=pk, campaign__channel=Channel.SMS).first()
+    token = (found and found.token) or ""
+    return found if compare_digest(token[:SHORT_MARK], mark) else None
+
+
 @transaction.atomic
 def _hit(
     delivery: Delivery,
@@ -295,7 +313,9 @@ def _announce(hits: Sequence[Hit], now: datetime) -> None:
 
 def _events(hit: Hit, shown: Impression | None) -> Iterator[wire.Message]:
     told = {"campaign": str(hit.delivery.campaign.uuid), "linkId": hit.link_id}
-    names = ON_PAGES if hit.delivery.campaign.channel == Channel.ONSITE else EVENTS
+    names = {Channel.ONSITE: ON_PAGES, Channel.SMS: IN_TEXTS}.get(
+        Channel(hit.delivery.campaign.channel), EVENTS
+    )
     yield _event(hit, f"hit-{hit.pk}", names[hit.kind], told)
     if shown is None:
         return

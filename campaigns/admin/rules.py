@@ -18,7 +18,7 @@ class SendingRulesForm(forms.ModelForm[SendingRules]):
         model = SendingRules
         fields = [
             *("cap_messages", "cap_days", "quiet_from", "quiet_until"),
-            *("two_persons_from", "undo_minutes", "shop_domains"),
+            *("two_persons_from", "undo_minutes", "shop_domains", "short_links"),
         ]
 
     def clean(self) -> dict[str, Any]:
@@ -41,7 +41,7 @@ class SendingRulesAdmin(ThemedAdmin[SendingRules]):
         (_("Cap across campaigns"), {"fields": [("cap_messages", "cap_days")]}),
         (_("Quiet hours"), {"fields": [("quiet_from", "quiet_until")]}),
         (_("Approval and start"), {"fields": [("two_persons_from", "undo_minutes")]}),
-        (_("Web analytics"), {"fields": ["shop_domains"]}),
+        (_("Web analytics"), {"fields": ["shop_domains", "short_links"]}),
     ]
 
     def changelist_view(

@@ -45,6 +45,14 @@ class SendingRules(models.Model):
             "the shop's browser keys."
         ),
     )
+    short_links = models.BooleanField(
+        _("count links in texts"),
+        default=False,
+        help_text=_(
+            "Links in text messages become short ones of this installation, which count clicks and "
+            "mark what leads to the shop. Ask your gateway first whether it takes such addresses."
+        ),
+    )
     quiet_from = models.TimeField(
         _("quiet from"),
         null=True,

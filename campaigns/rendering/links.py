@@ -9,6 +9,7 @@ from html import escape, unescape
 from urllib.parse import urlsplit
 
 MAX_URL = 2_000
+SHORT_MARK = 10  # so many signs of a message's token stand in a short link: 60 bits
 ENDINGS = ".,;:!?"  # they end the sentence around an address, not the address
 
 _HREF = re.compile(r"""(<a\b[^>]*?\shref\s*=\s*)(["'])(.*?)\2""", re.IGNORECASE | re.DOTALL)

@@ -74,6 +74,7 @@ DECLARED: Final = {
         Declared("Promotion Clicked", _("Followed content of a campaign"), ("campaign", "linkId")),
         Declared("Email Opened", _("Opened a message"), ("campaign",)),
         Declared("Email Clicked", _("Followed a link of a message"), ("campaign", "linkId")),
+        Declared("SMS Clicked", _("Followed a link of a text message"), ("campaign", "linkId")),
     )
 }  # fmt: skip
 
