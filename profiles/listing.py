@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -116,6 +118,38 @@ def add(name: str, external_ids: Iterable[str], *, now: datetime, actor: str = "
     )
 
 
+@transaction.atomic
+def keep_only(static_list: StaticList, customers: Collection[int], *, now: datetime) -> int:
+    """Take everybody else off the list and count its segment anew; return how many went."""
+    kept, members = set(customers), static_list.members.values_list("customer_id", flat=True)
+    gone = [pk for pk in members if pk not in kept]
+    changes.mark_told(gone)
+    for start in range(0, len(gone), ASKED_AT_ONCE):
+        static_list.members.filter(customer_id__in=gone[start : start + ASKED_AT_ONCE]).delete()
+    if segment := Segment.objects.filter(rule=_meaning(static_list)).first():
+        segmentation.recount(segment, now=now)
+    return len(gone)
+
+
+def meant_by(segment: Segment) -> StaticList | None:
+    """The list that a segment means, and nothing but that."""
+    lists = StaticList.objects.filter(uuid__in=_uuids(segment.rule))
+    return next((one for one in lists if _meaning(one) == segment.rule), None)
+
+
+def _uuids(rule: dict[str, Any]) -> list[UUID]:
+    found = []
+    for one in rule.get("rules", []):
+        with suppress(ValueError, TypeError):
+            found.append(UUID(one.get("value")))
+    return found
+
+
+def _meaning(static_list: StaticList) -> dict[str, Any]:
+    listed = {"field": "list", "operator": "=", "value": str(static_list.uuid)}
+    return {"combinator": "and", "not": False, "rules": [listed]}
+
+
 def _known(external_ids: list[str]) -> dict[str, int]:
     known: dict[str, int] = {}
     for start in range(0, len(external_ids), ASKED_AT_ONCE):
@@ -127,11 +161,7 @@ def _known(external_ids: list[str]) -> dict[str, int]:
 
 def _segment_of(static_list: StaticList, *, now: datetime, actor: str) -> Segment:
     """The segment that means the list, counted anew."""
-    rule = {
-        "combinator": "and",
-        "not": False,
-        "rules": [{"field": "list", "operator": "=", "value": str(static_list.uuid)}],
-    }
+    rule = _meaning(static_list)
     segment = Segment.objects.filter(rule=rule).first()
     if segment is None:
         name = segmentation.free_name(static_list.name)

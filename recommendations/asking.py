@@ -62,9 +62,18 @@ def ask_for_fetch(feed: Feed, now: datetime, *, way: Way = queue.enqueue) -> Job
 
 
 def ask_for_likely(
-    wanted: Wanted, run: TrainingRun, now: datetime, *, language: str, way: Way = queue.enqueue
+    wanted: Wanted,
+    run: TrainingRun,
+    now: datetime,
+    *,
+    language: str,
+    segment: int | None = None,
+    way: Way = queue.enqueue,
 ) -> Job:
-    """Ask for a list of the customers who are likeliest to want something, by a run's model."""
-    payload = {"run": run.pk, "language": language, **asdict(wanted)}
+    """Ask for a list of the customers who are likeliest to want something, by a run's model.
+
+    The list that a `segment` means is made anew; without one it is a new list.
+    """
+    payload = {"run": run.pk, "language": language, "segment": segment, **asdict(wanted)}
     key = f"{LIKELY}:{wanted.product}:{wanted.category}"
     return way(LIKELY, payload, now=now, unique_key=key)

@@ -14,7 +14,7 @@ from inference import proportions
 from inference.proportions import Proportion
 from jobs.running import JobFailedError
 from profiles import listing
-from profiles.models import Customer, StaticList
+from profiles.models import Customer, Segment, StaticList
 from recommendations import interactions
 from recommendations.engines.base import DAY, hide_owned
 from recommendations.engines.blend import BlendModel
@@ -166,10 +166,15 @@ def _check(
 def _list(
     reading: Reading, chosen: Integers, asked: dict[str, Any], *, now: datetime
 ) -> dict[str, Any]:
-    """Put the people on a static list of their own; its segment is what campaigns aim at."""
+    """Put the people on a list of their own, or on the one that is made anew; campaigns aim at its segment."""
     keys = [reading.customers[row] for row in chosen]
+    there = _list_of(asked.get("segment"))
     with translation.override(asked["language"]):
-        name = _free_name(_("Likely to want %(what)s") % {"what": asked["title"]})
+        name = (
+            there.name
+            if there
+            else _free_name(_("Likely to want %(what)s") % {"what": asked["title"]})
+        )
     ids: list[str] = []
     for start in range(0, len(keys), listing.ASKED_AT_ONCE):
         some = Customer.objects.filter(pk__in=keys[start : start + listing.ASKED_AT_ONCE])
@@ -177,11 +182,19 @@ def _list(
     for start in range(0, len(ids), listing.MAX_IDS):
         some_ids = ids[start : start + listing.MAX_IDS]
         listed = listing.add(name, some_ids, now=now, actor="system:likely")
+    if there:
+        listing.keep_only(there, keys, now=now)
     return {
         "segment": listed.segment.pk,
         "name": listed.segment.name,
         "n_listed": listed.static_list.members.count(),
     }
+
+
+def _list_of(segment: int | None) -> StaticList | None:
+    """The list to be made anew; None if its segment is gone or means something else by now."""
+    found = Segment.objects.filter(pk=segment).first() if segment else None
+    return listing.meant_by(found) if found else None
 
 
 def _free_name(wanted: str) -> str:

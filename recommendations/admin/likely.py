@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Final
 
 from django import forms
 from django.contrib import admin
 from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import get_language, gettext_lazy
@@ -90,6 +90,9 @@ def likely_page(request: HttpRequest) -> HttpResponse:
     """Ask which customers are likely to want a product or a category."""
     run = TrainingRun.objects.active()
     form = LikelyForm(request.POST or None, initial={"product": request.GET.get("product", "")})
+    if request.method == "POST" and run is not None and (again := request.POST.get("again")):
+        _ask_again(get_object_or_404(Job, kind=asking.LIKELY, uuid=again), run)
+        return redirect(f"{reverse('admin:recommendations_product_likely')}#made")
     if request.method == "POST" and run is not None and form.is_valid():
         wanted = _wanted(form.cleaned_data)
         now, language = timezone.now(), get_language() or "en"
@@ -118,6 +121,15 @@ def _wanted(given: dict[str, Any]) -> Wanted:
         found = Product.objects.get(product_id=given["product"])
         title = found.title_in(get_language() or "en")
     return Wanted(given["product"], given["category"], title, given["n"], float(given["least"]))
+
+
+def _ask_again(job: Job, run: TrainingRun) -> None:
+    """Ask for the same list by the model that serves now; its segment stays."""
+    facts = job.payload
+    wanted = Wanted(**{field.name: facts[field.name] for field in fields(Wanted)})
+    segment = (job.result or {}).get("segment")
+    now, language = timezone.now(), facts["language"]
+    asking.ask_for_likely(wanted, run, now, language=language, segment=segment)
 
 
 def _asked() -> list[Job]:

@@ -103,6 +103,45 @@ def test_a_higher_least_score_lists_fewer_and_a_second_asking_makes_a_second_lis
     assert few.result["name"] == "Likely to want X 2"
 
 
+def test_a_list_made_anew_keeps_its_segment_and_takes_off_who_is_no_longer_likely() -> None:
+    run, client = shop(), browser()
+    client.post(PAGE, {"product": "", "category": "Audio", "n": 20, "least": "0"})
+    first = Job.objects.get(kind=asking.LIKELY)
+    running.run(first.pk, clock=timezone.now)
+    first.refresh_from_db()
+    segment = Segment.objects.get(pk=first.result["segment"])
+    before = set(segmentation.members(segment.rule, NOW).values_list("external_id", flat=True))
+    gone = min(before)
+    subject = Customer.objects.get(external_id=gone).subject_id
+    Subject.objects.filter(uuid=subject).update(no_profiling=True)
+
+    client.post(PAGE, {"again": str(first.uuid)})
+    again = Job.objects.filter(kind=asking.LIKELY).latest("pk")
+    running.run(again.pk, clock=timezone.now)
+
+    again.refresh_from_db()
+    assert (again.state, again.payload["run"]) == (Job.State.DONE, run.pk)
+    assert again.result["segment"] == segment.pk
+    after = set(segmentation.members(segment.rule, NOW).values_list("external_id", flat=True))
+    assert (len(after), gone in after) == (20, False)
+    assert Segment.objects.filter(name__startswith="Likely").count() == 1
+
+
+def test_a_list_whose_segment_means_something_else_by_now_is_made_beside_it() -> None:
+    run = shop()
+    first = found(run, category="Audio", n=20)
+    narrower = {"combinator": "and", "not": False, "rules": []}
+    Segment.objects.filter(pk=first.result["segment"]).update(rule=narrower)
+
+    wanted = Wanted(product="", category="Audio", title="X", n=20, least=0)
+    asked = asking.ask_for_likely(wanted, run, NOW, language="en", segment=first.result["segment"])
+    again = running.run(asked.pk, clock=lambda: NOW)
+
+    assert again is not None
+    assert again.result["segment"] != first.result["segment"]
+    assert Segment.objects.get(pk=first.result["segment"]).rule == narrower
+
+
 @pytest.mark.parametrize("wanted", [{"category": "Nothing"}, {"product": "p999"}])
 def test_what_the_model_does_not_know_ends_with_the_reason(wanted: dict[str, str]) -> None:
     job = found(shop(), **wanted)
