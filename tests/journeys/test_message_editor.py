@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
+from campaigns import cards
 from campaigns.models import Campaign, Picture, Template
 from tests import make
 from tests.journeys.conftest import Visit
@@ -163,3 +164,18 @@ def test_a_campaign_is_set_up_in_steps(visit: Visit, campaign: Campaign, *, lang
 
     expect(page.locator("#checks")).to_be_visible()
     assert page.locator("ol.c-row [aria-current=step]").count() == 1
+
+
+def test_a_card_is_seen_beside_its_form(visit: Visit) -> None:
+    make.reader("C-1", full_name="Ann Lee", locale="zh-CN")
+    made = make.written_campaign(
+        approved=False, channel="onsite", purpose="campaign.onsite", placement="hero"
+    )
+    cards.start(made.variants.get())
+    page = signed_in(visit, width=390, language="zh-hans", dark=True)
+    page.goto(f"/admin/campaigns/campaign/{made.pk}/message/")
+    expect(page.frame_locator("#preview-frame").locator("h1")).to_have_text("您的设备上新了配件")
+    for width in (390, 1360):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.evaluate(FITS)
+        shot(page, f"card-{width}")
