@@ -31,6 +31,7 @@ class CardForm(forms.ModelForm[Card]):
         model = Card
         fields = ["title", "text", "button", "url", "image_url"]
         widgets = {"text": forms.Textarea(attrs={"rows": 2})}
+        labels = {"title": gettext_lazy("Heading")}
         help_texts = {"title": gettext_lazy("Left empty, there is no message in this language.")}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
