@@ -46,6 +46,7 @@ expected-statuses = [400, 401, 403, 404, 405, 406, 409, 413, 415, 422, 428, 429,
 """
 # Why a request that fits the document may still be refused: rules that no JSON schema can state.
 BEYOND_SCHEMAS = {
+    "birth_date_invalid": "a schema has no clock",
     "blank": "white space alone says nothing",
     "discount_absurd": "what a discount is taken off stands beside it",
     "does_not_exist": "which segments there are is data",
@@ -60,6 +61,7 @@ BEYOND_SCHEMAS = {
     "invalid_id": "which characters can be printed changes with Unicode",
     "invalid_phone": "a telephone number is known by the numbering plan of its country",
     "invalid_push_keys": "a point of a curve is more than a pattern",
+    "long_past": "a schema has no first day",
     "invalid_rule": "which fields there are, and what each takes, is data",
     "invalid_webhook_url": "an address that may be posted to is more than a pattern",
     "invalid_trait": "what a property must be depends on the aggregate; names taken are data",
