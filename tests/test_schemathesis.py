@@ -50,6 +50,7 @@ BEYOND_SCHEMAS = {
     "blank": "white space alone says nothing",
     "discount_absurd": "what a discount is taken off stands beside it",
     "does_not_exist": "which segments there are is data",
+    "empty_file": "bytes have no least length in a schema",
     "idempotency_key_reused": "what a name was used for is data",
     "in_future": "a schema has no clock",
     "invalid_cursor": "only what `next` gave is a cursor",

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 from xml.etree import ElementTree as ET
 
 import pytest
 from django.core.management import call_command
 from django.test import Client, override_settings
+from django.utils import timezone
 
+from jobs import running
 from jobs.models import Job
 from recommendations.feeds import writing
 from recommendations.models import Feed, Offer, Product, ProductChange
@@ -226,3 +230,79 @@ def test_an_address_that_may_not_be_fetched_is_refused(send: Callable[..., Any],
     answer = send("POST", "feeds/main/fetch", {"url": url})
 
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_feed_url")
+
+
+FEED = (
+    "id\ttitle\tprice\tavailability\nch-9\tCharger\t19.00 EUR\tin stock\n\tNo id\t5 EUR\tin stock\n"
+)
+
+
+def test_a_feed_is_sent_and_its_rejected_rows_are_told(client: Client) -> None:
+    headers = {"Authorization": f"Bearer {make.secret_key()}"}
+
+    answer = client.post(
+        "/v1/feeds/main/file?filename=tuesday.tsv&isWhole=false", gzip.compress(FEED.encode()),
+        content_type="application/gzip", headers=headers,
+    )  # fmt: skip
+    job = Job.objects.get()
+    running.run(job.pk, clock=timezone.now)
+
+    assert (answer.status_code, answer["Location"]) == (202, f"/v1/jobs/{job.uuid}")
+    feed = Feed.objects.get(name="main")
+    assert (feed.is_whole, Product.objects.get().product_id) == (False, "ch-9")
+    path = f"/v1/feeds/imports/{answer.json()['id']}"
+    told = client.get(path, headers=headers).json()
+    assert (told["feed"], told["filename"], told["jobId"]) == ("main", "tuesday.tsv", str(job.uuid))
+    assert (told["counts"]["added"], told["nRejected"], told["asks"]) == (1, 1, False)
+    assert sum(told["codes"].values()) >= 1
+    assert told["finishedAt"]
+    report = b"".join(client.get(f"{path}/report", headers=headers)).decode()
+    assert "No id" in report
+
+
+def test_a_feed_that_is_known_keeps_its_settings_when_a_file_is_sent(client: Client) -> None:
+    headers = {"Authorization": f"Bearer {make.secret_key()}"}
+    client.post(
+        "/v1/feeds/china/fetch", {"url": "https://shop.example/cn.xml", "country": "CN"},
+        content_type="application/json", headers=headers,
+    )  # fmt: skip
+
+    answer = client.post(
+        "/v1/feeds/china/file", FEED, content_type="text/tab-separated-values", headers=headers
+    )
+
+    assert answer.status_code == 202
+    feed = Feed.objects.get()
+    assert (feed.url, feed.country, feed.is_whole) == ("https://shop.example/cn.xml", "CN", True)
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "code"),
+    [
+        ("main/file", b"", "empty_file"),
+        ("main/file?country=GER", b"id", "validation_error"),
+        ("main/file?isWhole=perhaps", b"id", "validation_error"),
+        ("a%01b/file", b"id", "invalid_id"),
+    ],
+)
+def test_a_file_that_cannot_be_taken_is_refused_and_makes_no_feed(
+    client: Client, path: str, body: bytes, code: str
+) -> None:
+    headers = {"Authorization": f"Bearer {make.secret_key()}"}
+
+    answer = client.post(f"/v1/feeds/{path}", body, content_type="text/csv", headers=headers)
+
+    assert (answer.status_code, answer.json()["code"]) == (400, code)
+    assert not Feed.objects.exists()
+
+
+def test_a_sent_feed_is_read_by_who_may_and_an_unknown_one_by_nobody(client: Client) -> None:
+    unknown = f"/v1/feeds/imports/{uuid4()}"
+
+    assert client.get(unknown).status_code == 401
+    narrow = {"Authorization": f"Bearer {make.secret_key(['orders:read'])}"}
+    assert client.get(unknown, headers=narrow).status_code == 403
+    assert client.post("/v1/feeds/m/file", b"x", "text/csv", headers=narrow).status_code == 403
+    headers = {"Authorization": f"Bearer {make.secret_key()}"}
+    assert client.get(unknown, headers=headers).status_code == 404
+    assert client.get(f"{unknown}/report", headers=headers).status_code == 404
