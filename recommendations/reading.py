@@ -13,7 +13,6 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from django.db import connection
-from django.db.models.expressions import RawSQL
 
 from privacy import prepared
 from profiles.event_store import EVENTS
@@ -135,6 +134,9 @@ SHOWN: Final = """product.is_active
         AND (product.is_consumable
             OR NOT EXISTS (SELECT FROM owned WHERE owned.product_id = product.product_id))"""
 
+# A key that nobody has, in whose place the statement asks for whoever is there.
+SOMEBODY: Final = 2**62 - 1
+
 
 class Run(NamedTuple):
     """The training run at work."""
@@ -236,11 +238,11 @@ def _item(row: _Row) -> Recommended:
 @lru_cache(maxsize=1)
 def _statement() -> str:
     """The statement; whom the purpose allows is asked of the database each time."""
-    one = Customer.objects.for_purpose("recommend").filter(pk=RawSQL("(SELECT id FROM who)", ()))
+    one = Customer.objects.for_purpose("recommend").filter(pk=SOMEBODY)
     with connection.cursor() as cursor:
         allowed = cursor.mogrify(*one.values("pk").query.sql_with_params())
     return STATEMENT.format(
-        allowed=allowed.replace("%", "%%"),
+        allowed=allowed.replace(str(SOMEBODY), "(SELECT id FROM who)").replace("%", "%%"),
         events=EVENTS.relation,
         countable=COUNTABLE.format("placed"),
         shown=SHOWN,

@@ -57,6 +57,7 @@ SQL_ON_SEALED_TABLES = {
     "profiles/importing/settling.py",
     "profiles/importing/undoing.py",
     "profiles/traits/sources/snapshots.py",
+    "recommendations/reading.py",
 }
 RAW_SQL = {"raw", "extra", "RawSQL"}
 # `these` hands keys over as one parameter, on either database; it names no table.
