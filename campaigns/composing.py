@@ -17,7 +17,7 @@ from campaigns.rendering import links
 from campaigns.rendering.content import Content, Outline, Pick, Reader, Rendered
 from campaigns.rendering.faults import TemplateError
 from campaigns.rendering.message import AddressError, Envelope, assembled, build, mailable
-from campaigns.rendering.skeleton import TOKEN_MARK, Body, is_marked
+from campaigns.rendering.skeleton import OTHER_MARK, TOKEN_MARK, Body, is_marked
 from privacy.fields import Columns, reveal_columns
 from privacy.models import Shop
 from privacy.purposes import purpose
@@ -231,13 +231,16 @@ class Composer:
                 self._skeletons[kind] = self._skeleton(kind)
 
     def _skeleton(self, kind: tuple[int, str]) -> Skeleton | None:
-        outline = self._contents[kind].outline(
-            self._frames[kind[1]], unsubscribe_url=unsubscribe_url(TOKEN_MARK)
+        outline, other = (
+            self._contents[kind].outline(
+                self._frames[kind[1]], unsubscribe_url=unsubscribe_url(token)
+            )
+            for token in (TOKEN_MARK, OTHER_MARK)
         )
-        if outline is None:
+        if outline is None or other is None or not outline.is_like(other):
             return None
         targets = links.targets(outline.html, outline.text)
-        if any(map(is_marked, targets)):
+        if any(is_marked(url) or _bears_token(url) for url in targets):
             return None
         numbers = self._numbers(targets)
         html, text = _tracked(outline.html, outline.text, TOKEN_MARK, numbers)
@@ -278,6 +281,11 @@ def _tracked(html: str, text: str, token: str, numbers: Mapping[str, int]) -> tu
     to = {url: click_url(token, number) for url, number in numbers.items()}
     seen = links.with_pixel(links.rewrite(html, to), open_url(token))
     return links.with_canary(seen, canary_url(token)), links.rewrite_text(text, to)
+
+
+def _bears_token(url: str) -> bool:
+    """Say whether an address holds the token and is not the shop's own page of the reader."""
+    return TOKEN_MARK in url and not url.startswith(unsubscribe_url(""))
 
 
 def link_numbers(campaign: Campaign, targets: Iterable[str]) -> dict[str, int]:

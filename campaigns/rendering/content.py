@@ -174,6 +174,19 @@ class Outline:
     own: Sequence[Piece]
     own_of_text: Sequence[Piece]
 
+    def is_like(self, other: Outline) -> bool:
+        """Say whether this, made for one token, is the other one but for that token as it stands.
+
+        A template may shorten or code an address that holds it; no other token can then be put in.
+        """
+        alike = [
+            part.replace(skeleton.OTHER_MARK, skeleton.TOKEN_MARK)
+            for part in (other.html, other.text)
+        ]
+        said = [piece for piece in self.subject if isinstance(piece, str)]
+        of_other = [piece for piece in other.subject if isinstance(piece, str)]
+        return alike == [self.html, self.text] and said == of_other
+
     def words(
         self, frame: Frame, reader: Reader, *, unsubscribe_url: str
     ) -> tuple[str, Sequence[str], Sequence[str]] | None:

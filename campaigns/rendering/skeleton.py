@@ -16,6 +16,7 @@ from itertools import chain, groupby
 from campaigns.rendering.message import coded, is_quotable, quoted
 
 TOKEN_MARK = secrets.token_urlsafe(32)
+OTHER_MARK = secrets.token_urlsafe(32)
 MAX_WORDS = 200
 
 _WORDS_MARK = secrets.token_hex(16)

@@ -39,6 +39,10 @@ TRICKY = (
     "<p>{{ nobody.knows }}</p>",
     "<p>{{ customer.nothing }}</p>",
     "<p>Nothing of anybody</p>",
+    "<p>{{ unsubscribe_url | upcase }}</p>",
+    "<p>{{ unsubscribe_url | truncate: 60 }} {{ unsubscribe_url | base64_encode }}</p>",
+    '<p><a href="https://shop.test/bye?u={{ unsubscribe_url }}">x</a></p>',
+    '<p><a href="{{ unsubscribe_url }}?a=1">x</a> {{ unsubscribe_url }}</p>',
 )
 FEW = composing.MANY - 1
 TEXTS = (
@@ -54,6 +58,7 @@ def sources() -> list[Source]:
         *map(source_of, drafts),
         *(Source("en", subject, html) for html in TRICKY),
         *(Source("en", subject, "<p>x</p>", text) for text in TEXTS),
+        Source("en", "Leave by {{ unsubscribe_url }}", "<p>{{ customer.first_name }}</p>"),
     ]
 
 
