@@ -21,7 +21,7 @@ from campaigns.experiments.findings import Metric
 from campaigns.models import Campaign, Delivery
 from campaigns.rendering import starters
 from privacy.api import paging
-from privacy.api.fields import Flag, Text
+from privacy.api.fields import Flag, Number, Text
 from privacy.models import Channel, Topic
 from privacy.problems import DomainError
 from profiles.models import Segment
@@ -71,7 +71,7 @@ class CampaignSerializer(serializers.Serializer[Any]):
     )
     utm = UtmSerializer(source="*", required=False)
     status = serializers.ChoiceField(choices=Campaign.Status.choices, read_only=True)
-    holdout = serializers.FloatField(
+    holdout = Number(
         min_value=0, max_value=0.5, default=0.1, help_text="Who gets no message, as a fraction."
     )
     startsAt = serializers.DateTimeField(source="starts_at", allow_null=True, default=None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 from typing import Any
 
@@ -42,6 +43,15 @@ class Moment(serializers.DateTimeField):
         if moments.is_lost(moment):
             self.fail("long_past")
         return moment
+
+
+class Number(serializers.FloatField):
+    """A number of JSON; neither its digits as text nor what is no number, such as "nan"."""
+
+    def to_internal_value(self, data: Any) -> float:
+        if isinstance(data, bool) or not isinstance(data, int | float) or not math.isfinite(data):
+            self.fail("invalid")
+        return super().to_internal_value(data)
 
 
 class FreeText(Text):

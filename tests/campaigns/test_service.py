@@ -219,7 +219,8 @@ def test_an_api_campaign_has_a_goal_a_channel_a_topic_and_marks(api: dict[str, s
 @pytest.mark.parametrize(
     ("wrong", "field"),
     [({"goal": "win"}, "/goal"), ({"channel": "fax"}, "/channel"), ({"topic": "none"}, "/topic"),
-     ({"utm": {"medium": 7}}, "/utm/medium")],
+     ({"utm": {"medium": 7}}, "/utm/medium"), ({"holdout": "nan"}, "/holdout"),
+     ({"holdout": 0.6}, "/holdout")],
 )  # fmt: skip
 def test_an_api_campaign_that_cannot_be_names_its_field(
     api: dict[str, str], wrong: dict[str, Any], field: str
