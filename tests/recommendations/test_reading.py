@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -220,3 +221,40 @@ def test_what_has_not_the_form_is_refused_as_ever(client: Client, asked: dict[st
 
     assert answer.status_code == 400
     assert answer.json()["errors"][0]["pointer"] == f"/{next(iter(asked))}"
+
+
+@pytest.mark.parametrize("key", ["secret", "browser", "test", "narrow", "unknown", "none"])
+@pytest.mark.parametrize("origin", ["", "https://shop.example", "https://other.example"])
+def test_a_quick_answer_has_the_status_the_words_and_the_headers_of_a_slow_one(
+    client: Client, key: str, origin: str
+) -> None:
+    make.shop()
+    active, who = run(), make.customer("C-1")
+    make.product("p1")
+    listed.customer(active, who, [["p1", 1.0, Reason.BOUGHT, []]])
+    keys: dict[str, Callable[[], str]] = {
+        "secret": make.secret_key,
+        "browser": lambda: make.write_key(origins=["https://shop.example"]),
+        "test": lambda: make.write_key(is_test=True),
+        "narrow": lambda: make.secret_key(["orders:read"]),
+        "unknown": lambda: "sk_live_" + "x" * 43,
+        "none": str,
+    }
+    headers = {"Accept-Language": "zh-Hans"} | ({"Origin": origin} if origin else {})
+    if plaintext := keys[key]():
+        headers["Authorization"] = f"Bearer {plaintext}"
+
+    def told(**asked: str) -> tuple[int, dict[str, Any], dict[str, str]]:
+        answer = client.get("/v1/recommendations", asked, headers=headers)
+        body = answer.json()
+        for name in ("recommendationId", "request_id", "instance"):
+            body.pop(name, None)
+        # Of each request, and what REST framework says of its own.
+        without = {"X-Request-ID", "RateLimit", "Content-Length", "Allow"}
+        kept = {name: value for name, value in answer.items() if name not in without}
+        kept["Vary"] = kept["Vary"].removeprefix("Accept, ")
+        return answer.status_code, body, kept
+
+    for asked in ({"userId": "C-1", "n": "1"}, {"anonymousId": "a"}, {}):
+        # What it does not know, the quick way leaves to the view.
+        assert told(**asked) == told(**asked, unknown="1")
