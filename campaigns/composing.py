@@ -68,7 +68,7 @@ class Composer:
 
     def sample_picks(self, customer: Customer | None, locale: str) -> list[Pick]:
         """Return the products that `customer`, or else anybody, would be shown."""
-        placed = picking.sample(customer.pk if customer else None, locale, self._now)
+        placed = picking.sample(customer, locale, self._now)
         return [self._pick(item, locale) for item in placed.items]
 
     def sample_occasion(self) -> Mapping[str, object]:
@@ -141,7 +141,7 @@ class Composer:
             product_id=item.product_id,
             title=item.title,
             category=item.category,
-            price=writing.price(item.price_minor, self._shop.currency, locale),
+            price=writing.price(item.price_minor, item.currency or self._shop.currency, locale),
             image_url=item.image_url,
             link=item.link,
             reason=str(item.reason_text),
@@ -179,7 +179,7 @@ class Composer:
             if row.pk in found and (picks := found[row.pk].picks) is not None
         }
         free = [row for row in showing if row.pk not in brought]
-        return brought | picking.choose(free, self._now)
+        return picking.at_home(brought | picking.choose(free, self._now), showing)
 
     def _coupons(self, deliveries: Sequence[Delivery]) -> dict[int, str]:
         wanted = [

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from typing import TYPE_CHECKING
 
 from campaigns.models import Hit, Impression
-from recommendations import placing
+from profiles.models import Customer
+from recommendations import offers, placing
 from recommendations.models import Product, Scenario
 from recommendations.placing import Asked, Placed
 
@@ -48,9 +49,24 @@ def choose(rows: Sequence[Delivery], now: datetime) -> dict[int, Placed]:
     return {row.pk: one for row, one in zip(rows, placed, strict=True)}
 
 
-def sample(customer: int | None, locale: str, now: datetime) -> Placed:
+def sample(customer: Customer | None, locale: str, now: datetime) -> Placed:
     """Return the products that a customer, or else anybody, would be shown."""
-    return placing.place(scenario(), Asked(customer, n=N_PICKS, language=locale), now=now)
+    asked = Asked(customer.pk if customer else None, n=N_PICKS, language=locale)
+    placed = placing.place(scenario(), asked, now=now)
+    there = customer.country.upper() if customer else ""
+    return replace(placed, items=offers.priced(placed.items, there))
+
+
+def at_home(placed: Mapping[int, Placed], rows: Sequence[Delivery]) -> dict[int, Placed]:
+    """Return the products of deliveries as they cost, and where they are bought, in readers' countries."""
+    if not placed:
+        return {}
+    readers = {row.pk: row.customer_id for row in rows if row.pk in placed}
+    people = Customer.objects.filter(pk__in=set(readers.values())).exclude(country="")
+    country_of = dict(people.values_list("pk", "country"))
+    countries = {pk: country_of.get(reader, "").upper() for pk, reader in readers.items()}
+    priced = offers.priced_each({pk: one.items for pk, one in placed.items()}, countries)
+    return {pk: replace(one, items=priced[pk]) for pk, one in placed.items()}
 
 
 def note(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from recommendations.models import Availability, Offer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from recommendations.models import Product
     from recommendations.serving import Recommended
@@ -30,15 +30,30 @@ def stock(products: Iterable[Product], country: str) -> None:
 
 def priced(items: Sequence[Recommended], country: str) -> list[Recommended]:
     """The items with the price and the link of a country, where the shop told any."""
-    if not country or not items:
-        return list(items)
-    ids = {item.product_id for item in items}
-    rows = Offer.objects.filter(country=country, product__product_id__in=ids)
-    there = {offer.product.product_id: offer for offer in rows.select_related("product")}
-    return [
-        _priced(item, there[item.product_id]) if item.product_id in there else item
-        for item in items
-    ]
+    return priced_each({0: items}, {0: country})[0]
+
+
+def priced_each(
+    lists: Mapping[int, Sequence[Recommended]], country_of: Mapping[int, str]
+) -> dict[int, list[Recommended]]:
+    """The same for lists that are of a country each; one query for all of them."""
+    countries = {country for at in lists if (country := country_of.get(at))}
+    ids = {item.product_id for at, items in lists.items() if country_of.get(at) for item in items}
+    if not countries or not ids:
+        return {at: list(items) for at, items in lists.items()}
+    rows = Offer.objects.filter(country__in=countries, product__product_id__in=ids)
+    there = {
+        (offer.country, offer.product.product_id): offer for offer in rows.select_related("product")
+    }
+    return {
+        at: [
+            _priced(item, offer)
+            if (offer := there.get((country_of.get(at, ""), item.product_id)))
+            else item
+            for item in items
+        ]
+        for at, items in lists.items()
+    }
 
 
 def _priced(item: Recommended, offer: Offer) -> Recommended:

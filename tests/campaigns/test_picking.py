@@ -17,7 +17,7 @@ from privacy.models import Subject
 from profiles.events import merging
 from profiles.models import Event
 from recommendations.explaining import Reason
-from recommendations.models import Product, Scenario, TrainingRun
+from recommendations.models import Offer, Product, Scenario, TrainingRun
 from tests import make
 from tests.campaigns.sending import Tray, body, launched
 from tests.make import NOW
@@ -54,6 +54,33 @@ def sent(**options: Any) -> Campaign:
     return made
 
 
+@pytest.mark.usefixtures("run")
+def test_a_product_costs_and_is_bought_what_and_where_it_is_in_the_readers_country() -> None:
+    for at, country in (("ann", "CH"), ("ben", "FR"), ("eve", "")):
+        make.reader(at, country=country)
+    Offer.objects.create(
+        product=Product.objects.get(product_id="P"), country="CH", currency="CHF",
+        price_minor=4_900, link="https://shop.test/ch/p",
+    )  # fmt: skip
+    campaign, tray = launched(body=LIST.replace("{{ item.reason }}", "{{ item.price }}")), Tray()
+
+    delivery.send_due(NOW, channel=tray)
+
+    read = {message.recipient.partition("@")[0]: body(message) for message in tray.taken}
+    assert "49.00" in read["ann"]
+    assert "CHF" in read["ann"]
+    assert "19.99" in read["ann"]  # what has no offer there costs what the shop says
+    assert "CHF" not in read["ben"] + read["eve"]
+    market = Link.objects.get(campaign=campaign, url__startswith="https://shop.test/ch/p")
+    first = {
+        row.delivery.customer.external_id: row.items[0]
+        for row in Impression.objects.select_related("delivery__customer")
+    }
+    assert first["ann"] == ["P", market.pk]
+    assert first["ben"][0] == "P"
+    assert first["ben"][1] != market.pk
+
+
 def shown_to(external_id: str) -> list[str]:
     row = Impression.objects.get(delivery__customer__external_id=external_id)
     return [product for product, _link in row.items]
@@ -84,7 +111,7 @@ def test_a_message_shows_the_readers_own_list_by_the_rules_of_its_placement(
     sent()
 
     assert shown_to("ann") == ["own", "T", "P", "S"]
-    unknown = picking.sample(refusing.pk, "en", NOW)
+    unknown = picking.sample(refusing, "en", NOW)
     assert [item.product_id for item in unknown.items] == ["P", "Q", "S", "T"]
     assert set(Impression.objects.values_list("placement", "run")) == {("letter", run.pk)}
 
