@@ -6,9 +6,15 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Final
+from weakref import WeakSet
 
-from django.db import InterfaceError, OperationalError, connection
+from django.db import DatabaseError, connection
 
+# By itself PostgreSQL may plan for the values of each request, which takes longer than to answer.
+PLAN_ONCE: Final = "SET plan_cache_mode = force_generic_plan"
+# "Cached plan must not change result type", "prepared statement does not exist".
+FORGOTTEN: Final = frozenset({"0A000", "26000"})
+_ready: WeakSet[Any] = WeakSet()
 PARAMETER: Final = re.compile(r"%\((\w+)\)s")
 
 
@@ -21,7 +27,7 @@ def rows(statement: str, params: Mapping[str, Any]) -> list[tuple[Any, ...]]:
 
     The server binds them, in a third of the time that writing them into the text takes. Where
     queries are looked at (`connection.queries`), it goes the usual way. Outside of a transaction
-    a statement that meets a lost connection is asked once more: it must only read.
+    a statement that meets a lost connection or plan is asked once more: it must only read.
     """
     if connection.queries_logged or connection.execute_wrappers:
         with connection.cursor() as cursor:
@@ -33,11 +39,19 @@ def rows(statement: str, params: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     was_open = connection.connection is not None and not connection.in_atomic_block
     try:
         return _asked(numbered, values)
-    except (OperationalError, InterfaceError):
-        if not was_open or not connection.connection.closed:
+    except DatabaseError as error:
+        if not (was_open and _is_out_of_date(error)):
             raise
-        connection.close()  # the server let go of it since the request before
+        connection.close()
         return _asked(numbered, values)
+
+
+def _is_out_of_date(error: DatabaseError) -> bool:
+    """Say whether a new connection helps: the server let go of this one, or of what it had planned.
+
+    It plans nothing anew whose columns a migration changed, and forgets what a pool discards.
+    """
+    return connection.connection.closed or getattr(error.__cause__, "sqlstate", "") in FORGOTTEN
 
 
 def _asked(numbered: str, values: list[Any]) -> list[tuple[Any, ...]]:
@@ -49,6 +63,9 @@ def _asked(numbered: str, values: list[Any]) -> list[tuple[Any, ...]]:
     kept.prepare_threshold = 0  # Django has it off; its own cursors never prepare
     try:
         with connection.wrap_database_errors, RawCursor(kept) as cursor:
+            if kept not in _ready:
+                cursor.execute(PLAN_ONCE, prepare=False)
+                _ready.add(kept)
             found = cursor.execute(numbered, values, prepare=True).fetchall()
     finally:
         kept.prepare_threshold = None

@@ -65,8 +65,9 @@ def take(limits: Iterable[tuple[Limit, str]], *, now: datetime) -> State | None:
     asked, seconds = list(limits), now.timestamp()
     try:
         counts = _count([_window(limit, who, seconds) for limit, who in asked])
-    except _cache_errors():
-        log.warning("requests are not counted: the cache is away")
+    except _cache_errors() as error:
+        told = {"error": type(error).__name__}
+        log.warning("requests are not counted: the cache is away", extra=told)
         return None
     states = [
         _state(limit, current, before, seconds)

@@ -36,7 +36,7 @@ LANGUAGES: Final = frozenset(code for code, _name in settings.LANGUAGES)
 def answer(request: HttpRequest) -> HttpResponse | None:
     """Return the list that is asked for, or None where the view has to look closer."""
     plaintext, asked = key_in_header(request), _asked(request.GET)
-    if not plaintext or asked is None or not prepared.is_possible():
+    if not plaintext or asked is None or not prepared.is_possible() or not _takes_json(request):
         return None
     now = timezone.now()
     try:
@@ -51,6 +51,11 @@ def answer(request: HttpRequest) -> HttpResponse | None:
         return read(asked, language=language, now=now)
     with translation.override(language):
         return read(asked, language=language, now=now)
+
+
+def _takes_json(request: HttpRequest) -> bool:
+    accepted = request.headers.get("Accept", "*/*")
+    return "*/*" in accepted or accepted == "application/json"
 
 
 def read(asked: Mapping[str, Any], *, language: str, now: datetime) -> HttpResponse | None:

@@ -28,12 +28,36 @@ def test_names_may_come_twice_and_percent_signs_stay() -> None:
     assert prepared.rows(STATEMENT, {"a": 1, "b": 2}) == [(3, 1, True)]
 
 
-def test_it_is_planned_once_a_connection() -> None:
-    for number in range(3):
+def test_it_is_planned_once_a_connection_whatever_it_is_asked_for() -> None:
+    for number in range(9):
         prepared.rows(STATEMENT, {"a": number, "b": 2})
 
-    asked = "SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE %(like)s::text"
-    assert prepared.rows(asked, {"like": "%$1::int + $2::int%"}) == [(1,)]
+    asked = """SELECT generic_plans, custom_plans FROM pg_prepared_statements
+        WHERE statement LIKE %(like)s::text"""
+    assert prepared.rows(asked, {"like": "%$1::int + $2::int%"}) == [(9, 0)]
+
+
+def test_what_a_pool_discards_is_planned_anew() -> None:
+    prepared.rows(STATEMENT, {"a": 1, "b": 2})
+    with connection.cursor() as cursor:
+        cursor.execute("DEALLOCATE ALL")
+
+    assert prepared.rows(STATEMENT, {"a": 1, "b": 2}) == [(3, 1, True)]
+
+
+def test_a_column_that_a_migration_widens_is_read_on() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE widened (title varchar(5))")
+        cursor.execute("INSERT INTO widened VALUES ('a')")
+    try:
+        assert prepared.rows("SELECT title FROM widened", {}) == [("a",)]
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE widened ALTER COLUMN title TYPE varchar(9)")
+
+        assert prepared.rows("SELECT title FROM widened", {}) == [("a",)]
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("DROP TABLE widened")
 
 
 def test_a_connection_that_the_server_ended_is_made_anew() -> None:

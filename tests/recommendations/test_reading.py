@@ -223,6 +223,17 @@ def test_what_has_not_the_form_is_refused_as_ever(client: Client, asked: dict[st
     assert answer.json()["errors"][0]["pointer"] == f"/{next(iter(asked))}"
 
 
+@pytest.mark.parametrize(
+    ("accept", "status"),
+    [("application/json", 200), ("application/json, */*;q=0.1", 200), ("text/html", 406)],
+)
+def test_who_takes_no_json_gets_none(client: Client, accept: str, status: int) -> None:
+    make.shop()
+    headers = {"Authorization": f"Bearer {make.secret_key()}", "Accept": accept}
+
+    assert client.get("/v1/recommendations", headers=headers).status_code == status
+
+
 @pytest.mark.parametrize("key", ["secret", "browser", "test", "narrow", "unknown", "none"])
 @pytest.mark.parametrize("origin", ["", "https://shop.example", "https://other.example"])
 def test_a_quick_answer_has_the_status_the_words_and_the_headers_of_a_slow_one(
