@@ -13,7 +13,7 @@ from jobs.work import Work
 from privacy.models import AuditEntry, Subject
 from privacy.problems import DomainError
 from profiles.models import Customer, OrderLine
-from recommendations import activation, asking, interactions, tasks, training
+from recommendations import activation, asking, interactions, serving, tasks, training
 from recommendations.code_version import code_version
 from recommendations.engines.memory import Size
 from recommendations.engines.popular import Popular
@@ -106,6 +106,27 @@ def test_one_customer_is_too_little_to_judge() -> None:
 
     assert run.verdict == TrainingRun.Verdict.TOO_LITTLE_DATA
     assert [entry[0] for entry in listed.entries(ProductListing.objects.get(run=run))] == ["p1"]
+
+
+@pytest.mark.parametrize("n_products", [1, 6])
+def test_where_everybody_buys_alike_nobody_is_told_apart_and_what_is_popular_serves(
+    n_products: int,
+) -> None:
+    ids = [f"p{number}" for number in range(n_products)]
+    for id_ in ids:
+        make.product(id_)
+    people = shops.customers(40)
+    days = (70, 40, 10)
+    shops.orders((who, NOW - timedelta(days=day), ids) for who in people for day in days)
+
+    run = shops.train()
+
+    assert run.verdict != TrainingRun.Verdict.BEATS_POPULAR
+    assert not run.is_active
+    assert run.n_interactions == len(people) * len(days) * n_products
+    assert all(0 <= one["value"] <= 1 for one in run.metrics.values())
+    served = serving.for_customer(None, n=n_products, language="en")
+    assert {item.product_id for item in served.items} == set(ids)
 
 
 @pytest.mark.parametrize(
