@@ -191,13 +191,13 @@ def _live(digest: bytes, now: datetime) -> ApiKey | None:
     what is revoked or narrowed is so for the next one.
     """
     if not prepared.is_possible():
-        return _reading(digest, now)
+        return _from_database(digest, now)
     version = next(iter(prepared.rows(VERSION, {"digest": digest, "now": now})), None)
     if version is None:
         return None
     there = _read.get(digest)
     if there is None or there[0] != version:
-        if (key := _reading(digest, now)) is None:
+        if (key := _from_database(digest, now)) is None:
             return None
         if len(_read) >= MOST_READ:
             _read.clear()
@@ -205,7 +205,7 @@ def _live(digest: bytes, now: datetime) -> ApiKey | None:
     return copy(there[1])
 
 
-def _reading(digest: bytes, now: datetime) -> ApiKey | None:
+def _from_database(digest: bytes, now: datetime) -> ApiKey | None:
     return ApiKey.objects.live(now).select_related("source").filter(digest=digest).first()
 
 

@@ -14,8 +14,8 @@ from django.db import DatabaseError, connection
 PLAN_ONCE: Final = "SET plan_cache_mode = force_generic_plan"
 # "Cached plan must not change result type", "prepared statement does not exist".
 FORGOTTEN: Final = frozenset({"0A000", "26000"})
-_ready: WeakSet[Any] = WeakSet()
 PARAMETER: Final = re.compile(r"%\((\w+)\)s")
+_planning_once: WeakSet[Any] = WeakSet()  # the connections that were told so
 
 
 def is_possible() -> bool:
@@ -25,9 +25,9 @@ def is_possible() -> bool:
 def rows(statement: str, params: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     """Return the rows of a statement with parameters as `%(name)s`, their types named where open.
 
-    The server binds them, in a third of the time that writing them into the text takes. Where
-    queries are looked at (`connection.queries`), it goes the usual way. Outside of a transaction
-    a statement that meets a lost connection or plan is asked once more: it must only read.
+    Where queries are looked at (`connection.queries`), it goes the usual way. Outside of a
+    transaction a statement that meets a lost connection or plan is asked once more: it must only
+    read. Raises Django's DatabaseError.
     """
     if connection.queries_logged or connection.execute_wrappers:
         with connection.cursor() as cursor:
@@ -63,9 +63,9 @@ def _asked(numbered: str, values: list[Any]) -> list[tuple[Any, ...]]:
     kept.prepare_threshold = 0  # Django has it off; its own cursors never prepare
     try:
         with connection.wrap_database_errors, RawCursor(kept) as cursor:
-            if kept not in _ready:
+            if kept not in _planning_once:
                 cursor.execute(PLAN_ONCE, prepare=False)
-                _ready.add(kept)
+                _planning_once.add(kept)
             found = cursor.execute(numbered, values, prepare=True).fetchall()
     finally:
         kept.prepare_threshold = None

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from typing import Any, Final
+from uuid import UUID
 
 from django import forms
 from django.contrib import admin
 from django.contrib.auth.decorators import permission_required
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -90,8 +91,8 @@ def likely_page(request: HttpRequest) -> HttpResponse:
     """Ask which customers are likely to want a product or a category."""
     run = TrainingRun.objects.active()
     form = LikelyForm(request.POST or None, initial={"product": request.GET.get("product", "")})
-    if request.method == "POST" and run is not None and (again := request.POST.get("again")):
-        _ask_again(get_object_or_404(Job, kind=asking.LIKELY, uuid=again), run)
+    if request.method == "POST" and run is not None and "again" in request.POST:
+        _ask_again(_asked_before(request.POST["again"]), run)
         return redirect(f"{reverse('admin:recommendations_product_likely')}#made")
     if request.method == "POST" and run is not None and form.is_valid():
         wanted = _wanted(form.cleaned_data)
@@ -121,6 +122,13 @@ def _wanted(given: dict[str, Any]) -> Wanted:
         found = Product.objects.get(product_id=given["product"])
         title = found.title_in(get_language() or "en")
     return Wanted(given["product"], given["category"], title, given["n"], float(given["least"]))
+
+
+def _asked_before(uuid: str) -> Job:
+    try:
+        return get_object_or_404(Job, kind=asking.LIKELY, uuid=UUID(uuid))
+    except ValueError:
+        raise Http404 from None
 
 
 def _ask_again(job: Job, run: TrainingRun) -> None:

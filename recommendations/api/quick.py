@@ -18,11 +18,10 @@ from privacy import prepared, problems
 from privacy.api.authentication import admit, key_in_header, require_scope
 from privacy.api.browsers import require_visitor
 from privacy.problems import DomainError
-from recommendations import reading
+from recommendations import placing, reading
 from recommendations.api import answers
 
 PLACEMENT: Final = "default"
-POPULAR: Final = "popular"
 MOST: Final = 50
 SCOPE: Final = "recommendations:read"
 LONGEST: Final = {
@@ -80,7 +79,7 @@ def read(asked: Mapping[str, Any], *, language: str, now: datetime) -> HttpRespo
         found.items,
         found.run,
         placement=placement,
-        filled_with=(POPULAR,) if found.fallback else (),
+        filled_with=(placing.POPULAR,) if found.fallback else (),
         currency=found.currency,
     )
 

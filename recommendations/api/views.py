@@ -135,7 +135,7 @@ class BatchAnswerSerializer(serializers.Serializer[Any]):
 
 
 class RecommendationsView(BrowserReachable):
-    required_scope = "recommendations:read"
+    required_scope = quick.SCOPE
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Answer what every page of the shop asks before anything is made for the rest."""

@@ -127,6 +127,14 @@ def test_a_list_made_anew_keeps_its_segment_and_takes_off_who_is_no_longer_likel
     assert Segment.objects.filter(name__startswith="Likely").count() == 1
 
 
+@pytest.mark.parametrize("again", ["", "x", "0f1e2d3c-4b5a-4968-8776-655443322110"])
+def test_a_list_that_nobody_asked_for_is_not_found(again: str) -> None:
+    shop()
+
+    assert browser().post(PAGE, {"again": again}).status_code == 404
+    assert not Job.objects.filter(kind=asking.LIKELY).exists()
+
+
 def test_a_list_whose_segment_means_something_else_by_now_is_made_beside_it() -> None:
     run = shop()
     first = found(run, category="Audio", n=20)

@@ -17,6 +17,8 @@ from django.utils import translation
 from profiles.events import visitors
 from profiles.models import Customer, Event, Identity, OrderLine
 from recommendations import offers, reading, serving
+from recommendations.api import quick
+from recommendations.api.views import AskSerializer
 from recommendations.explaining import Reason
 from recommendations.models import Offer, Product, Scenario, TrainingRun
 from recommendations.reading import Read
@@ -221,6 +223,12 @@ def test_what_has_not_the_form_is_refused_as_ever(client: Client, asked: dict[st
 
     assert answer.status_code == 400
     assert answer.json()["errors"][0]["pointer"] == f"/{next(iter(asked))}"
+
+
+def test_the_quick_way_takes_ids_of_the_length_that_the_view_does() -> None:
+    fields = AskSerializer().fields
+
+    assert {name: vars(fields[name])["max_length"] for name in quick.LONGEST} == quick.LONGEST
 
 
 @pytest.mark.parametrize(
