@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Any, Final
 from uuid import UUID
@@ -99,7 +100,7 @@ def likely_page(request: HttpRequest) -> HttpResponse:
         now, language = timezone.now(), get_language() or "en"
         asking.ask_for_likely(wanted, run, now, language=language)
         return redirect(f"{reverse('admin:recommendations_product_likely')}#made")
-    made = [_made(job) for job in _asked()]
+    made = _newest_of_each(map(_made, _asked()))
     context = {
         **admin.site.each_context(request),
         "title": _("Who is likely to want this"),
@@ -142,6 +143,14 @@ def _ask_again(job: Job, run: TrainingRun) -> None:
 
 def _asked() -> list[Job]:
     return list(Job.objects.filter(kind=asking.LIKELY).order_by("-created_at", "-pk")[:N_MADE])
+
+
+def _newest_of_each(made: Iterable[Made]) -> list[Made]:
+    """Leave out what a list was before it was made anew."""
+    kept: dict[object, Made] = {}
+    for one in made:
+        kept.setdefault(one.segment or one.job.uuid, one)
+    return list(kept.values())
 
 
 def _made(job: Job) -> Made:

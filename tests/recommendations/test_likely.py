@@ -125,6 +125,9 @@ def test_a_list_made_anew_keeps_its_segment_and_takes_off_who_is_no_longer_likel
     after = set(segmentation.members(segment.rule, NOW).values_list("external_id", flat=True))
     assert (len(after), gone in after) == (20, False)
     assert Segment.objects.filter(name__startswith="Likely").count() == 1
+    page = client.get(PAGE).content.decode()
+    assert str(again.uuid) in page
+    assert str(first.uuid) not in page  # the list stands there once, as it is now
 
 
 @pytest.mark.parametrize("again", ["", "x", "0f1e2d3c-4b5a-4968-8776-655443322110"])
