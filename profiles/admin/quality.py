@@ -37,6 +37,7 @@ class QualityAdmin(ViewOnlyAdmin[CleaningState]):
             "arrived": arrived,
             "arrived_by_day": [day.n for day in arrived],
             "reasons": quality.top_reasons(now),
+            "warnings": quality.top_warnings(),
             "marks": quality.marks(),
             "marked_orders": quality.marked_orders(),
             "may_see_customers": request.user.has_perm("profiles.view_customer"),

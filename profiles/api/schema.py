@@ -31,6 +31,10 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
     "alias": MOMENT | {"userId": "C-1007", "previousId": "v-18"},
 }
 IDENTIFIER: Final = {"type": ["string", "integer"], "minLength": 1, "maxLength": wire.MAX_ID}
+SENT_AT: Final = (
+    "When the client sent it, by its own clock. What is no time costs no event: the warning"
+    " sent_at_ignored tells of it."
+)
 EVENT: Final = {"type": "string", "minLength": 1, "maxLength": wire.MAX_NAME}
 CALL: Final = {"$ref": "#/components/schemas/Call"}
 # What a call that comes alone must say; those of a batch have a verdict each.
@@ -56,7 +60,7 @@ class Batch(msgspec.Struct, rename="camel", kw_only=True):
     """Up to 500 events; the key may stand here where no header can be set."""
 
     batch: Annotated[list[wire.Call], msgspec.Meta(max_length=wire.MAX_EVENTS)]
-    sent_at: wire.Moment | None = None
+    sent_at: Annotated[Any, msgspec.Meta(description=SENT_AT)] = None
     write_key: str | None = None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from privacy.models import ApiKey
 from profiles.events import ingesting, rejected_events, sealing, wire
@@ -49,12 +50,13 @@ def take_in(
     *,
     key: ApiKey,
     kind: str | None,
-    sent_at: datetime | None,
+    sent_at: Any,
     ip: str,
     now: datetime,
 ) -> Receipt:
     """Check and stage the events of one request; `kind` is given where the address names it.
 
+    `sent_at` is what the request told of its client's clock, be it a time or not.
     Personal traits are sealed before anything is staged. Events of test keys are judged and
     shown, never staged; what is rejected is kept sealed for a week.
     """
@@ -84,7 +86,7 @@ def take_in(
         ]
     if verdicts:
         EventVerdict.objects.bulk_create(verdicts)
-    rejected_events.keep(judged.refused, key=key, kind=kind, sent_at=sent_at, ip=ip, now=now)
+    rejected_events.keep(judged.refused, key=key, kind=kind, sent_at=reader.sent_at, ip=ip, now=now)
     return receipt
 
 

@@ -13,7 +13,7 @@ from django.db import connection, transaction
 
 from profiles import asking, changes
 from profiles.event_store import EVENTS
-from profiles.events import cart_events, event_names, order_events, repeats, staging
+from profiles.events import aliases, cart_events, event_names, order_events, repeats, staging
 from profiles.identity import identities
 from profiles.models import EventKey, EventStaging, EventVerdict, RejectedEvent
 from profiles.orders import carts
@@ -54,6 +54,7 @@ def merge(now: datetime, *, limit: int = 0) -> int:
         return 0
     arrived = repeats.drop(taken, now=now)
     before = identities.join(arrived, now=now)
+    aliases.note(arrived)
     EVENTS.append(arrived)
     changes.mark({one.customer_pk for one in arrived if one.customer_pk is not None})
     event_names.note(arrived)

@@ -13,6 +13,7 @@ from privacy.fields import SealedField
 from privacy.sealed import keys
 from profiles import changes
 from profiles.bulk import again_if_overtaken
+from profiles.events import aliases
 from profiles.events.wire import Concern, Message
 from profiles.identity import identifiers, registering
 from profiles.identity.telling import looks_personal
@@ -23,6 +24,8 @@ CONCERNS: Final = {
     "invalid_email": "The trait email is not an e-mail address; it was not kept.",
     "invalid_full_name": "The trait name is a mask, not a name; it was not kept.",
     "invalid_phone": "The trait phone needs the form +4366012345678; it was not kept.",
+    aliases.NOT_JOINED: "The previousId is another customer's already; nothing was joined. If both"
+    " are one person, merge the two customers.",
     "email_taken": "Another customer has this e-mail address; it was not kept.",
     "not_confirmed": "A browser or app key does not change the e-mail, phone or name of a known"
     " customer, and is not told who is known; send identify from your server with a secret key.",
@@ -35,10 +38,13 @@ OF_KNOWN: Final = CONCERNS.keys() - {"traits_need_user_id"}
 def seal(messages: Sequence[Message], *, is_confirmed: bool, now: datetime) -> None:
     """Replace personal ids by tags, and move personal traits to sealed fields of customers.
 
+    Of an alias of two customers its sender is told.
+
     What cannot be kept is added to the message's concerns. Without a secret key
     (`is_confirmed`) only customers who are new get their traits.
     """
     _replace_ids(messages)
+    _tell_of_aliases(messages)
     telling = [message for message in messages if message.sealed]
     for message in telling:
         if not message.user_id:
@@ -87,6 +93,15 @@ def _opaque(identifier: str, tags: dict[str, str]) -> str:
     if (tag := tags.get(identifier)) is None:
         tag = tags[identifier] = opaque(identifier)
     return tag
+
+
+def _tell_of_aliases(messages: Sequence[Message]) -> None:
+    told = [one for one in messages if one.kind == "alias" and one.user_id and one.previous_id]
+    named = {one.user_id for one in messages} if told else set()
+    left = aliases.of_another({(one.user_id, one.previous_id) for one in told}, named=named)
+    for message in told:
+        if (message.user_id, message.previous_id) in left:
+            _concern(message, aliases.NOT_JOINED)
 
 
 @again_if_overtaken

@@ -23,6 +23,13 @@ TONES: Final = {
     EventVerdict.Verdict.REJECTED: "is-bad",
 }
 CODES: Final[dict[str, str | Promise]] = {
+    "alias_incomplete": _(
+        "An alias needs a userId and a previousId or anonymousId; nothing was joined."
+    ),
+    "alias_not_joined": _(
+        "The previousId is another customer's already; nothing was joined. "
+        "If both are one person, merge the two customers."
+    ),
     "duplicate": _("Its messageId came before; it is stored once."),
     "email_taken": _("Another customer has this e-mail address; it was not kept."),
     "event_too_large": _("The event is too large."),
@@ -42,6 +49,9 @@ CODES: Final[dict[str, str | Promise]] = {
     "personal_data_dropped": _("Members with personal data were left out."),
     "personal_id": _("The messageId holds personal data."),
     "personal_name": _("The name of the event holds personal data."),
+    "sent_at_ignored": _(
+        "sentAt is no time that fits the timestamp; the timestamp was taken as it is."
+    ),
     "timestamp_in_future": _("The timestamp lies in the future."),
     "timestamp_out_of_range": _("The timestamp cannot be believed."),
     "timestamp_too_old": _("The timestamp lies before the year 2000."),

@@ -69,7 +69,7 @@ class Envelope(msgspec.Struct, rename="camel"):
 
     batch: list[msgspec.Raw] | None = None
     write_key: str | None = None
-    sent_at: datetime | None = None
+    sent_at: Any = None  # a hint; what is no time costs no event
 
 
 class Call(msgspec.Struct, rename="camel", gc=False):
@@ -129,6 +129,14 @@ class _Around(msgspec.Struct):
     context: dict[str, Any] | None = None
 
 
+SENT_AT_IGNORED: Final = Concern(
+    "sent_at_ignored",
+    "sentAt is no time that fits the timestamp; the timestamp was taken as it is.",
+)
+ALIAS_INCOMPLETE: Final = Concern(
+    "alias_incomplete",
+    "An alias needs a userId and a previousId or anonymousId; nothing was joined.",
+)
 UNREADABLE: Final = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)
 _envelopes = msgspec.json.Decoder(Envelope)
 _calls = msgspec.json.Decoder(_Call)
@@ -209,16 +217,17 @@ def _checked(
 class Reader:
     """Reads the events of one request, and what they have in common once."""
 
-    def __init__(
-        self, *, kind: str | None, sent_at: datetime | None, received_at: datetime, ip: str
-    ) -> None:
+    def __init__(self, *, kind: str | None, sent_at: Any, received_at: datetime, ip: str) -> None:
+        """`sent_at` is by the client's clock, as it was told; `self.sent_at` is None for no time."""
         self._kind = kind
         self._received_at = received_at
         self._ip = ip
-        # What the client's clock is behind ours, where that is more than a request's way.
-        self._sent_at: datetime | None = None
-        if sent_at is not None and abs(received_at - _aware(sent_at)) > CLOCK_TRUSTED_WITHIN:
-            self._sent_at = _aware(sent_at)
+        self.sent_at = _told_time(sent_at)
+        self._is_sent_at_lost = sent_at is not None and self.sent_at is None
+        # The client's clock, where it differs from ours by more than a request's way.
+        self._clock: datetime | None = None
+        if self.sent_at and abs(received_at - self.sent_at) > CLOCK_TRUSTED_WITHIN:
+            self._clock = self.sent_at
         self._latest = received_at + FUTURE_ALLOWED
         self._sieve = sieve.Sieve()
         self._known_contexts: dict[bytes, dict[str, Any]] = {}
@@ -250,9 +259,8 @@ class Reader:
         else:
             told = call.traits if kind == "group" else call.properties
             properties = self._sieve.members(told, dropped) if told else {}
-        concerns = [] if len(sealed.get("full_name", "")) <= MAX_NAME else [_too_long()]
-        if concerns:
-            del sealed["full_name"]
+        concerns = _left_out(call, kind, sealed)
+        happened_at = self._moment(call.timestamp, concerns)
         name, context = self._name(call, kind), self._context(call.context)
         if kind == "track":
             said, (name, properties) = name, name_mapping.known(name, properties)
@@ -274,7 +282,7 @@ class Reader:
             product_id=_product(properties),
             properties=properties,
             context=context,
-            happened_at=self._moment(call.timestamp),
+            happened_at=happened_at,
             sealed=sealed,
             concerns=[*concerns, _dropped(dropped)] if dropped else concerns,
         )
@@ -306,27 +314,40 @@ class Reader:
             raise RejectedError("personal_name", detail)
         return name
 
-    def _moment(self, timestamp: datetime | None) -> datetime:
-        """When it happened by our clock: a client's clock error shows in when it says it sent."""
+    def _moment(self, timestamp: datetime | None, concerns: list[Concern]) -> datetime:
+        """When it happened by our clock: a client's clock error shows in when it says it sent.
+
+        Where that leads nowhere the timestamp counts as it is, with a concern.
+        """
         if timestamp is None:
             return self._received_at
-        moment = _aware(timestamp)
-        if self._sent_at is not None:
-            try:
-                moment = self._received_at - (self._sent_at - moment)
-            except OverflowError:
-                detail = "timestamp and sentAt lie too far apart."
-                raise RejectedError("timestamp_out_of_range", detail) from None
+        told = _aware(timestamp)
+        moment = self._by_our_clock(told)
+        if self._is_sent_at_lost or (not self._can_be(moment) and self._can_be(told)):
+            concerns.append(SENT_AT_IGNORED)
+            moment = told
+        if moment is None:
+            detail = "timestamp and sentAt lie too far apart."
+            raise RejectedError("timestamp_out_of_range", detail)
         if moment > self._latest:
             raise RejectedError("timestamp_in_future", "The timestamp is more than a day ahead.")
         if moment < OLDEST:
             raise RejectedError("timestamp_too_old", f"The timestamp is before {OLDEST:%Y}.")
         return min(moment, self._received_at)
 
+    def _by_our_clock(self, told: datetime) -> datetime | None:
+        if self._clock is None:
+            return told
+        try:
+            return self._received_at - (self._clock - told)
+        except OverflowError:
+            return None
 
-def read(
-    raw: bytes, *, kind: str | None, sent_at: datetime | None, received_at: datetime, ip: str
-) -> Message:
+    def _can_be(self, moment: datetime | None) -> bool:
+        return moment is not None and OLDEST <= moment <= self._latest
+
+
+def read(raw: bytes, *, kind: str | None, sent_at: Any, received_at: datetime, ip: str) -> Message:
     """A message of its own; raises RejectedError with the reason where that is not possible."""
     return Reader(kind=kind, sent_at=sent_at, received_at=received_at, ip=ip).read(raw)
 
@@ -343,9 +364,16 @@ def _dropped(names: list[str]) -> Concern:
     return Concern("personal_data_dropped", detail)
 
 
-def _too_long() -> Concern:
-    detail = f"The trait name may have {MAX_NAME} characters; it was not kept."
-    return Concern("invalid_full_name", detail)
+def _left_out(call: _Call, kind: str, sealed: dict[str, str]) -> list[Concern]:
+    """What of the call leads to nothing; a name that is too long leaves `sealed`."""
+    found = []
+    if len(sealed.get("full_name", "")) > MAX_NAME:
+        del sealed["full_name"]
+        detail = f"The trait name may have {MAX_NAME} characters; it was not kept."
+        found.append(Concern("invalid_full_name", detail))
+    if kind == "alias" and {None, ""} & {call.user_id, call.previous_id or call.anonymous_id}:
+        found.append(ALIAS_INCOMPLETE)
+    return found
 
 
 def _known(call: _Call) -> str:
@@ -376,6 +404,13 @@ def _product(properties: dict[str, Any]) -> str:
     value = properties.get("product_id") or properties.get("productId") or ""
     text = str(value) if isinstance(value, (str, int)) else ""
     return text if len(text) <= MAX_ID else ""
+
+
+def _told_time(told: Any) -> datetime | None:
+    try:
+        return _aware(msgspec.convert(told, datetime))
+    except msgspec.ValidationError:
+        return None
 
 
 def _aware(moment: datetime) -> datetime:

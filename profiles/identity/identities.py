@@ -96,9 +96,13 @@ def _new_pairs(
         for device in named:
             if device and device not in joined:
                 pairs.setdefault(device, customers[one.customer_ref])
+    if not pairs:
+        return {}
     known = Customer.objects.filter(external_id__in=pairs)
-    for customer in known.values_list("external_id", flat=True) if pairs else ():
+    for customer in known.values_list("external_id", flat=True):
         del pairs[customer]
+    for former in identifiers.owners(pairs, *identifiers.SHOP_IDS):
+        del pairs[former]
     return pairs
 
 

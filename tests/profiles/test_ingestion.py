@@ -280,6 +280,21 @@ def test_a_wrong_client_clock_is_put_right_by_when_it_says_it_sent(client: Clien
     assert abs(age - timedelta(hours=1)) < timedelta(seconds=5)
 
 
+def test_a_batch_whose_hint_is_no_time_is_taken_and_told(client: Client) -> None:
+    then = timezone.now() - timedelta(hours=2)
+
+    answer = post(client, track(timestamp=then.isoformat()), track("Seen"), sentAt="yesterday")
+    merge()
+
+    assert answer.status_code == 202
+    assert [(one["index"], one["code"]) for one in answer.json()["warnings"]] == [
+        (0, "sent_at_ignored")
+    ]
+    assert Event.objects.get(name="Product Viewed").happened_at == then
+    verdict = EventVerdict.objects.get()
+    assert (verdict.verdict, verdict.code) == ("warned", "sent_at_ignored")
+
+
 def test_personal_properties_are_left_out_and_the_sender_is_told(client: Client) -> None:
     answer = post(
         client,

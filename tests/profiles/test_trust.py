@@ -11,6 +11,10 @@ from django.utils import timezone
 from privacy import doors
 from privacy.models import ApiKey, Consent, ConsentEntry
 from privacy.purposes import purpose
+from profiles import quality
+from profiles.events import debugging
+from profiles.events.debugging import Wanted
+from profiles.identity import identifiers
 from profiles.models import Customer, Event, EventVerdict, Identity, Order
 from tests import make
 from tests.make import NOW
@@ -151,6 +155,64 @@ def test_two_known_customers_stay_two(client: Client, kind: str) -> None:
 
     assert Identity.objects.get().customer == ann
     assert set(Customer.objects.all()) == {ann, bob}
+
+
+@pytest.mark.parametrize("previous", ["C-1", "C-old", "ann-phone"])
+def test_an_alias_of_two_customers_joins_nothing_and_is_told(client: Client, previous: str) -> None:
+    ann, bob = make.customer("C-1", email="ann@shop.example"), make.customer("C-2")
+    identifiers.add(ann, "customer_id", "C-old", now=make.NOW)
+    post(client, track(userId="C-1", anonymousId="ann-phone"), key=make.secret_key())
+    merge()
+    alias = {"type": "alias", "userId": "C-2", "previousId": previous, "messageId": "alias"}
+
+    answer = post(client, alias, key=make.secret_key())
+    merge()
+
+    assert warned(answer) == ["alias_not_joined"]
+    assert [(one.message_id, one.code) for one in EventVerdict.objects.all()] == [
+        ("alias", "alias_not_joined")
+    ]
+    assert [one.customer for one in Identity.objects.all()] == [ann]
+    bob.refresh_from_db()
+    assert (set(Customer.objects.all()), bob.email) == ({ann, bob}, None)
+    line = next(line for line in debugging.lines(Wanted(), now=make.NOW) if line.kind == "alias")
+    assert (line.verdict, line.codes) == ("accepted", ("alias_not_joined",))
+    assert [(one.code, one.value) for one in quality.top_warnings()] == [("alias_not_joined", 1)]
+
+
+@pytest.mark.parametrize("named", ["in the batch", "just before"])
+def test_an_alias_of_customers_who_are_new_is_told(client: Client, named: str) -> None:
+    both = [track(userId="C-1"), track(userId="C-2")]
+    alias = {"type": "alias", "userId": "C-2", "previousId": "C-1"}
+    secret = make.secret_key()
+    for batch in [[*both, alias]] if named == "in the batch" else [both, [alias]]:
+        post(client, *batch, key=secret)
+    merge()
+
+    assert [one.code for one in EventVerdict.objects.all()] == ["alias_not_joined"]
+    assert not Identity.objects.exclude(anonymous_id="visitor-1").exists()
+
+
+def test_an_alias_of_one_and_the_same_customer_needs_no_word(client: Client) -> None:
+    ann = make.customer("C-1")
+    identifiers.add(ann, "customer_id", "C-old", now=make.NOW)
+    for previous in ("C-1", "C-old", "phone", "phone"):
+        alias = {"type": "alias", "userId": "C-1", "previousId": previous}
+        assert warned(post(client, alias, key=make.secret_key())) == []
+        merge()
+
+    assert not EventVerdict.objects.exists()
+
+
+@Publishable
+def test_no_answer_to_an_alias_tells_whom_the_shop_knows(client: Client, kind: str) -> None:
+    make.customer("C-1")
+    for previous in ("C-1", "nobody"):
+        alias = {"type": "alias", "userId": "C-2", "previousId": previous}
+        assert warned(post(client, alias, key=key(kind))) == []
+    merge()
+
+    assert [one.code for one in EventVerdict.objects.all()] == ["alias_not_joined"], "staff see it"
 
 
 @Publishable

@@ -7,6 +7,7 @@ import json
 from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -152,6 +153,42 @@ def test_a_clock_beyond_the_calendar_is_rejected_not_an_error() -> None:
     assert caught.value.code == "timestamp_out_of_range"
 
 
+@pytest.mark.parametrize(
+    "sent_at",
+    ["soon", 7, True, [], {"a": 1}, "2026-13-01T00:00:00Z", NOW.replace(year=9999), "0001-01-01"],
+)
+@pytest.mark.parametrize("is_batch", [True, False])
+def test_a_hint_that_is_no_time_costs_no_event_and_is_told(*, sent_at: Any, is_batch: bool) -> None:
+    told = NOW - timedelta(hours=3)
+    event: dict[str, Any] = {"type": "page", "userId": "C-1", "timestamp": told.isoformat()}
+    body = {"batch": [event], "sentAt": sent_at} if is_batch else event | {"sentAt": sent_at}
+
+    envelope, [raw] = wire.open_envelope(msgspec.json.encode(body), is_batch=is_batch)
+    message = wire.read(raw, kind=None, sent_at=envelope.sent_at, received_at=NOW, ip="")
+
+    assert message.happened_at == told
+    assert [concern.code for concern in message.concerns] == ["sent_at_ignored"]
+
+
+def test_an_event_without_a_time_of_its_own_needs_no_hint() -> None:
+    assert read({"type": "page", "userId": "C-1"}, sent_at="soon").concerns == []
+
+
+@pytest.mark.parametrize(
+    "ids",
+    [
+        {"anonymousId": "a"},
+        {"anonymousId": "a", "previousId": "b"},
+        {"userId": ""} | {"anonymousId": "a"},
+        {"userId": "C-1"},
+    ],
+)
+def test_an_alias_that_names_too_little_is_told_that_nothing_was_joined(
+    ids: dict[str, str],
+) -> None:
+    assert [one.code for one in read({"type": "alias"} | ids).concerns] == ["alias_incomplete"]
+
+
 @pytest.mark.parametrize("personal", ["ann@shop.example", "+44 7700 900321"])
 def test_no_free_text_of_an_event_carries_a_person(personal: str) -> None:
     call = {"type": "group", "userId": "C-1", "messageId": "m", "groupId": personal}
@@ -249,7 +286,8 @@ def test_an_event_that_no_reader_takes_costs_no_other_of_its_batch(bad: bytes, c
 
     envelope, raws = wire.open_envelope(body % (good, bad, good), is_batch=True)
 
-    assert (envelope.write_key, envelope.sent_at, raws) == ("k", NOW, [good, bad, good])
+    assert (envelope.write_key, raws) == ("k", [good, bad, good])
+    assert envelope.sent_at == "2026-03-02T09:00:00Z"
     with pytest.raises(wire.RejectedError) as rejection:
         wire.read(raws[1], kind=None, sent_at=None, received_at=NOW, ip="")
     assert rejection.value.code == code
