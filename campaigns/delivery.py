@@ -317,7 +317,7 @@ def _send_claimed(
             Delivery.objects.held(token, State.CLAIMED).update(lease_until=renewed + LEASE)
         some = messages[start : start + INTENT_BATCH]
         mine = [by_pk[int(message.key)] for message in some]
-        meant = _intend(campaign, mine, token, clock())
+        meant = _intend(campaign, mine, token, clock)
         ready = [message for message in some if int(message.key) in meant]
         results = channel.send_batch(ready) if ready else []
         if not campaign.is_marketing:
@@ -363,20 +363,25 @@ def _hold(token: UUID, until: Mapping[int, datetime], reason: str = "quiet_hours
 
 
 @transaction.atomic
-def _intend(campaign: Campaign, rows: Sequence[Delivery], token: UUID, now: datetime) -> set[int]:
+def _intend(campaign: Campaign, rows: Sequence[Delivery], token: UUID, clock: Clock) -> set[int]:
     """Commit the intent to send these; returns those that are still ours and may still go.
 
     Every rule is read anew, so what changed since the claim counts for this small batch. Cap
-    and budget are counted under locks, so that workers do not go over them together.
+    and budget are counted under locks, so that workers do not go over them together; what
+    changed, and the time that passed, while we waited for the locks counts too.
     """
     rules = SendingRules.current()
+    mine = Campaign.objects.filter(pk=campaign.pk)
     if rules.cap_messages is not None:
         people = Customer.objects.filter(pk__in=[row.customer_id for row in rows])
         list(people.order_by("pk").select_for_update(no_key=True).values_list("pk"))
+    if campaign.budget_minor is not None:
+        list(mine.select_for_update(no_key=True).values_list("pk"))
+    if rules.cap_messages is not None or campaign.budget_minor is not None:
+        rules = SendingRules.current()
+    now = clock()
     sending = Campaign.objects.sending(now).filter(pk=campaign.pk)
-    locked = sending.select_for_update(no_key=True)
-    current = (sending if campaign.budget_minor is None else locked).first()
-    if current is None:
+    if (current := sending.first()) is None:
         return set()
     looked = gate.look(current, rows, now, rules=rules)
     _skip(token, looked.barred, now)

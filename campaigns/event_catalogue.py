@@ -30,11 +30,12 @@ MEMBERS: Final = (
     ),
     Member("campaignId", "The id under /v1/campaigns, or of a step of an automation.", "uuid"),
     Member("kind", "campaign, automation or transactional."),
+    Member("channel", "email, sms or push."),
     Member("reason", "The rule that skipped it, or the server's code; else empty."),
     Member("customerId", "The shop's id of the customer.", can_be_null=True),
 )
 TYPES: Final = {
-    SENT: (_("A message was sent"), "A mail server took the message."),
+    SENT: (_("A message was sent"), "A mail server, gateway or push service took the message."),
     FAILED: (_("A message failed"), "Refused for good, or too often for the time being."),
     UNKNOWN: (
         _("A message may have been sent"),
@@ -92,6 +93,7 @@ def _data(row: Delivery, reason: str) -> dict[str, str | None]:
         "messageId": str(service.uuid) if service else None,
         "campaignId": str(row.campaign.uuid),
         "kind": row.campaign.kind,
+        "channel": row.campaign.channel,
         "reason": reason,
         "customerId": None,
     }

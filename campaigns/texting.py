@@ -9,12 +9,13 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
+from django.db.models import Max
 from django.utils.translation import gettext as _
 
 from campaigns import gate, targeting, writing
 from campaigns.channels.base import Message
 from campaigns.composing import link_numbers, short_url
-from campaigns.models import Campaign, Delivery, SendingRules, SmsText, Variant
+from campaigns.models import Campaign, Delivery, Link, SendingRules, SmsText, Variant
 from campaigns.rendering import links, sms
 from campaigns.rendering.content import Frame, Reader, Rendered, first_name
 from campaigns.rendering.faults import TemplateError
@@ -161,20 +162,20 @@ class TextComposer:
         return self._counted(made), failed
 
     def _counted(self, made: Sequence[tuple[Delivery, Message]]) -> list[Message]:
-        """Exchange links for short ones, where the shop wants them counted.
-
-        Those in the parameters of a registered text stay: the gateway knows what they may be.
-        """
-        if not (self._campaign.is_marketing and SendingRules.current().short_links):
+        """Exchange links for short ones, where the shop wants them counted."""
+        if not has_short_links(self._campaign):
             return [message for _row, message in made]
-        texts = [(row, message, message.content.decode()) for row, message in made]
-        targets = {url for _row, _message, text in texts for url in links.targets("", text)}
+        said = [(message.content.decode(), *message.parameters.values()) for _row, message in made]
+        targets = {url for texts in said for text in texts for url in links.targets("", text)}
         numbers = link_numbers(self._campaign, targets)
         found = []
-        for row, message, text in texts:
+        for row, message in made:
             short = {url: short_url(row.pk, row.token or "", n) for url, n in numbers.items()}
-            content = links.rewrite_text(text, short).encode()
-            found.append(replace(message, content=content))
+            content = links.rewrite_text(message.content.decode(), short).encode()
+            parameters = {
+                name: links.rewrite_text(value, short) for name, value in message.parameters.items()
+            }
+            found.append(replace(message, content=content, parameters=parameters))
         return found
 
     def _message(self, row: Delivery, number: str, reader: Reader) -> Message:
@@ -217,6 +218,38 @@ def _facts(frame: Frame, reader: Reader) -> dict[str, Any]:
         "today": frame.today,
         "customer": {"full_name": reader.full_name, "first_name": first_name(reader.full_name)},
     }
+
+
+def has_short_links(campaign: Campaign) -> bool:
+    return campaign.is_marketing and SendingRules.current().short_links
+
+
+def sample_short_link() -> str:
+    """Return an address as long as the short links of a campaign planned now may get."""
+    last = [model.objects.aggregate(pk=Max("pk"))["pk"] or 0 for model in (Delivery, Link)]
+    return short_url(last[0] + 36**4, "x" * links.SHORT_MARK, last[1] + 36**2)
+
+
+def sample_fields(frame: Frame) -> dict[str, str]:
+    """Return what the fields of a text say for the sample reader, by their names in Liquid."""
+    found: dict[str, str] = {}
+    for name, value in _facts(frame, SAMPLE).items():
+        parts = value.items() if isinstance(value, dict) else ()
+        found |= {f"{name}.{part}": said for part, said in parts} if parts else {name: str(value)}
+    return found
+
+
+def as_sent(row: SmsText, frame: Frame, short_link: str) -> str:
+    """Return what the sample reader would get, every link as long as `short_link` if there is one.
+
+    A text with a fault is returned as it is written.
+    """
+    try:
+        text, _parameters = compiled(row).render(frame, SAMPLE)
+    except TemplateError:
+        return row.text
+    short = dict.fromkeys(links.targets("", text), short_link) if short_link else {}
+    return links.rewrite_text(text, short)
 
 
 def sign() -> str:

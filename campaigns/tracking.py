@@ -27,10 +27,14 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 SOURCE = "Campaigns"
-EVENTS: dict[str, str] = {Hit.Kind.OPEN: "Email Opened", Hit.Kind.CLICK: "Email Clicked"}
-IN_TEXTS: dict[str, str] = {Hit.Kind.CLICK: "SMS Clicked"}
+# Texts and push messages tell of clicks alone.
+EVENTS: dict[str, dict[str, str]] = {
+    Channel.EMAIL: {Hit.Kind.OPEN: "Email Opened", Hit.Kind.CLICK: "Email Clicked"},
+    Channel.SMS: {Hit.Kind.CLICK: "SMS Clicked"},
+    Channel.PUSH: {Hit.Kind.CLICK: "Push Clicked"},
+    Channel.ONSITE: {Hit.Kind.OPEN: "Promotion Viewed", Hit.Kind.CLICK: "Promotion Clicked"},
+}
 VIEWED, FOLLOWED = "Recommendation Viewed", "Recommendation Clicked"
-ON_PAGES: dict[str, str] = {Hit.Kind.OPEN: "Promotion Viewed", Hit.Kind.CLICK: "Promotion Clicked"}
 TOO_SOON = timedelta(seconds=2)
 # A reader opens no three links of a message in ten seconds, and no two in one.
 AT_ONCE, MANY = timedelta(seconds=10), 3
@@ -313,10 +317,8 @@ def _announce(hits: Sequence[Hit], now: datetime) -> None:
 
 def _events(hit: Hit, shown: Impression | None) -> Iterator[wire.Message]:
     told = {"campaign": str(hit.delivery.campaign.uuid), "linkId": hit.link_id}
-    names = {Channel.ONSITE: ON_PAGES, Channel.SMS: IN_TEXTS}.get(
-        Channel(hit.delivery.campaign.channel), EVENTS
-    )
-    yield _event(hit, f"hit-{hit.pk}", names[hit.kind], told)
+    if name := EVENTS[hit.delivery.campaign.channel].get(hit.kind):
+        yield _event(hit, f"hit-{hit.pk}", name, told)
     if shown is None:
         return
     told = {"recommendationId": str(shown.recommendation_id)}

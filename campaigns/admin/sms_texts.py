@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from campaigns import approvals, texting
+from campaigns import approvals, texting, writing
 from campaigns.models import Campaign, SmsText, Variant
 from campaigns.rendering import sms
 from campaigns.rendering.sms import Size
@@ -61,19 +61,21 @@ class SmsForm(forms.ModelForm[SmsText]):
 
 @dataclass(frozen=True)
 class Row:
-    """One text's form with the length of what is saved, the gateway's signature counted."""
+    """One text's form with the length of what is saved, as one reader would get it."""
 
     variant: Variant
     locale: str
     language: str
     form: SmsForm
     size: Size
+    fields: dict[str, str]
 
 
 def sms_page(request: HttpRequest, campaign: Campaign, *, may_edit: bool) -> HttpResponse:
     """GET shows all texts, POST keeps them; an approval that they change is void."""
     posted = request.POST if request.method == "POST" and may_edit else None
-    rows = _rows(campaign, posted)
+    short_link = texting.sample_short_link() if texting.has_short_links(campaign) else ""
+    rows = _rows(campaign, posted, short_link)
     if posted is not None and all(row.form.is_valid() for row in rows):
         for row in rows:
             _keep(row)
@@ -87,24 +89,28 @@ def sms_page(request: HttpRequest, campaign: Campaign, *, may_edit: bool) -> Htt
         "campaign": campaign,
         "rows": rows,
         "sign": texting.sign(),
+        "short_link": short_link,
         "may_edit": may_edit,
         "most_parts": sms.MOST_PARTS,
     }
     return render(request, "campaigns/admin/sms_texts.html", context)
 
 
-def _rows(campaign: Campaign, posted: Any) -> list[Row]:
+def _rows(campaign: Campaign, posted: Any, short_link: str) -> list[Row]:
     there = {
         (row.variant_id, row.locale): row
         for row in SmsText.objects.filter(variant__campaign=campaign)
     }
-    found = []
+    now, found = timezone.now(), []
+    frames = {locale: writing.frame(campaign, locale, now=now) for locale, _ in settings.LANGUAGES}
     for variant in campaign.variants.order_by("key"):
         for locale, language in settings.LANGUAGES:
             row = there.get((variant.pk, locale)) or SmsText(variant=variant, locale=locale)
             form = SmsForm(posted, instance=row, prefix=f"{variant.key}-{locale}", label_suffix="")
-            size = sms.size(texting.sign() + row.text)
-            found.append(Row(variant, locale, str(language), form, size))
+            sent = texting.as_sent(row, frames[locale], short_link)
+            size = sms.size(texting.sign() + sent)
+            fields = texting.sample_fields(frames[locale])
+            found.append(Row(variant, locale, str(language), form, size, fields))
     return found
 
 

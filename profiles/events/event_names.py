@@ -75,6 +75,7 @@ DECLARED: Final = {
         Declared("Email Opened", _("Opened a message"), ("campaign",)),
         Declared("Email Clicked", _("Followed a link of a message"), ("campaign", "linkId")),
         Declared("SMS Clicked", _("Followed a link of a text message"), ("campaign", "linkId")),
+        Declared("Push Clicked", _("Followed a push message"), ("campaign", "linkId")),
     )
 }  # fmt: skip
 

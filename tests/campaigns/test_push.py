@@ -27,7 +27,8 @@ from privacy import consent, doors, registry
 from privacy.models import AuditEntry, Consent, ConsentEntry
 from privacy.problems import DomainError
 from privacy.purposes import PurposeDeniedError, purpose
-from profiles.models import Customer
+from profiles.events import merging
+from profiles.models import Customer, Event
 from tests import make
 from tests.make import NOW
 from tests.privacy.receiver import Receiver, guard, receiver
@@ -159,6 +160,9 @@ def test_a_campaign_reaches_each_browser_of_who_agreed(service: Receiver) -> Non
     visit = tracking.Visit("GET", "Mozilla/5.0 (X11; Linux) Gecko Firefox/140.0")
     token = told["url"].rpartition("/")[2]
     assert tracking.clicked(token, visit, NOW + timedelta(minutes=1)) == TARGET
+    tracking.tell(NOW + timedelta(minutes=2))
+    merging.merge(NOW + timedelta(minutes=2))
+    assert Event.objects.get().name == "Push Clicked"
     opened = AuditEntry.objects.filter(purpose="campaign.push", outcome="allowed")
     assert opened.exists()
 

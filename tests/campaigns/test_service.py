@@ -168,6 +168,7 @@ def test_webhooks_hear_of_each_step_by_ids_alone(
         "messageId": asked,
         "campaignId": str(confirmation.uuid),
         "kind": "transactional",
+        "channel": "email",
         "reason": "",
         "customerId": "ann",
     }

@@ -7,13 +7,15 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.test import Client
 
-from campaigns import delivery, tracking
+from campaigns import approvals, delivery, tracking
 from campaigns.models import Delivery, Hit, SendingRules
 from profiles.events import merging
 from profiles.models import Event
+from tests import make
 from tests.campaigns.sending import Tray
-from tests.campaigns.test_sms import launched, phone_reader
+from tests.campaigns.test_sms import campaign, launched, phone_reader
 from tests.make import NOW
 
 pytestmark = pytest.mark.django_db
@@ -27,6 +29,45 @@ def test_links_stay_as_written_unless_the_shop_has_them_counted() -> None:
     delivery.send_due(NOW, channel=tray)
     assert "https://shop.test/tv, " in tray.taken[0].content.decode()
     assert not made.links.exists()
+
+
+def test_links_in_the_parameters_of_a_registered_text_are_counted_too(settings: Any) -> None:
+    SendingRules.objects.create(pk=1, short_links=True)
+    phone_reader()
+    parameters = {"name": "{{ customer.first_name }}", "where": "{{ shop.url }}/sale?a=1"}
+    made, tray = launched(text=LINKED, template_id="SMS_1", parameters=parameters), Tray()
+
+    delivery.send_due(NOW, channel=tray)
+
+    told = tray.taken[0].parameters
+    assert told["name"] == "Ann"
+    short = re.fullmatch(rf"{settings.PUBLIC_URL}/c/(\S+)", told["where"])
+    assert short is not None
+    where = tracking.clicked(short[1], tracking.Visit("GET", BROWSER), NOW + timedelta(minutes=1))
+    assert where.startswith(f"{settings.PUBLIC_URL}/sale?a=1")
+    assert Hit.objects.get().link in made.links.all()
+
+
+def test_the_page_counts_a_text_as_a_reader_would_get_it(client: Client) -> None:
+    long = "https://shop.test/" + "a" * 200
+    made = campaign(text=f"Hi {{{{ customer.first_name }}}}: {long}. STOP")
+    client.force_login(make.staff(), backend="privacy.roles.RoleBackend")
+    page = f"/admin/campaigns/campaign/{made.pk}/message/"
+    assert "232 characters as saved, 2 parts" in client.get(page).content.decode()
+
+    SendingRules.objects.create(pk=1, short_links=True)
+    shown = client.get(page)
+
+    assert "1 parts" in shown.content.decode()
+    sent = re.search(r"(\d+) characters as saved", shown.content.decode())
+    assert sent is not None
+    tray = Tray()
+    phone_reader()
+    delivery.plan(made, NOW)
+    approvals.launch(made)
+    delivery.send_due(NOW, channel=tray)
+    length = len(tray.taken[0].content.decode())
+    assert length <= int(sent[1]) < length + 10
 
 
 def test_a_short_link_counts_the_click_and_leads_on_with_marks(settings: Any) -> None:

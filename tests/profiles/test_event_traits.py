@@ -126,6 +126,16 @@ def test_answers_to_e_mail_are_no_visits() -> None:
     assert (traits.last_answer_days, traits.last_seen_days, traits.n_sessions) == (5, None, 0)
 
 
+@pytest.mark.parametrize("name", ["SMS Clicked", "Push Clicked"])
+def test_a_click_in_another_message_is_neither_a_visit_nor_an_answer_to_e_mail(name: str) -> None:
+    event(make.customer(), name, at=NOW - timedelta(days=5), properties={"campaign": "a"})
+
+    traits = built()
+
+    assert (traits.n_email_clicks, traits.last_answer_days) == (0, None)
+    assert (traits.last_seen_days, traits.n_sessions) == (None, 0)
+
+
 def test_a_text_inside_an_event_that_is_no_text_is_passed_over() -> None:
     ann = make.customer()
     for odd in (5, True, None, ["Audio"], {"name": "Audio"}):

@@ -14,10 +14,17 @@ addEventListener("DOMContentLoaded", () => {
     const parts = n <= single ? Math.min(n, 1) : Math.ceil(n / joined);
     return { unicode, n, parts, left: (parts > 1 ? parts * joined : single) - n };
   };
+  const linkForm = /https?:\/\/(?:\([^\s()<>"']*\)|[^\s()<>"'])+/g;
+  const shortened = (url) => form.dataset.smsLink + url.slice(url.replace(/[.,;:!?]+$/, "").length);
+  const asSent = (text, fields) => {
+    const said = text.replace(/\{\{\s*([\w.]+)\s*\}\}/g, (written, name) => fields[name] ?? written).trim();
+    return form.dataset.smsLink ? said.replace(linkForm, shortened) : said;
+  };
   for (const area of form.querySelectorAll("[data-sms]")) {
     const shown = area.closest("details").querySelector("[data-sms-size]");
+    const fields = JSON.parse(area.closest("details").querySelector("script").textContent);
     area.addEventListener("input", () => {
-      const found = size(form.dataset.smsSign + area.value);
+      const found = size(form.dataset.smsSign + asSent(area.value, fields));
       const told = words.dataset.one.replace("[n]", found.n).replace("[parts]", found.parts).replace("[left]", found.left);
       shown.textContent = found.unicode ? `${told} · ${words.dataset.unicode}` : told;
     });

@@ -18,6 +18,7 @@ HOURS, WEEKDAYS = 24, 7
 VIEWED = "Product Viewed"
 OPENED, CLICKED = "Email Opened", "Email Clicked"
 ANSWERS = f"('{OPENED}', '{CLICKED}')"
+NO_VISITS = f"('{OPENED}', '{CLICKED}', 'SMS Clicked', 'Push Clicked')"
 DEVICES = ("desktop", "mobile", "tablet")
 # Its place in DEVICES, in the order they are tried: a tablet says that it is mobile too.
 DEVICE = """
@@ -56,12 +57,12 @@ def _ctes(sql: Dialect) -> dict[str, str]:
             SELECT customer_id, name, {hour} AS hour, {weekday} AS weekday, {DEVICE} AS device,
                 category, channel, at - LAG(at) OVER past AS gap,
                 CASE WHEN {day} = LAG({day}) OVER past THEN 0 ELSE 1 END AS is_new_day
-            FROM seen WHERE name NOT IN {ANSWERS}
+            FROM seen WHERE name NOT IN {NO_VISITS}
             WINDOW past AS (PARTITION BY customer_id ORDER BY at, id)
         """,  # nosec B608
         "ever_seen": f"""
             SELECT customer_id,
-                MAX(CASE WHEN name NOT IN {ANSWERS} THEN happened_at END) AS visited_at,
+                MAX(CASE WHEN name NOT IN {NO_VISITS} THEN happened_at END) AS visited_at,
                 MAX(CASE WHEN name IN {ANSWERS} THEN happened_at END) AS answered_at
             FROM {EVENTS.relation} WHERE {COUNTED}{sql.in_range} AND happened_at < %(as_of)s
             GROUP BY customer_id
