@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, Subquery, Value
+from django.db.models.functions import Concat
 
 from privacy.models import Channel, Consent, ConsentEntry, Topic
 from privacy.purpose_registry import REGISTRY
@@ -30,6 +31,12 @@ def names(ledger_names: Iterable[str], language: str) -> dict[str, str]:
     for name in wanted - told.keys():
         told[name] = str(REGISTRY[name].label) if name in REGISTRY else name
     return told
+
+
+def titles_of(ledger_name: str) -> Subquery:
+    """Return an expression: the titles of the topic that a column names, null for a purpose's."""
+    named = Topic.objects.annotate(called=Concat(Value(Topic.PREFIX), "key"))
+    return Subquery(named.filter(called=OuterRef(ledger_name)).values("titles")[:1])
 
 
 def _of(ledger_names: set[str]) -> Iterable[Topic]:

@@ -94,6 +94,11 @@ GENDERS: dict[str, Promise] = {
     "male": gettext_lazy("Male"),
     "other": gettext_lazy("Other"),
 }
+DEVICES: dict[str, Promise] = {
+    "desktop": gettext_lazy("Computer"),
+    "mobile": gettext_lazy("Mobile phone"),
+    "tablet": gettext_lazy("Tablet"),
+}
 WEEKDAYS: tuple[Promise, ...] = (
     gettext_lazy("Monday"),
     gettext_lazy("Tuesday"),
@@ -125,6 +130,8 @@ def choice(field: Field, value: Scalar) -> str:
     """Return the word for a coded value; the value itself where it is no code."""
     if field.name == "gender":
         return str(GENDERS[str(value)])
+    if field.name == "top_device":
+        return str(DEVICES.get(str(value), value))
     if field.kind == Kind.WEEKDAY:
         return str(WEEKDAYS[int(value)])
     if field.kind == Kind.CONSENT:

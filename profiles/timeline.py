@@ -18,7 +18,9 @@ from django.urls import reverse
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
+from privacy import topics
 from privacy.models import ConsentEntry, PrivacyRequest
+from privacy.models.topic import in_language
 from privacy.purpose_registry import REGISTRY
 from profiles import figures, registry
 from profiles.events import event_names
@@ -172,14 +174,16 @@ def _refund(refund: Refund) -> Told:
 
 
 def _consents(customer: Customer) -> QuerySet[ConsentEntry]:
-    return ConsentEntry.objects.filter(subject__uuid=customer.subject_id)
+    entries = ConsentEntry.objects.filter(subject__uuid=customer.subject_id)
+    return entries.annotate(topic_titles=topics.titles_of("purpose"))
 
 
-def _consent(entry: ConsentEntry) -> Told:
+def _consent(entry: Any) -> Told:
+    topic = in_language(entry.topic_titles or {}, get_language() or "en")
     purpose = REGISTRY.get(entry.purpose)
     title = _("%(state)s: %(purpose)s, %(channel)s") % {
         "state": entry.get_state_display(),
-        "purpose": purpose.label if purpose else entry.purpose,
+        "purpose": topic or (purpose.label if purpose else entry.purpose),
         "channel": entry.get_channel_display(),
     }
     return Told(title, entry.source)

@@ -60,11 +60,11 @@ PLAY = ("Ludix", "Kestrel", "Vanta")
 
 CATEGORIES = (
     Category("headphones", "Headphones", "头戴式耳机", "wireless headphones", "无线头戴式耳机", (49, 379), 0.34, AUDIO,
-             {"battery_hours": (24, 35, 50, 60), "noise_cancelling": (False, True, True, True), "bluetooth": ("5.0", "5.2", "5.3", "5.4")}, goes_with=("cables", "phones")),
+             {"battery_hours": (24, 35, 50, 60), "noise_cancelling": (False, True, True, True), "bluetooth": ("5.0", "5.2", "5.3", "5.4")}, goes_with=("cables", "earbuds")),
     Category("earbuds", "Earbuds", "真无线耳机", "wireless earbuds", "真无线耳机", (29, 249), 0.36, AUDIO,
-             {"battery_hours": (5, 6, 8, 10), "water_rating": ("IPX4", "IPX5", "IP55", "IP57"), "bluetooth": ("5.2", "5.3", "5.3", "5.4")}, goes_with=("phones",)),
+             {"battery_hours": (5, 6, 8, 10), "water_rating": ("IPX4", "IPX5", "IP55", "IP57"), "bluetooth": ("5.2", "5.3", "5.3", "5.4")}, goes_with=("headphones", "speakers")),
     Category("speakers", "Speakers", "音箱", "portable speaker", "便携音箱", (35, 299), 0.33, AUDIO,
-             {"watts": (10, 20, 30, 60), "water_rating": ("IPX5", "IPX7", "IP67", "IP67"), "battery_hours": (10, 12, 20, 24)}, goes_with=("phones", "cables")),
+             {"watts": (10, 20, 30, 60), "water_rating": ("IPX5", "IPX7", "IP67", "IP67"), "battery_hours": (10, 12, 20, 24)}, goes_with=("cables", "headphones")),
     Category("phones", "Phones", "手机", "smartphone", "智能手机", (219, 1199), 0.14, MOBILE,
              {"storage_gb": (128, 128, 256, 512), "screen_inches": (6.1, 6.4, 6.7, 6.8), "battery_mah": (4300, 4800, 5000, 5400)}, goes_with=("cases", "chargers", "earbuds", "powerbanks")),
     Category("cases", "Phone cases", "手机壳", "phone case", "手机壳", (12, 49), 0.62, MOBILE,

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import datetime as dt
 import random
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
-from typing import TypeVar
+from operator import attrgetter
+from typing import Any, TypeVar
 
 from django.db import transaction
 
-from config.demo import catalogue, fitting, people, year
+from config.demo import catalogue, fitting, people, visits, year
 from privacy import consent
 from privacy.models import Channel, ConsentEntry, Shop, Source, Staff
 from profiles.events import merging, staging
@@ -20,7 +22,7 @@ from profiles.events.wire import Message
 from profiles.importing import samples
 from profiles.importing.customer_rows import CustomerRow, insert
 from profiles.models import Customer
-from profiles.orders import ordering
+from profiles.orders import carts, ordering
 from profiles.orders.ordering import LineState, OrderState, RefundState
 from recommendations import catalogue as shelves
 
@@ -161,18 +163,37 @@ def _give_consents(rows: Sequence[CustomerRow], now: datetime, chance: random.Ra
 
 
 def tell_events(world: World) -> None:
-    """Stage and merge every look of the year, as if each had come through the API."""
-    shop = source(world.now)
-    messages = (_message(n, look, world) for n, look in enumerate(world.year.looks))
+    """Stage and merge every look of the year, as if each had come through the API.
+
+    Of the last two weeks this goes day by day, since carts that rest are looked for meanwhile.
+    """
+    visitors = visits.Visitors(world.people, SEED)
+    names = [person.external_id for person in world.people]
+    looks = [*world.year.looks, *visits.of_the_last_hour(world.year.looks, world.now)]
+    told = 0
+    for day in visits.days_of_carts(world.now):
+        until = bisect_left(looks, day, lo=told, key=attrgetter("at"))
+        numbered = enumerate(looks[told:until], start=told)
+        _tell((_message(n, look, world, visitors.context(look)) for n, look in numbered), world.now)
+        told = until
+        visits.close_bought(world.year.purchases, names, day)
+        carts.sweep(day)
+
+
+def _tell(messages: Iterable[Message], now: datetime) -> None:
+    shop = source(now)
     for batch in batched(messages, 20_000):
         with transaction.atomic():
-            staging.write(batch, source_id=shop.pk, is_confirmed=True, received_at=world.now)
-    while merging.merge(world.now, limit=50_000):
+            staging.write(batch, source_id=shop.pk, is_confirmed=True, received_at=now)
+    while merging.merge(now, limit=50_000):
         pass
 
 
-def _message(number: int, look: year.Look, world: World) -> Message:
+def _message(number: int, look: year.Look, world: World, context: dict[str, Any]) -> Message:
     product = world.products[look.product]
+    properties = {"category": product.category.name, "price": product.price_minor / 100}
+    if cart := visits.cart_of(look, world.now):
+        properties |= {"cart_id": cart, "product_id": product.product_id, "name": product.title}
     return Message(
         kind="track",
         message_id=f"demo-{number}",
@@ -181,8 +202,8 @@ def _message(number: int, look: year.Look, world: World) -> Message:
         anonymous_id="",
         previous_id="",
         product_id=product.product_id,
-        properties={"category": product.category.name, "price": product.price_minor / 100},
-        context={},
+        properties=properties,
+        context=context,
         happened_at=look.at,
     )
 

@@ -30,6 +30,8 @@ FIXED: Final[dict[str, dict[str, Any]]] = {
     "earbuds": {"needs_bluetooth": "5.0"},
     "storage": {"sockets": ["usb-c"]},
 }
+WARRANTY_MONTHS: Final = {"laptops": 36, "cameras": 36, "lenses": 60}
+USUAL_WARRANTY_MONTHS: Final = 24
 GIVES_WATTS: Final = frozenset({"chargers", "cables", "powerbanks"})
 PLACEMENTS: Final = (
     ("home", "Home page", Scenario.Kind.FOR_YOU),
@@ -48,6 +50,8 @@ def specs_of(product: DemoProduct, phones: Iterable[DemoProduct]) -> dict[str, A
     """What the catalogue tells, and what decides what it goes with."""
     key = product.category.key
     specs = {**product.specs, **FIXED.get(key, {})}
+    if not product.category.repeat_days:
+        specs["warranty_months"] = WARRANTY_MONTHS.get(key, USUAL_WARRANTY_MONTHS)
     if key in GIVES_WATTS:
         specs["output_watts"] = product.specs["watts"]
     if key == "phones":

@@ -52,8 +52,8 @@ def steps(password: str, *, now: datetime, n_customers: int) -> list[Step]:
         ("Opening the shop", open_shop),
         ("Filling the shelves", lambda: filling.fill_shelves(kept["world"])),
         ("Registering customers", lambda: filling.register_people(kept["world"])),
-        ("Taking orders", lambda: filling.take_orders(kept["world"], kept["world"].year.purchases)),
         ("Merging events", lambda: filling.tell_events(kept["world"])),
+        ("Taking orders", lambda: filling.take_orders(kept["world"], kept["world"].year.purchases)),
         ("Planning campaigns", plan),
         ("Letting messages work", with_campaigns(marketing.let_people_buy)),
         (

@@ -179,17 +179,19 @@ def send(world: World, made: list[tuple[Story, Campaign]]) -> None:
 def let_people_click(world: World, made: list[tuple[Story, Campaign]]) -> None:
     """Record opens and clicks as the tracking links would have."""
     chance = np.random.default_rng(SEED + 1)
+    reads = {person.external_id: person.taste.reads_mail for person in world.people}
     for story, campaign in made:
         link = Link.objects.filter(campaign=campaign).order_by("pk").first()
         sent = Delivery.objects.filter(campaign=campaign, state=Delivery.State.SENT)
         then, hits = _moment(story, world.now), []
-        for pk, key in sent.order_by("pk").values_list("pk", "variant__key"):
+        columns = ("pk", "variant__key", "customer__external_id")
+        for pk, key, customer in sent.order_by("pk").values_list(*columns):
             at = then + timedelta(minutes=float(chance.exponential(600)) + 1)
             if chance.random() < 0.2:  # noqa: PLR2004 -- mail programs that fetch every picture
                 early = then + timedelta(seconds=1)
                 hits.append(Hit(delivery_id=pk, kind=Hit.Kind.OPEN, at=early, by_machine=True))
             clicks = chance.random() < story.clicks[key]
-            if clicks or chance.random() < 0.25:  # noqa: PLR2004 -- readers who only look
+            if clicks or chance.random() < reads[customer]:  # some only look
                 hits.append(Hit(delivery_id=pk, kind=Hit.Kind.OPEN, at=at, waits=True))
             if clicks:
                 seconds = float(chance.uniform(5, 300))

@@ -24,12 +24,13 @@ SALES = (((6, 1), (6, 18)), ((11, 8), (11, 29)))
 
 @dataclass(frozen=True)
 class Look:
-    """A page or cart event of one visit."""
+    """A page or cart event of one visit; `cart` where it goes on with an earlier one."""
 
     at: datetime
     customer: int
     name: str
     product: int
+    cart: str = ""
 
 
 @dataclass(frozen=True)

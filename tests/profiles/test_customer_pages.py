@@ -114,6 +114,31 @@ def test_pages_of_any_size_give_every_entry_once_and_in_the_same_order(size: int
     assert all(len(page.entries) == size for page in pages[:-1])
 
 
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("en", "Given: Offers and sales, E-mail"),
+        ("zh-hans", "已同意：优惠与促销，电子邮件"),
+    ],
+)
+def test_a_topic_stands_there_by_its_title_in_the_readers_language(
+    language: str, words: str
+) -> None:
+    Topic.objects.create(key="offers", titles={"en": "Offers and sales", "zh-hans": "优惠与促销"})
+    customer = make.customer()
+    for purpose in ("topic.offers", "topic.gone"):
+        ConsentEntry.objects.create(
+            subject=customer.subject, purpose=purpose, channel="email", state="given",
+            wording="Yes", source="preferences", happened_at=NOW, recorded_at=NOW,
+        )  # fmt: skip
+
+    with translation.override(language):
+        told = [entry.told.title for entry in timeline.page(customer).entries]
+
+    assert told[1] == words
+    assert "topic.gone" in told[0]
+
+
 def test_an_order_stands_there_once_though_an_event_told_of_it() -> None:
     customer = make.customer()
     make.order(customer, ("tv", "TV", 1, 100), days_ago=1)
