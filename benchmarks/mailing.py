@@ -193,24 +193,12 @@ def _each(act: Callable[[], object]) -> float:
 
 def _written(n: int, name: str) -> None:
     from campaigns import approvals, delivery
-    from privacy.models import Consent, Shop, Subject
+    from privacy.models import Shop
     from profiles.models import Customer
     from tests import make
 
     if (there := Customer.objects.count()) < n:
-        people = Subject.objects.bulk_create(Subject() for _ in range(n - there))
-        Customer.objects.bulk_create(
-            Customer(
-                external_id=f"C{there + number}", subject=one, created_at=make.NOW, locale="en",
-                email=f"c{there + number}@example.com", full_name="Ann Lee",
-            )
-            for number, one in enumerate(people)
-        )  # fmt: skip
-        Consent.objects.bulk_create(
-            Consent(subject=one, purpose="campaign.email", channel="email", state="given",
-                    since=make.NOW)
-            for one in people
-        )  # fmt: skip
+        make.readers(n - there, first=there)
     campaign = make.written_campaign(name, body=BODY)
     Shop.objects.update(legal_footer="Shop Ltd, 1 Street")
     delivery.plan(campaign, make.NOW)

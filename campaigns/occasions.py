@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 
-from campaigns import triggers, writing
+from campaigns import picking, triggers, writing
 from campaigns.models import Automation, ServiceMessage
 from privacy.fields import reveal_columns
 from privacy.purposes import purpose
@@ -168,7 +168,7 @@ def _purchases(rows: Sequence[Delivery], now: datetime) -> dict[int, Occasion]:
             placing.Asked(row.customer_id, tuple(own), n=N_ACCESSORIES, language=row.locale or "en")
         )
     found = {}
-    placed = placing.place_many(scenario, asked, now=now)
+    placed = picking.place_at_home(scenario, asked, picking.countries(rows), now=now)
     for row, of, one in zip(rows, asked, placed, strict=True):
         fitting = [item for item in one.items if _fits(item, of.product_ids)]
         titles = [products[id_].title_in(row.locale) for id_ in of.product_ids if id_ in products]

@@ -45,15 +45,42 @@ def choose(rows: Sequence[Delivery], now: datetime) -> dict[int, Placed]:
     if not rows:
         return {}
     asked = [Asked(row.customer_id, n=N_PICKS, language=row.locale or "en") for row in rows]
-    placed = placing.place_many(scenario(), asked, now=now)
+    placed = place_at_home(scenario(), asked, countries(rows), now=now)
     return {row.pk: one for row, one in zip(rows, placed, strict=True)}
+
+
+def place_at_home(
+    scenario: Scenario, asked: Sequence[Asked], home: Mapping[int, str], *, now: datetime
+) -> list[Placed]:
+    """Return a list for each; what is sold out in the country of a reader is left out.
+
+    `home` has the countries by customer. As many queries as for one, for each country that has
+    a stock of its own.
+    """
+    own = offers.with_own_stock(home.values())
+    at: dict[str, list[int]] = {}
+    for n, one in enumerate(asked):
+        country = home.get(one.customer_pk or 0, "")
+        at.setdefault(country if country in own else "", []).append(n)
+    found: dict[int, Placed] = {}
+    for country, places in sorted(at.items()):
+        some = [asked[n] for n in places]
+        made = placing.place_many(scenario, some, now=now, country=country)
+        found |= dict(zip(places, made, strict=True))
+    return [found[n] for n in range(len(asked))]
+
+
+def countries(rows: Iterable[Delivery]) -> dict[int, str]:
+    """Return the countries of readers by customer, where they are known."""
+    people = Customer.objects.filter(pk__in={row.customer_id for row in rows}).exclude(country="")
+    return {pk: country.upper() for pk, country in people.values_list("pk", "country")}
 
 
 def sample(customer: Customer | None, locale: str, now: datetime) -> Placed:
     """Return the products that a customer, or else anybody, would be shown."""
     asked = Asked(customer.pk if customer else None, n=N_PICKS, language=locale)
-    placed = placing.place(scenario(), asked, now=now)
     there = customer.country.upper() if customer else ""
+    placed = placing.place(scenario(), asked, now=now, country=there)
     return replace(placed, items=offers.priced(placed.items, there))
 
 
@@ -61,11 +88,10 @@ def at_home(placed: Mapping[int, Placed], rows: Sequence[Delivery]) -> dict[int,
     """Return the products of deliveries as they cost, and where they are bought, in readers' countries."""
     if not placed:
         return {}
-    readers = {row.pk: row.customer_id for row in rows if row.pk in placed}
-    people = Customer.objects.filter(pk__in=set(readers.values())).exclude(country="")
-    country_of = dict(people.values_list("pk", "country"))
-    countries = {pk: country_of.get(reader, "").upper() for pk, reader in readers.items()}
-    priced = offers.priced_each({pk: one.items for pk, one in placed.items()}, countries)
+    mine = [row for row in rows if row.pk in placed]
+    home = countries(mine)
+    there = {row.pk: home.get(row.customer_id, "") for row in mine}
+    priced = offers.priced_each({pk: one.items for pk, one in placed.items()}, there)
     return {pk: replace(one, items=priced[pk]) for pk, one in placed.items()}
 
 

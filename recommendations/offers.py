@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from django.db.models import Q
+
 from recommendations.models import Availability, Offer
 
 if TYPE_CHECKING:
@@ -26,6 +28,13 @@ def stock(products: Iterable[Product], country: str) -> None:
         product = by_key[offer.product_id]
         if offer.availability or offer.stock is not None:
             product.availability, product.stock = offer.availability, offer.stock
+
+
+def with_own_stock(countries: Iterable[str]) -> set[str]:
+    """Return those of the countries for which the shop told what is to be had there."""
+    told = Offer.objects.filter(country__in=set(countries) - {""})
+    told = told.filter(~Q(availability="") | Q(stock__isnull=False))
+    return set(told.order_by().values_list("country", flat=True).distinct())
 
 
 def priced(items: Sequence[Recommended], country: str) -> list[Recommended]:

@@ -1,12 +1,4 @@
-from hashlib import sha256
-
 from django.db import migrations, models
-
-
-def fill(apps, _editor):
-    rows = apps.get_model("campaigns", "CheckedLink").objects
-    for pk, url in list(rows.values_list("pk", "url")):
-        rows.filter(pk=pk).update(url_digest=sha256(url.encode()).digest())
 
 
 class Migration(migrations.Migration):
@@ -28,14 +20,6 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="checkedlink",
             name="url_digest",
-            field=models.BinaryField(default=b"", max_length=32, editable=False),
-            preserve_default=False,
-        ),
-        migrations.RunPython(fill, migrations.RunPython.noop, elidable=True),
-        migrations.AddConstraint(
-            model_name="checkedlink",
-            constraint=models.UniqueConstraint(
-                fields=("campaign", "url_digest"), name="checked_link_once"
-            ),
+            field=models.BinaryField(null=True, max_length=32, editable=False),
         ),
     ]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from campaigns.rendering.sandbox import Compiled, Piece
 
 SHARED = frozenset({"shop", "campaign", "language", "today", "unsubscribe_url"})
+BYTES_OF_A_SIGN = 4  # at most, in UTF-8
 _HALF_ENTITY = re.compile(r"&[#\w]*$")
 _CJK = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")
 
@@ -125,6 +126,8 @@ class Content:
 
         None where it cannot be told beforehand, such as for lists of products, or has a fault.
         """
+        from campaigns.rendering.sandbox import MAX_OUTPUT  # noqa: PLC0415 -- as above
+
         if self.recommends:
             return None
         facts = _facts(frame, Reader(), unsubscribe_url)
@@ -137,7 +140,9 @@ class Content:
             return None
         marked = _marked(html)
         plain = _marked(text) if text else links.to_text(marked)
-        return Outline(marked, plain, subject, _own(html), _own(text or ()))
+        of_all = "".join(one for one in subject if isinstance(one, str))
+        room = MAX_OUTPUT - max(len(part.encode()) for part in (marked, plain, of_all))
+        return Outline(marked, plain, subject, _own(html), _own(text or ()), room)
 
 
 def _begun(template: Compiled, facts: Mapping[str, object]) -> list[str | Piece] | None:
@@ -165,7 +170,8 @@ def _own(begun: Sequence[str | Piece]) -> list[Piece]:
 class Outline:
     """A message with marks for the words of `own`, in the text for those of `own_of_text`.
 
-    Without these the text follows from the HTML, its words from the HTML's.
+    Without these the text follows from the HTML, its words from the HTML's. `room` is how many
+    bytes the words may have before a part could outgrow what a template may put out.
     """
 
     html: str
@@ -173,6 +179,7 @@ class Outline:
     subject: Sequence[str | Piece]
     own: Sequence[Piece]
     own_of_text: Sequence[Piece]
+    room: int
 
     def is_like(self, other: Outline) -> bool:
         """Say whether this, made for one token, is the other one but for that token as it stands.
@@ -203,6 +210,9 @@ class Outline:
         subject = "".join(
             piece if isinstance(piece, str) else piece.render(facts) for piece in self.subject
         )
+        n_signs = sum(map(len, chain(words, of_text))) + len(subject)
+        if n_signs * BYTES_OF_A_SIGN > self.room:
+            return None
         return one_line(subject), words, plain
 
 

@@ -15,7 +15,7 @@ from campaigns.composing import Composer, click_url
 from campaigns.models import Campaign, Delivery, Hit, Impression, Link
 from privacy.models import Subject
 from profiles.events import merging
-from profiles.models import Event
+from profiles.models import Customer, Event
 from recommendations.explaining import Reason
 from recommendations.models import Offer, Product, Scenario, TrainingRun
 from tests import make
@@ -79,6 +79,24 @@ def test_a_product_costs_and_is_bought_what_and_where_it_is_in_the_readers_count
     assert first["ann"] == ["P", market.pk]
     assert first["ben"][0] == "P"
     assert first["ben"][1] != market.pk
+
+
+@pytest.mark.usefixtures("run")
+def test_what_is_sold_out_in_the_readers_country_is_left_out_there_alone() -> None:
+    for at, country in (("ann", "CH"), ("ben", "FR"), ("eve", "")):
+        make.reader(at, country=country)
+    for id_, stock in (("P", 0), ("Q", 3)):
+        Offer.objects.create(
+            product=Product.objects.get(product_id=id_), country="CH", currency="CHF", stock=stock
+        )
+    Product.objects.filter(product_id="Q").update(stock=0)  # but there is some in Switzerland
+
+    sent()
+
+    assert shown_to("ann") == ["Q", "R", "S", "T"]
+    assert shown_to("ben") == shown_to("eve") == ["P", "R", "S", "T"]
+    ann = Customer.objects.get(external_id="ann")
+    assert [one.product_id for one in picking.sample(ann, "en", NOW).items] == shown_to("ann")
 
 
 def shown_to(external_id: str) -> list[str]:

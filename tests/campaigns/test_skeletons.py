@@ -86,6 +86,32 @@ def test_every_message_out_of_a_skeleton_is_the_one_that_is_made_as_a_whole() ->
     assert n_filled >= len(starters.names())
 
 
+MANY_WORDS = "{% for n in (1..1500) %}<p>" + "x" * 150 + "</p>{% endfor %}"
+MANY_NAMES = "{% for n in (1..1200) %}{{ customer.full_name }}{% endfor %}"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        Source("en", "Hi", f"{MANY_WORDS}{{{{ customer.first_name }}}}{MANY_WORDS}"),
+        Source("en", "Hi", f"<p>{MANY_NAMES}</p>{{{{ shop.name }}}}<p>{MANY_NAMES}</p>"),
+        Source("en", "Hi", "<p>x</p>", f"{MANY_NAMES} {{{{ shop.name }}}} {MANY_NAMES}"),
+    ],
+    ids=["what is the same for all", "readers' own words", "the text"],
+)
+def test_a_message_is_as_long_as_a_template_may_be_however_it_is_made(source: Source) -> None:
+    for number in range(composing.MANY):
+        make.reader(f"c{number}", full_name="Wolfeschlegelstein " * 10)
+    campaign = launched()
+    rows = list(Delivery.objects.order_by("pk"))
+    contents = {(rows[0].variant_id or 0, "en"): Content(source)}
+
+    made, failed = Composer(campaign, now=NOW, contents=contents).compose(rows)
+
+    assert made == []
+    assert set(failed.values()) == {"template_error"}
+
+
 def test_the_messages_of_a_batch_bear_each_readers_own_token_alone() -> None:
     for number in range(composing.MANY):
         make.reader(f"c{number}")

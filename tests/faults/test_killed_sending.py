@@ -1,6 +1,7 @@
 """Kill -9, a crash of the database, a flushed Redis in the middle of sending.
 
-Nobody gets a message twice, nobody is forgotten. FAULT_RECIPIENTS and FAULT_KILLS set the size:
+Nobody gets a message twice, nobody is forgotten. Two workers on PostgreSQL are killed at full size,
+one embedded server at a small one; FAULT_RECIPIENTS and FAULT_KILLS set the size of all:
 
     FAULT_RECIPIENTS=20000 FAULT_KILLS=20 \
         python -m tests.servers -s tests/faults/test_killed_sending.py
@@ -26,15 +27,16 @@ from tests.servers import Postgres, free_port, own_postgres, redis
 
 pytestmark = pytest.mark.slow
 
-N_MESSAGES = int(os.environ.get("FAULT_RECIPIENTS", "400"))
-N_KILLS = int(os.environ.get("FAULT_KILLS", "3"))
+N_MESSAGES = int(os.environ.get("FAULT_RECIPIENTS", "20000"))
+N_KILLS = int(os.environ.get("FAULT_KILLS", "20"))
+N_MESSAGES_SMALL = int(os.environ.get("FAULT_RECIPIENTS", "400"))
+N_KILLS_SMALL = int(os.environ.get("FAULT_KILLS", "3"))
 OPEN = "SELECT count(*) FROM campaigns_delivery WHERE state IN ('planned', 'claimed', 'sending')"
-FILL = f"""
+FILL = """
 import django; django.setup()
 from campaigns import approvals, delivery
 from tests import make
-for n in range({N_MESSAGES}):
-    make.reader(f"c{{n}}")
+make.readers({n})
 campaign = make.written_campaign()
 delivery.plan(campaign, make.NOW)
 approvals.launch(campaign)
@@ -47,7 +49,7 @@ def sink() -> Iterator[Sink]:
         yield made
 
 
-def prepared(made: Installation, sink: Sink, fill: str = FILL) -> Installation:
+def prepared(made: Installation, sink: Sink, fill: str) -> Installation:
     made.environ["SMTP_URL"] = f"smtp://127.0.0.1:{sink.port}"
     made.migrate()
     run(made, fill)
@@ -57,7 +59,7 @@ def prepared(made: Installation, sink: Sink, fill: str = FILL) -> Installation:
 @pytest.fixture
 def embedded(tmp_path: Path, sink: Sink) -> Iterator[Installation]:
     with installation(tmp_path) as made:
-        yield prepared(made, sink)
+        yield prepared(made, sink, FILL.format(n=N_MESSAGES_SMALL))
 
 
 @pytest.fixture
@@ -76,20 +78,20 @@ def broker() -> Iterator[str]:
 @pytest.fixture
 def production(tmp_path: Path, sink: Sink, server: Postgres, broker: str) -> Iterator[Installation]:
     with installation(tmp_path, database=server.url, redis=broker) as made:
-        yield prepared(made, sink)
+        yield prepared(made, sink, FILL.format(n=N_MESSAGES))
 
 
-def strike(sink: Sink, blows: list[Callable[[], None]]) -> int:
+def strike(sink: Sink, blows: list[Callable[[], None]], n_messages: int) -> int:
     """Deal the blows, each after some messages more; returns how many were dealt in time."""
-    dice, step = random.Random(7), N_MESSAGES // (len(blows) + 2)
+    dice, step = random.Random(7), n_messages // (len(blows) + 2)
     for n, blow in enumerate(blows):
-        goal = min(n * step + dice.randint(step // 2, step), N_MESSAGES - 1)
+        goal = min(n * step + dice.randint(step // 2, step), n_messages - 1)
         until(lambda goal=goal: len(sink.accepted) >= goal, "the next messages")  # type: ignore[misc]
         blow()
     return len(blows)
 
 
-def check(shop: Installation, sink: Sink, *, in_flight: int) -> None:
+def check(shop: Installation, sink: Sink, n_messages: int, *, in_flight: int) -> None:
     """Wait for the end, which is after the last blow, and count."""
     began = time.monotonic()
     until(lambda: shop.rows(OPEN) == [(0,)], "the rest")
@@ -99,12 +101,12 @@ def check(shop: Installation, sink: Sink, *, in_flight: int) -> None:
     states = dict(shop.rows("SELECT state, count(*) FROM campaigns_delivery GROUP BY state"))
     unknown = states.get("unknown", 0)
     print(  # noqa: T201 -- the figures of the run, with -s
-        f"{N_MESSAGES} recipients, {len(log)} accepted, {len(log) - len(set(log))} doubled, "
-        f"{N_MESSAGES - states['sent'] - unknown} lost, {unknown} unknown of {in_flight} "
+        f"{n_messages} recipients, {len(log)} accepted, {len(log) - len(set(log))} doubled, "
+        f"{n_messages - states['sent'] - unknown} lost, {unknown} unknown of {in_flight} "
         f"in flight, all ended {seconds:.0f} s after the last blow"
     )
     assert len(set(log)) == len(log), "somebody got the message twice"
-    assert states["sent"] + unknown == N_MESSAGES, "somebody was forgotten"
+    assert states["sent"] + unknown == n_messages, "somebody was forgotten"
     assert states["sent"] <= len(log)
     assert unknown <= in_flight
 
@@ -123,9 +125,9 @@ def test_a_killed_embedded_server_doubles_nothing_and_loses_nothing(
         kill(running.pop())
         running.append(start())
 
-    n = strike(sink, [blow] * N_KILLS)
+    n = strike(sink, [blow] * N_KILLS_SMALL, N_MESSAGES_SMALL)
 
-    check(embedded, sink, in_flight=n * INTENT_BATCH * WORKER_THREADS)
+    check(embedded, sink, N_MESSAGES_SMALL, in_flight=n * INTENT_BATCH * WORKER_THREADS)
     assert get(f"http://127.0.0.1:{port}/healthz")[0] == 200
 
 
@@ -156,7 +158,7 @@ def test_two_workers_under_blows_double_nothing_and_lose_nothing(
 
     blows = [kill_one] * N_KILLS + [crash_the_database, flush]
     dice.shuffle(blows)
-    strike(sink, blows)
+    strike(sink, blows, N_MESSAGES)
 
     # Each kill takes one worker's small batch, the crash both workers' results.
-    check(production, sink, in_flight=(N_KILLS + 2) * INTENT_BATCH)
+    check(production, sink, N_MESSAGES, in_flight=(N_KILLS + 2) * INTENT_BATCH)
