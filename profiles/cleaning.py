@@ -1,7 +1,7 @@
 """Marking what no person did: programs, impossible haste or quantity, test orders, outliers.
 
-Nothing is deleted. Marked events and orders are kept and shown; all but outliers, which are
-real money, are left out of every figure. Events are looked at once as they come, orders again
+Nothing is deleted. Marked events and orders are kept and shown; all but outliers and orders of
+which more was given back than was paid, which are real money, are left out of every figure. Events are looked at once as they come, orders again
 whenever they changed: so a mark goes when an order no longer deserves it.
 """
 
@@ -140,6 +140,7 @@ def mark_orders(usual: Mapping[str, tuple[float, float]]) -> int:
     keys = list(unclean.order_by("pk").values_list("pk", flat=True)[:ORDERS_A_STEP])
     chunk = Q(pk__in=keys)
     columns = ("pk", "number", "coupon", "customer__external_id", "total_minor", "currency")
+    refunded = set(Order.objects.filter(chunk).refunded_beyond().values_list("pk", flat=True))
     products: defaultdict[int, list[str]] = defaultdict(list)
     lines = OrderLine.objects.filter(order__in=keys)
     for order, product in lines.values_list("order", "product_id"):
@@ -154,6 +155,8 @@ def mark_orders(usual: Mapping[str, tuple[float, float]]) -> int:
             mark = Quality.TEST.value
         elif most.get(pk, 0) > MOST_UNITS:
             mark = Quality.IMPOSSIBLE.value
+        elif pk in refunded:
+            mark = Quality.REFUNDED.value
         else:
             mark = Quality.OUTLIER.value if _is_far(total, usual.get(currency)) else ""
         if mark != was[pk]:

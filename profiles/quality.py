@@ -26,7 +26,7 @@ from profiles.models import (
     OrderLine,
     Upload,
 )
-from profiles.models.quality import Quality
+from profiles.models.quality import NOT_COUNTED, Quality
 
 DAYS: Final = 30
 EVENTS_LOOKED_AT: Final = 10_000
@@ -280,7 +280,7 @@ def marks() -> Sequence[tuple[str, int, int, bool]]:
             str(mark.label),
             found[f"events:{mark}"],
             found[f"orders:{mark}"],
-            mark == Quality.OUTLIER,
+            mark not in NOT_COUNTED,
         )
         for mark in Quality
         if mark

@@ -215,6 +215,7 @@ def _take_back(added: list[Refund], candidates: dict[Any, list[Candidate]]) -> N
         cursor.executemany(TAKE_BACK, matched)
     sums = OrderLine.objects.filter(order=OuterRef("pk")).values("order")
     orders.exclude(pk__in=told).update(
-        refunded_minor=Subquery(sums.annotate(total=Sum("refunded_minor")).values("total"))
+        refunded_minor=Subquery(sums.annotate(total=Sum("refunded_minor")).values("total")),
+        is_unclean=True,
     )
     told_refunds.apply(told.values())

@@ -3,6 +3,8 @@ from __future__ import annotations
 from typing import Final
 
 from django.db import models
+from django.db.models import F, OuterRef, Subquery, Sum
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
 from profiles.models.quality import NOT_COUNTED, Quality
@@ -26,6 +28,14 @@ class OrderQuerySet(models.QuerySet["Order"]):
     def left_out(self) -> OrderQuerySet:
         """The orders that nothing counts, as cleaning marked them or they were cancelled."""
         return self.exclude(_countable())
+
+    def refunded_beyond(self) -> OrderQuerySet:
+        """The orders of which more is said to be given back than was paid, tax and shipping too."""
+        told = Refund.objects.filter(told__number=OuterRef("number"), line=None).order_by()
+        beyond = told.values("told__number").annotate(minor=Sum("amount_minor")).values("minor")
+        paid = F("total_minor") + F("tax_minor") + F("shipping_minor")
+        said = F("refunded_minor") + Coalesce(Subquery(beyond), 0)
+        return self.alias(said=said).filter(said__gt=paid)
 
 
 class OrderLineQuerySet(models.QuerySet["OrderLine"]):
@@ -183,7 +193,7 @@ class ToldRefund(models.Model):
 
 
 class Refund(models.Model):
-    """Money given back; `line` is empty where no earlier line could be found.
+    """Money given back; `line` is empty where no earlier line could be found, or no money was left.
 
     `refund_key` names the refund within its source. One that covers several lines has a row
     for each of them, and one without a line for what is left over. `told` is empty for those

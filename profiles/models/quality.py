@@ -14,9 +14,10 @@ class Quality(models.TextChoices):
     IMPOSSIBLE = "impossible", _("More than a person can do")
     TEST = "test", _("Test")
     OUTLIER = "outlier", _("Far from the usual")
+    REFUNDED = "refunded", _("Refunded more than was paid")
 
 
-# What bears one of these is left out of every figure; an outlier is real money.
+# What bears one of these is left out of every figure; what bears another mark is real money.
 NOT_COUNTED: Final = (Quality.BOT.value, Quality.IMPOSSIBLE.value, Quality.TEST.value)
 
 

@@ -1,7 +1,8 @@
 """Refunds that events and the API tell of: kept as told, and applied to the lines of their order.
 
 What was told is the truth and the rows of `Refund` follow from it, so that it makes no
-difference whether a refund comes before its order or who else tells of it.
+difference whether a refund comes before its order or who else tells of it. What goes beyond the
+order's money has a row without a line: it is kept and shown, and takes nothing from other sales.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from django.db import transaction
-from django.db.models import F, OuterRef, Subquery, Sum
+from django.db.models import F, OuterRef, Q, Subquery, Sum
 from django.db.models.functions import Coalesce, Least
 
 from profiles.models import Order, OrderLine, Refund, ToldRefund
@@ -71,11 +72,7 @@ def apply(numbers: Iterable[str], *, changed: Iterable[int] = ()) -> None:
     there = OrderLine.objects.filter(order__number__in=told).select_related("order")
     for line in there.order_by("position", "line_key", "pk"):
         lines[line.order.number].append(line)
-    standing: defaultdict[str, list[Refund]] = defaultdict(list)
-    refunds = Refund.objects.filter(line__order__number__in=lines).select_related("line__order")
-    for refund in refunds.order_by("pk"):
-        if refund.line is not None:
-            standing[refund.line.order.number].append(refund)
+    standing = _standing(lines)
     gone: list[int] = []
     added: list[Refund] = []
     for number, of_order in lines.items():
@@ -92,6 +89,20 @@ def apply(numbers: Iterable[str], *, changed: Iterable[int] = ()) -> None:
     recount(OrderLine.objects.filter(order__in=orders | set(changed)))
 
 
+def _standing(numbers: Iterable[str]) -> dict[str, list[Refund]]:
+    """The refunds of orders by number, those beyond their money among them."""
+    standing: defaultdict[str, list[Refund]] = defaultdict(list)
+    named = list(numbers)
+    of_lines = Q(line__order__number__in=named) | Q(line=None, told__number__in=named)
+    refunds = Refund.objects.filter(of_lines).select_related("line__order", "told")
+    for refund in refunds.order_by("pk"):
+        if refund.line is not None:
+            standing[refund.line.order.number].append(refund)
+        elif refund.told is not None:
+            standing[refund.told.number].append(refund)
+    return standing
+
+
 def recount(lines: QuerySet[OrderLine]) -> None:
     """Add the refunds of `lines` up again, on the lines and on their orders."""
     refunds = Refund.objects.filter(line=OuterRef("pk")).order_by().values("line")
@@ -104,7 +115,10 @@ def recount(lines: QuerySet[OrderLine]) -> None:
     )
     of_order = OrderLine.objects.filter(order=OuterRef("pk")).order_by().values("order")
     Order.objects.filter(pk__in=order_ids).update(
-        refunded_minor=Coalesce(Subquery(of_order.annotate(n=Sum("refunded_minor")).values("n")), 0)
+        refunded_minor=Coalesce(
+            Subquery(of_order.annotate(n=Sum("refunded_minor")).values("n")), 0
+        ),
+        is_unclean=True,
     )
 
 
@@ -192,12 +206,28 @@ def _rows(
 
 
 def _shares(told: ToldRefund, lines: Sequence[OrderLine]) -> Iterator[Refund]:
-    """The refund on the lines it concerns, money in proportion to what is left of each."""
+    """The refund on the lines it concerns, money in proportion to what is left of each.
+
+    No more than what is left of the order; the rest is a row without a line.
+    """
     concerned = [line for line in lines if told.product_id in {"", line.product_id}]
     if not concerned:
         concerned = list(lines)
     left = [max(line.total_minor - line.refunded_minor, 0) for line in concerned]
-    amount = sum(left) if told.amount_minor is None else told.amount_minor
+    said = sum(left) if told.amount_minor is None else told.amount_minor
+    amount = min(said, max(sum(line.total_minor - line.refunded_minor for line in lines), 0))
+    if amount < said:
+        yield Refund(
+            customer_id=lines[0].order.customer_id,
+            source_id=told.source_id,
+            told=told,
+            refund_key=told.key,
+            product_id=told.product_id,
+            quantity=0,
+            amount_minor=said - amount,
+            currency=lines[0].order.currency,
+            refunded_at=told.refunded_at,
+        )
     units = told.quantity
     for line, share in zip(concerned, spread(amount, left), strict=True):
         free = line.quantity - line.refunded_quantity

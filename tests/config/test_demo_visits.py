@@ -36,6 +36,7 @@ def test_carts_are_open_abandoned_won_back_and_bought(world: World) -> None:
     assert won_back.exists()
     for cart in won_back:
         assert cart.abandoned_at
+        assert cart.ordered_at
         assert cart.opened_at < cart.abandoned_at < cart.ordered_at == cart.recovered_at
         assert Order.objects.filter(customer=cart.customer, placed_at=cart.ordered_at).exists()
     assert all(cart.total_minor and cart.lines.exclude(title="").exists() for cart in won_back)

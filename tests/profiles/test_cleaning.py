@@ -10,10 +10,18 @@ import pytest
 
 from jobs import running
 from jobs.models import Job
-from profiles import asking, cleaning
-from profiles.models import CleaningState, CustomerTraits, Event, Order
+from profiles import asking, cleaning, quality
+from profiles.models import (
+    CleaningState,
+    CustomerTraits,
+    Event,
+    Order,
+    Refund,
+    ToldRefund,
+)
+from profiles.models.quality import Quality
 from profiles.orders import ordering
-from profiles.orders.statements import LineState, OrderState
+from profiles.orders.statements import LineState, OrderState, RefundState
 from profiles.traits import featuring
 from tests import make
 from tests.make import NOW
@@ -128,6 +136,88 @@ def test_an_order_far_from_the_usual_is_marked_and_still_counted() -> None:
     assert far.quality == "outlier"
     assert Order.objects.exclude(quality="").count() == 1
     assert CustomerTraits.objects.get().revenue_minor == 90_000_000
+
+
+def refund(amount: int | None, key: str = "r1", product: str = "") -> RefundState:
+    return RefundState(key=key, refunded_at=NOW, amount_minor=amount, product_id=product)
+
+
+def sale(*refunds: RefundState, quantity: int = 1, **facts: Any) -> Order:
+    """An order of two things for 190.00 in all, as the API states it."""
+    lines = (LineState("tv", quantity, 15_000), LineState("cable", quantity, 4_000))
+    usual: dict[str, Any] = {"placed_at": NOW, "currency": "EUR", "customer_id": "ann"}
+    state = OrderState(
+        number="1", lines=lines, refunds=refunds, **({"stated_at": NOW} | usual | facts)
+    )
+    return ordering.upsert([state], source_id=make.source().pk, now=NOW)[0]
+
+
+@pytest.mark.parametrize(
+    ("amount", "tax", "mark"),
+    [(505_000, 0, "refunded"), (19_001, 0, "refunded"), (19_000, 0, ""), (22_800, 3_800, "")],
+    ids=["a slip", "a cent", "all of it", "with its tax"],
+)
+def test_what_is_refunded_beyond_what_was_paid_is_kept_marked_and_worth_nothing(
+    amount: int, tax: int, mark: str
+) -> None:
+    sale(refund(amount), tax_minor=tax)
+
+    clean()
+
+    order = Order.objects.get()
+    assert (order.quality, order.refunded_minor) == (mark, 19_000)
+    assert ToldRefund.objects.get().amount_minor == amount
+    assert sum(Refund.objects.values_list("amount_minor", flat=True)) == amount
+    assert {one.customer for one in Refund.objects.all()} == {order.customer}
+    featuring.build_traits(NOW + timedelta(days=1))
+    traits = CustomerTraits.objects.get()
+    assert (traits.revenue_minor, traits.refund_share, traits.n_orders) == (0, 1.0, 1)
+    assert [one.number for one in quality.marked_orders()] == (["1"] if mark else [])
+    assert (str(Quality.REFUNDED.label), 0, int(bool(mark)), True) in quality.marks()
+
+
+def test_a_refund_of_one_thing_takes_no_more_than_is_left_of_the_order() -> None:
+    sale(refund(17_000, "r1", "tv"), refund(1_000, "r2"), refund(9_000, "r3", "cable"))
+
+    clean()
+
+    order = Order.objects.get()
+    assert (order.refunded_minor, order.quality) == (19_000, "refunded")
+    beyond = Refund.objects.get(line=None)
+    assert (beyond.amount_minor, beyond.refund_key, beyond.quantity) == (8_000, "r3", 0)
+
+
+def test_the_mark_goes_and_the_money_counts_when_the_order_is_told_anew() -> None:
+    sale(refund(30_000))
+    clean()
+    assert Order.objects.get().quality == "refunded"
+
+    sale(quantity=2, stated_at=NOW + timedelta(hours=1))
+    clean()
+
+    order = Order.objects.get()
+    assert (order.quality, order.total_minor, order.refunded_minor) == ("", 38_000, 30_000)
+    assert not Refund.objects.filter(line=None).exists()
+
+
+@pytest.mark.parametrize("customer", ["bob", ""])
+def test_what_is_beyond_goes_with_the_order_to_another_customer(customer: str) -> None:
+    ordering.add_refunds([("1", refund(30_000))], source_id=make.source().pk, channel="api")
+    sale(customer_id=customer)
+    sale(customer_id="ann", stated_at=NOW + timedelta(hours=1))
+
+    whose = Refund.objects.values_list("customer__external_id", "amount_minor")
+    assert sorted(whose, key=str) == [("ann", 11_000), ("ann", 15_000), ("ann", 4_000)]
+
+
+def test_a_refund_that_comes_after_cleaning_is_looked_at() -> None:
+    sale()
+    clean()
+
+    ordering.add_refunds([("1", refund(30_000))], source_id=make.source().pk, channel="event")
+    clean()
+
+    assert Order.objects.get().quality == "refunded"
 
 
 def test_what_is_marked_leaves_the_traits_at_the_next_build() -> None:
