@@ -92,5 +92,5 @@ WORDS: dict[str, Words] = {
     "city": Words(_("From %(value)s"), _("from %(value)s")),
     "own_high": Words(_("Top fifth by “%(value)s”")),
     "own_value": Words("%(value)s"),
-    "occupation": Words(_("Occupation: %(value)s"), _("many work as %(value)s")),
+    "occupation": Words(_("Occupation: %(value)s"), _("occupation often %(value)s")),
 }

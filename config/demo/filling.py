@@ -165,16 +165,16 @@ def _give_consents(rows: Sequence[CustomerRow], now: datetime, chance: random.Ra
 def tell_events(world: World) -> None:
     """Stage and merge every look of the year, as if each had come through the API.
 
-    Of the last two weeks this goes day by day, since carts that rest are looked for meanwhile.
+    Of the last weeks each day comes in on its own, and carts that rest are looked for meanwhile.
     """
     visitors = visits.Visitors(world.people, SEED)
     names = [person.external_id for person in world.people]
     looks = [*world.year.looks, *visits.of_the_last_hour(world.year.looks, world.now)]
     told = 0
-    for day in visits.days_of_carts(world.now):
+    for day in visits.days(world.now):
         until = bisect_left(looks, day, lo=told, key=attrgetter("at"))
         numbered = enumerate(looks[told:until], start=told)
-        _tell((_message(n, look, world, visitors.context(look)) for n, look in numbered), world.now)
+        _tell((_message(n, look, world, visitors.context(look)) for n, look in numbered), day)
         told = until
         visits.close_bought(world.year.purchases, names, day)
         carts.sweep(day)

@@ -33,6 +33,7 @@ TAGGED: Final = 0.4
 # What the address of a visit names as `utm_source`.
 SOURCES: Final = {"en": ("google", "instagram", "youtube"), "zh": ("baidu", "wechat", "bilibili")}
 CART_DAYS: Final = 14
+DAYS_BACK: Final = 32
 IN_THE_SHOP: Final = 20
 LAST_HOUR: Final = timedelta(minutes=50)
 Context = dict[str, Any]
@@ -98,9 +99,9 @@ def of_the_last_hour(looks: Sequence[Look], now: datetime) -> list[Look]:
     ]
 
 
-def days_of_carts(now: datetime) -> Iterator[datetime]:
-    """When the demo looks which carts rest, as the shop does all the time."""
-    for back in reversed(range(CART_DAYS)):
+def days(now: datetime) -> Iterator[datetime]:
+    """When what happened until then came in; what came before these days came at once."""
+    for back in reversed(range(DAYS_BACK)):
         yield now - timedelta(days=back, hours=1)
     yield now
 
