@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Exists, F, Max, OuterRef, Q
 from django.utils.translation import gettext as _
 
@@ -54,7 +54,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 FILLED = 1_000  # from as many new rows on the tables are looked at anew
-PLAN_RANGE = 50_000
+# Each range looks at everybody's consent again; SQLite lets nobody else write meanwhile.
+PLAN_RANGE, PLAN_RANGE_SQLITE = 200_000, 50_000
 BATCH = 1_000
 # What may go out before a rule is read again, and may be unknown after a crash.
 INTENT_BATCH = 50
@@ -78,15 +79,18 @@ def plan(
     now: datetime,
     *,
     progress: Callable[[int, int], None] | None = None,
-    range_size: int = PLAN_RANGE,
+    range_size: int = 0,
 ) -> int:
     """Give every customer of the audience one delivery; returns how many were added.
 
-    Runs in ranges of `range_size` customers; each range and the plan's cursor commit together, so a
-    killed plan goes on where it stopped and adds nobody twice. Arms and due times are those
-    of the first start. Raises DomainError unless the campaign is approved as it stands.
+    Runs in ranges of `range_size` customers, by default as many as suit the database; each range
+    and the plan's cursor commit together, so a killed plan goes on where it stopped and adds
+    nobody twice. Arms and due times are those of the first start. Raises DomainError unless the
+    campaign is approved as it stands.
     """
     _begin_plan(campaign, now)
+    is_large = connection.vendor == "postgresql"
+    range_size = range_size or (PLAN_RANGE if is_large else PLAN_RANGE_SQLITE)
     if campaign.channel == Channel.ONSITE:  # people come to it, page by page
         Campaign.objects.filter(pk=campaign.pk).update(status=Status.PLANNED)
         campaign.refresh_from_db()
