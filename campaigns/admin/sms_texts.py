@@ -1,7 +1,8 @@
-"""The message page of a text-message campaign: each variant's text in each language, with its length."""
+"""The message page of a text-message campaign: each variant's text in each language, with its length and a preview."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,8 +72,10 @@ class Row:
     fields: dict[str, str]
 
 
-def sms_page(request: HttpRequest, campaign: Campaign, *, may_edit: bool) -> HttpResponse:
-    """GET shows all texts, POST keeps them; an approval that they change is void."""
+def sms_page(
+    request: HttpRequest, campaign: Campaign, looks: Mapping[str, Any], *, may_edit: bool
+) -> HttpResponse:
+    """GET shows all texts and `looks`, POST keeps them; an approval that they change is void."""
     posted = request.POST if request.method == "POST" and may_edit else None
     short_link = texting.sample_short_link() if texting.has_short_links(campaign) else ""
     rows = _rows(campaign, posted, short_link)
@@ -91,7 +94,7 @@ def sms_page(request: HttpRequest, campaign: Campaign, *, may_edit: bool) -> Htt
         "sign": texting.sign(),
         "short_link": short_link,
         "may_edit": may_edit,
-        "most_parts": sms.MOST_PARTS,
+        **looks,
     }
     return render(request, "campaigns/admin/sms_texts.html", context)
 

@@ -35,6 +35,11 @@ from privacy.problems import DomainError
 from profiles.models import Customer
 
 EDITABLE = {Campaign.Status.DRAFT, Campaign.Status.REVIEW, Campaign.Status.APPROVED}
+BUBBLE = (
+    '<body style="margin:1rem;background:{}"><p style="max-width:22rem;margin:0;padding:.75rem 1rem;'
+    "border-radius:1rem;background:{};color:{};font:16px/1.5 system-ui,sans-serif;"
+    'white-space:pre-wrap;overflow-wrap:anywhere">{}</p></body>'
+)
 
 
 class TemplateForm(forms.ModelForm[Template]):
@@ -48,10 +53,10 @@ def texts_page(request: HttpRequest, pk: int) -> HttpResponse:
     """GET shows all texts, POST keeps them; an approval that they change is void."""
     campaign = get_object_or_404(Campaign, pk=pk)
     may_edit = campaign.status in EDITABLE and request.user.has_perm("campaigns.change_campaign")
+    looks = _looks(request, campaign)
     if campaign.channel == Channel.SMS:
-        return sms_texts.sms_page(request, campaign, may_edit=may_edit)
+        return sms_texts.sms_page(request, campaign, looks, may_edit=may_edit)
     if campaign.channel in cards.CHANNELS:
-        looks = _looks(request, campaign)
         return card_texts.cards_page(request, campaign, looks, may_edit=may_edit)
     posted = request.POST if request.method == "POST" and may_edit else None
     rows = [
@@ -74,7 +79,7 @@ def texts_page(request: HttpRequest, pk: int) -> HttpResponse:
         "campaign": campaign,
         "rows": rows,
         "may_edit": may_edit,
-        **_looks(request, campaign),
+        **looks,
         **_checked(campaign),
     }
     return render(request, "campaigns/admin/texts.html", context)
@@ -93,6 +98,9 @@ def preview_page(request: HttpRequest, pk: int) -> HttpResponse:
     except DomainError as error:
         return sandboxed(format_html("<p>{}</p>", error.detail))
     dark = request.GET.get("dark") == "1"
+    if campaign.channel == Channel.SMS:
+        page, bubble, ink = ("#111", "#2b2b2e", "#f2f2f2") if dark else ("#fff", "#e9e9eb", "#111")
+        return sandboxed(format_html(BUBBLE, page, bubble, ink, shown.text))
     return sandboxed(markup.shown_in(pictures.shown_here(shown.html), dark=dark))
 
 

@@ -11,7 +11,6 @@ _BASIC: Final = frozenset(
     "ÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
 _EXTENDED: Final = frozenset("^{}\\[~]|€\f")
-MOST_PARTS: Final = 10
 _HOW_TO_STOP: Final = re.compile(
     r"\b(stop|unsubscribe|opt[ -]?out)\b|退订|拒收|回复?\s?(TD|T|R)\b", re.IGNORECASE
 )

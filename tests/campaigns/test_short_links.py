@@ -53,13 +53,13 @@ def test_the_page_counts_a_text_as_a_reader_would_get_it(client: Client) -> None
     made = campaign(text=f"Hi {{{{ customer.first_name }}}}: {long}. STOP")
     client.force_login(make.staff(), backend="privacy.roles.RoleBackend")
     page = f"/admin/campaigns/campaign/{made.pk}/message/"
-    assert "232 characters as saved, 2 parts" in client.get(page).content.decode()
+    assert "Characters as saved: 232, parts: 2," in client.get(page).content.decode()
 
     SendingRules.objects.create(pk=1, short_links=True)
     shown = client.get(page)
 
-    assert "1 parts" in shown.content.decode()
-    sent = re.search(r"(\d+) characters as saved", shown.content.decode())
+    assert "parts: 1," in shown.content.decode()
+    sent = re.search(r"Characters as saved: (\d+)", shown.content.decode())
     assert sent is not None
     tray = Tray()
     phone_reader()

@@ -462,4 +462,19 @@ def test_a_marketer_makes_a_text_campaign_and_sees_its_length(client: Client) ->
     assert client.post(page, given).status_code == 302
 
     assert SmsText.objects.get().parameters == {"name": "{{ customer.first_name }}"}
-    assert "75 characters as saved, 2 parts" in client.get(page).content.decode()
+    assert "Characters as saved: 75, parts: 2," in client.get(page).content.decode()
+
+
+def test_a_text_is_looked_at_as_a_customer_would_get_it_and_no_markup_of_it_counts(
+    client: Client,
+) -> None:
+    phone_reader()
+    made = campaign(text="Hi {{ customer.first_name }} <b>50%</b> off. Reply STOP to end.")
+    client.force_login(make.staff(), backend="privacy.roles.RoleBackend")
+    page = f"/admin/campaigns/campaign/{made.pk}/message/"
+
+    assert 'id="preview-frame"' in client.get(page).content.decode()
+    answer = client.get(f"{page}preview/", {"variant": "A", "customer": "ann"})
+
+    assert "Hi A*** &lt;b&gt;50%&lt;/b&gt; off." in answer.content.decode()
+    assert "sandbox" in answer["Content-Security-Policy"]
