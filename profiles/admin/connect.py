@@ -60,7 +60,7 @@ class KeysForm(forms.Form):
 def connect_page(request: HttpRequest) -> HttpResponse:
     """Show what to copy; posted, make keys, which are in plain in this answer alone."""
     now = timezone.now()
-    sources = list(Source.objects.exclude(kind=Source.Kind.FILE).order_by("name"))
+    sources = list(Source.objects.exclude(kind=Source.Kind.FILE).order_by("created_at", "pk"))
     source = _chosen(request, sources)
     form, keys, since = KeysForm(request.POST or None), Keys(), None
     if request.method == "POST" and source:

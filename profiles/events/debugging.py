@@ -70,6 +70,13 @@ def lines(wanted: Wanted, *, now: datetime, limit: int = 50) -> list[Line]:
         found += _events(stored, wanted, limit)
     if wanted.verdict not in {ACCEPTED, WAITING}:
         found += _verdicts(wanted, now, limit)
+    # An event that was merged between two of the questions was found by both.
+    merged = {(_key(line), line.received_at) for line in found if line.verdict == ACCEPTED}
+    found = [
+        line
+        for line in found
+        if line.verdict != WAITING or (_key(line), line.received_at) not in merged
+    ]
     found.sort(key=lambda line: line.received_at, reverse=True)
     return _folded(found)[:limit]
 

@@ -15,7 +15,7 @@ from privacy import doors
 from privacy.models import ApiKey, Staff
 from profiles.events import debugging, verdict_words
 from profiles.events.debugging import Line, Wanted
-from profiles.models import Event, EventVerdict
+from profiles.models import Event, EventStaging, EventVerdict
 from tests import make
 from tests.profiles.calls import identify, merge, post, track
 
@@ -48,6 +48,17 @@ def test_every_event_stands_there_with_its_verdict_newest_first(client: Client) 
     }
     assert told[3:] == [("kept", "accepted", ())]
     assert [line.message_id for line in lines(limit=1)] == ["new"]
+
+
+def test_an_event_that_is_merged_while_the_page_is_made_stands_there_once(client: Client) -> None:
+    post(client, track(messageId="kept"))
+    parcel = EventStaging.objects.get()
+    merge()
+    parcel.save(force_insert=True)  # as the question before the merge found it
+
+    (line,) = lines()
+
+    assert (line.message_id, line.verdict) == ("kept", "accepted")
 
 
 def test_a_warning_stands_on_the_line_of_its_event(client: Client) -> None:
