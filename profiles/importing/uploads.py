@@ -16,6 +16,7 @@ from uuid import UUID, uuid4
 from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from jobs import queue
 from privacy import announcing, files
@@ -38,6 +39,7 @@ from profiles.files.rejects import shape
 from profiles.files.tables import open_table
 from profiles.files.tables import table as table_in
 from profiles.importing import kinds
+from profiles.importing.field_words import label
 from profiles.importing.kinds import MUST_HAVE, NAMES
 from profiles.models import Upload
 from profiles.orders.formats import (
@@ -136,7 +138,9 @@ def preview(
         mapping = (
             ONLINE_RETAIL_COLUMNS if known == ONLINE_RETAIL else {at: at for at in table.columns}
         )
-        return Preview(table.columns, _shown(kind, rows), known, mapping, problems)
+        return Preview(
+            table.columns, _shown(kind, rows, range(len(table.columns))), known, mapping, problems
+        )
     mapping = columns.guess(table.columns, NAMES[kind])
     places = {name: table.index[column] for name, column in mapping.items()}
     try:
@@ -145,9 +149,11 @@ def preview(
     except UnreadableFileError as error:
         problems.append(Problem(error.code, error.detail))
     if missing := [name for name in MUST_HAVE[kind] if name not in mapping]:
-        text = _("Say which columns hold: %(missing)s.") % {"missing": ", ".join(missing)}
+        text = _("Say which columns hold: %(missing)s.") % {
+            "missing": pgettext("between values", ", ").join(map(label, missing))
+        }
         problems.append(Problem("columns_missing", text))
-    return Preview(table.columns, _shown(kind, rows), CSV, mapping, problems)
+    return Preview(table.columns, _shown(kind, rows, set(places.values())), CSV, mapping, problems)
 
 
 def _format_of(kind: str, names: Sequence[str]) -> str:
@@ -155,11 +161,19 @@ def _format_of(kind: str, names: Sequence[str]) -> str:
     return presets.guess(kind, names) or (ONLINE_RETAIL if is_retail else CSV)
 
 
-def _shown(kind: str, rows: Sequence[Sequence[str]]) -> Sequence[Sequence[str]]:
-    """The first rows; of orders as they are but for addresses, else the shapes of all values."""
+def _shown(
+    kind: str, rows: Sequence[Sequence[str]], known: Collection[int]
+) -> Sequence[Sequence[str]]:
+    """The first rows: of orders the columns at `known` places but for addresses, else shapes.
+
+    What stands in a column that nobody can name may be of a person.
+    """
     is_open = kind == Upload.Kind.ORDERS
     return [
-        [value if is_open and "@" not in value else shape(value) for value in row]
+        [
+            value if is_open and place in known and "@" not in value else shape(value)
+            for place, value in enumerate(row)
+        ]
         for row in rows[:PREVIEW_ROWS]
     ]
 

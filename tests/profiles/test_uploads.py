@@ -79,7 +79,7 @@ def test_a_preview_says_which_columns_it_could_not_find() -> None:
     (problem,) = look(b"Order ID,SKU\n1,2\n").problems
 
     assert problem.code == "columns_missing"
-    assert "quantity, price, placed_at" in problem.text
+    assert "Quantity, Price of one, Placed at" in problem.text
 
 
 @pytest.mark.parametrize(
@@ -94,6 +94,17 @@ def test_a_preview_of_people_shows_no_person() -> None:
     found = look(b"customer id,name,e-mail\nc-1,Ann Lee,ann@example.com\n", "customers")
 
     assert found.rows == [["x-9", "xxx xxx", "xxx@xxxxxxx.xxx"]]
+
+
+def test_a_preview_of_orders_shows_what_it_understood_and_no_person() -> None:
+    head = "Order ID,Customer-ID,E-mail,Name,SKU,Qty,Unit price,Order date,Note\n"
+    row = "1,c-1,ann@example.com,Ann Lee,tv,2,9.99,2026-01-01,Ring 4711\n"
+
+    found = look((head + row).encode())
+
+    assert found.rows == [
+        ["1", "c-1", "xxx@xxxxxxx.xxx", "xxx xxx", "tv", "2", "9.99", "2026-01-01", "xxxx 9999"]
+    ]
 
 
 def test_a_stored_file_is_private_and_gone_once_it_is_imported() -> None:
