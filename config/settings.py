@@ -63,6 +63,7 @@ MIDDLEWARE = [
     "config.observability.RequestLog",
     "config.restored.RestoreGate",
     "privacy.api.gate.ApiGate",
+    "recommendations.api.quick.QuickLists",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from django.core.cache.backends.redis import RedisCache, RedisCacheClient
 
 if TYPE_CHECKING:
     from redis import Redis
+    from redis.commands.core import Script
 
 
 # A window's count is kept until the window after it has ended.
@@ -46,6 +48,10 @@ class Client(RedisCacheClient):
             self._kept = super().get_client(write=True)
         return self._kept
 
+    @cached_property
+    def spending(self) -> Script:
+        return self.get_client().register_script(SPEND)
+
 
 class CountingCache(RedisCache):
     """Django's cache in one Redis."""
@@ -65,6 +71,5 @@ class CountingCache(RedisCache):
             self.make_and_validate_key(key) for one in windows for key in (one.name, one.before)
         ]
         facts = [fact for one in windows for fact in (one.n, one.passed, one.seconds)]
-        client = self._cache.get_client(write=True)
-        told = client.register_script(SPEND)(keys, facts)
+        told = self._cache.spending(keys, facts)
         return list(zip(told[::2], told[1::2], strict=True))

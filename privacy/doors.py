@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from copy import copy
 from datetime import datetime, timedelta
 from http import HTTPStatus
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 from django.db import transaction
@@ -69,13 +69,22 @@ OVERLAP: Final = timedelta(days=7)
 USE_NOTED_EVERY: Final = timedelta(minutes=1)
 # Each change of a row makes another version of it, so what was read of the same one still holds.
 VERSION: Final = """
-SELECT k.xmin::text, k.ctid::text, s.xmin::text, s.ctid::text
+SELECT concat_ws(' ', k.xmin, k.ctid, s.xmin, s.ctid)
 FROM privacy_apikey k JOIN privacy_source s ON s.id = k.source_id
-WHERE k.digest = %(digest)s AND k.revoked_at IS NULL
-    AND (k.expires_at IS NULL OR k.expires_at > %(now)s)
+WHERE k.digest = %(digest)s::bytea AND k.revoked_at IS NULL
+    AND (k.expires_at IS NULL OR k.expires_at > %(now)s::timestamptz)
 """
 MOST_READ: Final = 1_000
-_read: dict[bytes, tuple[tuple[str, ...], ApiKey]] = {}
+
+
+class Recalled(NamedTuple):
+    """A key as it was read last. It opens if `VERSION` says the same still, and only then."""
+
+    version: str
+    key: ApiKey
+
+
+_read: dict[bytes, Recalled] = {}
 
 
 @transaction.atomic
@@ -184,6 +193,12 @@ def find(plaintext: str, *, now: datetime) -> ApiKey:
     return key
 
 
+def recall(plaintext: str, *, now: datetime) -> Recalled | None:
+    """Return a key of which nothing needs to be read or noted but its version, or None."""
+    known = _read.get(digest(plaintext))
+    return None if known is None or _is_use_stale(known.key, now) else known
+
+
 def _live(digest: bytes, now: datetime) -> ApiKey | None:
     """The live key of a digest. On PostgreSQL it is read again where it or its source changed.
 
@@ -192,17 +207,17 @@ def _live(digest: bytes, now: datetime) -> ApiKey | None:
     """
     if not prepared.is_possible():
         return _from_database(digest, now)
-    version = next(iter(prepared.rows(VERSION, {"digest": digest, "now": now})), None)
-    if version is None:
+    found = next(iter(prepared.rows(VERSION, {"digest": digest, "now": now})), None)
+    if found is None:
         return None
     there = _read.get(digest)
-    if there is None or there[0] != version:
+    if there is None or there.version != found[0]:
         if (key := _from_database(digest, now)) is None:
             return None
         if len(_read) >= MOST_READ:
             _read.clear()
-        _read[digest] = there = version, key
-    return copy(there[1])
+        _read[digest] = there = Recalled(found[0], key)
+    return copy(there.key)
 
 
 def _from_database(digest: bytes, now: datetime) -> ApiKey | None:
@@ -256,10 +271,14 @@ def scopes_of(key: ApiKey) -> Sequence[str]:
 
 
 def _note_use(key: ApiKey, now: datetime) -> None:
-    if key.last_used_at is not None and key.last_used_at > now - USE_NOTED_EVERY:
+    if not _is_use_stale(key, now):
         return
     stale = Q(last_used_at__isnull=True) | Q(last_used_at__lte=now - USE_NOTED_EVERY)
     ApiKey.objects.filter(stale, pk=key.pk).update(last_used_at=now)
+
+
+def _is_use_stale(key: ApiKey, now: datetime) -> bool:
+    return key.last_used_at is None or key.last_used_at <= now - USE_NOTED_EVERY
 
 
 def identity_secret(source: Source, *, generation: int | None = None) -> str:

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any, Final
 from weakref import WeakSet
 
-from django.db import DatabaseError, connection
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, connection, connections
 
 # By itself PostgreSQL may plan for the values of each request, which takes longer than to answer.
 PLAN_ONCE: Final = "SET plan_cache_mode = force_generic_plan"
@@ -26,50 +26,51 @@ def rows(statement: str, params: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     """Return the rows of a statement with parameters as `%(name)s`, their types named where open.
 
     Where queries are looked at (`connection.queries`), it goes the usual way. Outside of a
-    transaction a statement that meets a lost connection or plan is asked once more: it must only
-    read. Raises Django's DatabaseError.
+    transaction a statement that meets a lost connection or plan is asked once more: twice must be
+    as good as once. Raises Django's DatabaseError.
     """
-    if connection.queries_logged or connection.execute_wrappers:
-        with connection.cursor() as cursor:
+    mine = connections[DEFAULT_DB_ALIAS]  # once: the proxy looks for it at each use
+    if mine.queries_logged or mine.execute_wrappers:
+        with mine.cursor() as cursor:
             cursor.execute(statement, params)
             return list(cursor.fetchall())
-    connection.validate_no_broken_transaction()
+    mine.validate_no_broken_transaction()
     numbered, names = _numbered(statement)
     values = [params[name] for name in names]
-    was_open = connection.connection is not None and not connection.in_atomic_block
+    was_open = mine.connection is not None and not mine.in_atomic_block
     try:
-        return _asked(numbered, values)
+        return _asked(mine, numbered, values)
     except DatabaseError as error:
-        if not (was_open and _is_out_of_date(error)):
+        if not (was_open and _is_out_of_date(mine, error)):
             raise
-        connection.close()
-        return _asked(numbered, values)
+        mine.close()
+        return _asked(mine, numbered, values)
 
 
-def _is_out_of_date(error: DatabaseError) -> bool:
+def _is_out_of_date(mine: Any, error: DatabaseError) -> bool:
     """Say whether a new connection helps: the server let go of this one, or of what it had planned.
 
     It plans nothing anew whose columns a migration changed, and forgets what a pool discards.
     """
-    return connection.connection.closed or getattr(error.__cause__, "sqlstate", "") in FORGOTTEN
+    return mine.connection.closed or getattr(error.__cause__, "sqlstate", "") in FORGOTTEN
 
 
-def _asked(numbered: str, values: list[Any]) -> list[tuple[Any, ...]]:
+def _asked(mine: Any, numbered: str, values: list[Any]) -> list[tuple[Any, ...]]:
     """An answer shows that the connection lives: to ask it for that beforehand costs as much."""
     from psycopg import RawCursor  # noqa: PLC0415 -- there is no need of it on SQLite
 
-    connection.ensure_connection()
-    kept = connection.connection
+    mine.ensure_connection()
+    kept = mine.connection
     kept.prepare_threshold = 0  # Django has it off; its own cursors never prepare
     try:
-        with connection.wrap_database_errors, RawCursor(kept) as cursor:
+        with mine.wrap_database_errors, RawCursor(kept) as cursor:
             if kept not in _planning_once:
                 cursor.execute(PLAN_ONCE, prepare=False)
                 _planning_once.add(kept)
             found = cursor.execute(numbered, values, prepare=True).fetchall()
     finally:
         kept.prepare_threshold = None
-    connection.health_check_done = True  # type: ignore[attr-defined]
+    mine.health_check_done = True
     return found
 
 

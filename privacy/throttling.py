@@ -11,8 +11,10 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from http import HTTPStatus
 from ipaddress import IPv6Address, ip_address
+from typing import Final
 
 from django.core.cache import cache, caches
 from django.utils.crypto import salted_hmac
@@ -21,6 +23,7 @@ from django.utils.translation import gettext as _
 from privacy.counting import CountingCache, Window
 from privacy.problems import DomainError
 
+KEPT: Final = 4_096  # callers of this process of whom it needs not reckon anew
 log = logging.getLogger(__name__)
 
 
@@ -86,6 +89,7 @@ def _cache_errors() -> tuple[type[Exception], ...]:
     return RedisError, OSError
 
 
+@lru_cache(maxsize=KEPT)
 def neighbourhood(address: str) -> str:
     """Whose limit an address counts against: its own, in IPv6 that of its network of 64 bits."""
     try:
@@ -149,6 +153,7 @@ def _add_one(name: str, seconds: int) -> int:
         return 1 if cache.add(name, 1, seconds) else cache.incr(name)
 
 
+@lru_cache(maxsize=KEPT)
 def _tag(who: str) -> str:
     """Addresses are personal data: the cache knows them by a keyed tag."""
     return salted_hmac("privacy.throttling", who, algorithm="sha256").hexdigest()[:32]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from django.db import models
-from django.utils.translation import gettext, gettext_noop
+from django.utils.translation import get_language, gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ NAMING: Final = {
     Reason.TOGETHER.value: gettext_noop("Often bought together with %(title)s"),
     Reason.FITS.value: gettext_noop("Fits %(title)s"),
 }
+Phrases = dict[str, tuple[str, str]]  # of each code: by itself, and with what it is based on
 LABELS: Final = {reason.value: reason.label for reason in Reason}
 
 
@@ -43,6 +45,23 @@ def words(code: str, titles: Sequence[str]) -> str:
 
     Only the first is named: it contributes most, and a strip has little room.
     """
-    if titles and code in NAMING:
-        return gettext(NAMING[code]) % {"title": titles[0]}
-    return str(LABELS[code])
+    return said(_phrases(get_language()), code, titles[0] if titles else "")
+
+
+def phrases() -> Phrases:
+    """How the active language says the reasons, for who says many of them: to look each up is slow."""
+    return _phrases(get_language())
+
+
+def said(phrases: Phrases, code: str, title: str) -> str:
+    """Say a reason; an empty `title` names nothing."""
+    label, naming = phrases[code]
+    return naming % {"title": title} if title and naming else label
+
+
+@lru_cache(maxsize=16)
+def _phrases(_language: str | None) -> Phrases:
+    return {
+        code: (str(label), gettext(NAMING[code]) if code in NAMING else "")
+        for code, label in LABELS.items()
+    }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.utils.translation import gettext_lazy as _
 
 from privacy import registry
+from recommendations import served_lists
 from recommendations.models import (
     CustomerListing,
     FairnessRules,
@@ -17,6 +18,7 @@ from recommendations.models import (
     ProductListing,
     Scenario,
     ScenarioVersion,
+    ServedList,
     TrainingRun,
 )
 
@@ -34,6 +36,14 @@ def declare() -> None:
     registry.nobody(Scenario, ScenarioVersion, reason=_("The shop's rules of what is shown where."))
     registry.nobody(
         ProductListing, TrainingRun, reason=_("Figures of many customers, made anew nightly.")
+    )
+    registry.nobody(ServedList, reason=_("What was offered where; events say who saw it."))
+    registry.retain(
+        "served_lists",
+        _("Lists that were served"),
+        days=served_lists.KEPT_DAYS,
+        old=lambda before: ServedList.objects.filter(served_at__lt=before),
+        reason=_("A season, to judge another engine by what was seen and clicked."),
     )
     registry.retain(
         "recommendations",

@@ -2,7 +2,8 @@
 
 It says what `serving.for_customer` says step by step, which stays for other databases and for
 lists of many. Nothing is kept from one request to the next, so whoever objects, and whatever
-leaves the shop, is gone from the next answer.
+leaves the shop, is gone from the next answer. The same statement asks whether the key still
+opens, and notes what it served (`served_lists`).
 """
 
 from __future__ import annotations
@@ -11,34 +12,43 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import Final, NamedTuple
+from uuid import UUID, uuid4
 
 from django.db import connection
 
 from privacy import prepared
+from privacy.doors import VERSION, Recalled
 from profiles.event_store import EVENTS
 from profiles.events.visitors import LOOKED_WITHIN
 from profiles.events.visitors import N_RECENT as N_EVENTS
 from profiles.models import Customer
 from profiles.models.order import COUNTABLE
-from recommendations import lists
-from recommendations.explaining import words
+from recommendations import explaining, lists
 from recommendations.places import LOOKED
 from recommendations.serving import N_RECENT, SPARE, SPARE_POPULAR, Recommended
 
 # The parts of a score are those of the own list and of the neighbours of what was looked at;
 # the greatest gives the reason. Only the best are looked up in the catalogue.
 STATEMENT: Final = """
-WITH run AS MATERIALIZED (
+WITH plain AS MATERIALIZED (
+    SELECT WHERE (%(version)s::text = '' OR %(version)s::text = ({version}))
+        AND NOT EXISTS (
+            SELECT FROM recommendations_scenario
+            WHERE placement = %(placement)s::text AND is_active
+        )
+), run AS MATERIALIZED (
     SELECT id, engine FROM recommendations_trainingrun WHERE is_active
 ), who AS MATERIALIZED (
-    SELECT CASE WHEN %(user)s::text <> ''
+    SELECT CASE WHEN NOT EXISTS (SELECT FROM plain) THEN NULL
+        WHEN %(user)s::text <> ''
         THEN (SELECT id FROM profiles_customer WHERE external_id = %(user)s::text)
         ELSE (SELECT customer_id FROM profiles_identity WHERE anonymous_id = %(anonymous)s::text)
     END AS id
 ), allowed (id) AS MATERIALIZED (
     {allowed}
 ), recent AS (
-    SELECT %(beside)s::text AS product_id, 0 AS nth WHERE %(beside)s::text <> ''
+    SELECT %(beside)s::text AS product_id, 0 AS nth
+    WHERE %(beside)s::text <> '' AND EXISTS (SELECT FROM plain)
     UNION ALL (
         SELECT product_id, row_number() OVER (ORDER BY happened_at DESC, id DESC)
         FROM {events}
@@ -48,7 +58,7 @@ WITH run AS MATERIALIZED (
     ) UNION ALL (
         SELECT product_id, row_number() OVER (ORDER BY happened_at DESC, id DESC)
         FROM {events}
-        WHERE (SELECT id FROM who) IS NULL AND customer_id IS NULL
+        WHERE EXISTS (SELECT FROM plain) AND (SELECT id FROM who) IS NULL AND customer_id IS NULL
             AND anonymous_id = %(anonymous)s::text AND %(anonymous)s::text <> ''
             AND happened_at >= %(since)s::timestamptz AND product_id <> ''
         ORDER BY happened_at DESC, id DESC LIMIT {n_events}
@@ -72,26 +82,33 @@ WITH run AS MATERIALIZED (
         unnest(own.products, own.scores, own.reasons) WITH ORDINALITY AS one (key, score, reason, at)
     WHERE own.run_id = (SELECT id FROM run) AND own.customer_id = (SELECT id FROM allowed)
     UNION ALL
-    SELECT one.key, one.score::float8, {looked}::smallint, NULL, looked.key, 0, looked.product_id
-    FROM looked JOIN recommendations_productlisting near
-            ON near.product_id = looked.product_id AND near.run_id = (SELECT id FROM run),
-        unnest(near.products, near.scores) AS one (key, score)
+    SELECT one.key, one.score::float8, {looked}::smallint, NULL, one.base, 0, one.because
+    FROM (
+        SELECT looked.key AS base, looked.product_id AS because,
+            unnest(near.products) AS key, unnest(near.scores) AS score
+        FROM looked JOIN recommendations_productlisting near
+            ON near.product_id = looked.product_id AND near.run_id = (SELECT id FROM run)
+    ) one
 ), ranked AS MATERIALIZED (
     SELECT key, sum(score) AS score,
         CASE WHEN EXISTS (SELECT FROM looked) THEN sum(score) ELSE -min(at) END AS worth
     FROM part GROUP BY key ORDER BY worth DESC, key
     LIMIT CASE WHEN EXISTS (SELECT FROM looked) THEN %(n)s::int + {spare} END
-), own AS MATERIALIZED (
-    SELECT 0 AS step, ranked.worth, ranked.score, main.reason, main.base, main.other, product.*
-    FROM ranked
-    JOIN (
-        SELECT DISTINCT ON (key) part.key, part.reason, part.base, part.other
-        FROM part JOIN ranked USING (key)
-        ORDER BY key, part.score DESC, part.because COLLATE "C"
-    ) main USING (key)
-    JOIN recommendations_product product ON product.id = ranked.key
+), best AS MATERIALIZED (
+    SELECT ranked.key, ranked.worth, ranked.score
+    FROM ranked JOIN recommendations_product product ON product.id = ranked.key
     WHERE {shown}
     ORDER BY ranked.worth DESC, ranked.key LIMIT %(n)s::int
+), own AS MATERIALIZED (
+    SELECT 0 AS step, best.worth, best.score, main.reason, main.base, main.other, product.*
+    FROM best
+    JOIN (
+        SELECT DISTINCT ON (key) part.key, part.reason, part.base, part.other
+        FROM part JOIN best USING (key)
+        ORDER BY key, part.score DESC, part.because COLLATE "C"
+    ) main USING (key)
+    JOIN recommendations_product product ON product.id = best.key
+    ORDER BY best.worth DESC, best.key
 ), filling AS (
     SELECT 1 AS step, -one.at::float8 AS worth, one.score::float8, one.reason,
         popular.bases[2 * one.at - 1] AS base, popular.bases[2 * one.at] AS other, product.*
@@ -104,35 +121,44 @@ WITH run AS MATERIALIZED (
     unnest(popular.products, popular.scores, popular.reasons)
         WITH ORDINALITY AS one (key, score, reason, at)
     JOIN recommendations_product product ON product.id = one.key
-    WHERE one.at <= %(n)s::int + {spare_popular} AND {shown}
+    WHERE EXISTS (SELECT FROM plain) AND one.at <= %(n)s::int + {spare_popular} AND {shown}
         AND NOT EXISTS (SELECT FROM own WHERE own.id = product.id)
     ORDER BY one.at
+), item AS MATERIALIZED (
+    SELECT * FROM own UNION ALL SELECT * FROM filling LIMIT %(n)s::int
+), noted AS (
+    INSERT INTO recommendations_servedlist
+        (recommendation_id, served_at, placement, version, products)
+    SELECT %(recommendation)s::uuid, %(now)s::timestamptz, %(placement)s::text,
+        (SELECT id FROM run), jsonb_agg(product_id ORDER BY step, worth DESC, id)
+    FROM item HAVING count(*) > 0
+    ON CONFLICT DO NOTHING
 )
 SELECT (SELECT id FROM run), (SELECT engine FROM run),
-    (SELECT currency FROM privacy_shop WHERE id = 1), placed.here,
+    (SELECT currency FROM privacy_shop WHERE id = 1), {lazily},
     item.step, item.product_id, item.title, item.translations -> %(language)s::text ->> 'title',
     item.category, item.price_minor, item.image_url, item.link, item.score, item.reason,
     offer.price_minor, offer.currency, offer.link,
     base.product_id, base.title, base.translations -> %(language)s::text ->> 'title',
     other.product_id
-FROM (
-    SELECT EXISTS (
-        SELECT FROM recommendations_scenario WHERE placement = %(placement)s::text AND is_active
-    ) AS here
-) placed
-LEFT JOIN (
-    (SELECT * FROM own UNION ALL SELECT * FROM filling LIMIT %(n)s::int) item
+FROM plain LEFT JOIN (
+    item
     LEFT JOIN recommendations_offer offer
         ON offer.product_id = item.id AND offer.country = %(country)s::text
     LEFT JOIN recommendations_product base ON base.id = item.base
     LEFT JOIN recommendations_product other ON other.id = item.other
-) ON NOT placed.here
+) ON TRUE
 ORDER BY item.step, item.worth DESC, item.id
 """
 SHOWN: Final = """product.is_active
         AND NOT EXISTS (SELECT FROM looked WHERE looked.product_id = product.product_id)
         AND (product.is_consumable
             OR NOT EXISTS (SELECT FROM owned WHERE owned.product_id = product.product_id))"""
+
+# A list noted may be lost with the last half second before a power cut; to wait for the
+# disk would take longer than to answer. In a transaction that does more, the rest decides.
+LAZILY: Final = """(SELECT set_config('synchronous_commit', CASE WHEN %(is_alone)s::bool
+        THEN 'off' ELSE current_setting('synchronous_commit') END, TRUE))"""
 
 # A key that nobody has, in whose place the statement asks for whoever is there.
 SOMEBODY: Final = 2**62 - 1
@@ -153,6 +179,7 @@ class Read:
     fallback: bool
     run: Run | None
     currency: str
+    recommendation_id: UUID
 
 
 def of_visitor(
@@ -165,13 +192,22 @@ def of_visitor(
     language: str,
     country: str,
     now: datetime,
+    key: Recalled | None = None,
 ) -> Read | None:
-    """Return up to `n` products for whoever is behind the ids; None where a placement's rules hold.
+    """Return up to `n` products for whoever is behind the ids.
+
+    None where that needs a closer look: a placement's rules hold, or `key` is not what it was.
 
     `beside` is the product that the page shows. Reasons are said in the active language, titles
     in `language`; money is in minor units. `currency` is the shop's, empty before it is set up.
     """
+    recommendation_id = uuid4()
     asked = {
+        "version": key.version if key else "",
+        "digest": key.key.digest if key else b"",
+        "recommendation": recommendation_id,
+        "now": now,
+        "is_alone": not connection.in_atomic_block,
         "user": user_id,
         "anonymous": anonymous_id,
         "beside": beside,
@@ -182,15 +218,17 @@ def of_visitor(
         "since": now - LOOKED_WITHIN,
     }
     rows = prepared.rows(_statement(), asked)
-    run_id, engine, currency, is_placed = rows[0][:4]
-    if is_placed:
+    if not rows:
         return None
-    shown = [_Row(*row[4:]) for row in rows if row[4] is not None]
+    run_id, engine, currency = rows[0][:3]
+    there = [_Row(*row[4:]) for row in rows if row[4] is not None]
+    phrases = explaining.phrases()
     return Read(
-        items=[_item(row) for row in shown],
-        fallback=len(shown) < n or shown[-1].step > 0,
+        items=[_item(row, phrases) for row in there],
+        fallback=len(there) < n or there[-1].step > 0,
         run=None if run_id is None else Run(run_id, engine),
         currency=currency or "",
+        recommendation_id=recommendation_id,
     )
 
 
@@ -216,10 +254,9 @@ class _Row(NamedTuple):
     other: str | None
 
 
-def _item(row: _Row) -> Recommended:
+def _item(row: _Row, phrases: explaining.Phrases) -> Recommended:
     code = lists.REASONS[row.reason].value
     is_priced = row.there_minor is not None
-    base_title = row.base_translated or row.base_title
     return Recommended(
         product_id=row.product_id,
         title=row.translated or row.title,
@@ -229,7 +266,7 @@ def _item(row: _Row) -> Recommended:
         link=row.there_link or row.link,
         score=row.score,
         reason_code=code,
-        reason_text=words(code, [base_title] if base_title else []),
+        reason_text=explaining.said(phrases, code, row.base_translated or row.base_title or ""),
         based_on=tuple(id_ for id_ in (row.base, row.other) if id_ is not None),
         currency=(row.there_currency or "") if is_priced else "",
     )
@@ -251,4 +288,6 @@ def _statement() -> str:
         n_recent=N_RECENT,
         spare=N_RECENT + SPARE,
         spare_popular=SPARE_POPULAR,
+        version=VERSION,
+        lazily=LAZILY,
     )

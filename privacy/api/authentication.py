@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from datetime import datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, cast
 
@@ -95,12 +96,29 @@ def admit(request: HttpRequest, plaintext: str) -> ApiKey:
     if key is not None and known == plaintext:
         return cast("ApiKey", key)
     key = _find(request, plaintext)
+    _require_origin(request, key)
+    kept["admitted"] = (plaintext, key)
+    return key
+
+
+def expect(request: HttpRequest, plaintext: str, *, now: datetime) -> doors.Recalled | None:
+    """The key that `admit` lets in, if it has not changed since it was read last.
+
+    The request is counted. Nothing may be told or done before its version is compared, no
+    refusal either: None and any DomainError but `too_many_requests` are for `admit` to say.
+    """
+    if (known := doors.recall(plaintext, now=now)) is None:
+        return None
+    _count(request, known.key, throttling.neighbourhood(address_of(request)), now=now)
+    _require_origin(request, known.key)
+    return known
+
+
+def _require_origin(request: HttpRequest, key: ApiKey) -> None:
     origin = foreign_origin(request)
     if origin and not doors.allows_origin(key, origin):
         detail = _("This key may not be used from that origin; add it to the key's origins.")
         raise DomainError("origin_not_allowed", detail, status=HTTPStatus.FORBIDDEN)
-    kept["admitted"] = (plaintext, key)
-    return key
 
 
 def _find(request: HttpRequest, plaintext: str) -> ApiKey:
@@ -112,11 +130,15 @@ def _find(request: HttpRequest, plaintext: str) -> ApiKey:
     except DomainError:
         throttling.take([(doors.GUESSES, caller)], now=now)
         raise
+    _count(request, key, caller, now=now)
+    return key
+
+
+def _count(request: HttpRequest, key: ApiKey, caller: str, *, now: datetime) -> None:
     of_key, of_caller = doors.LIMITS[key.kind]
     vars(request)["limit"] = throttling.take(
         [(of_caller, f"{key.pk}:{caller}"), (of_key, str(key.pk))], now=now
     )
-    return key
 
 
 def limit_of(request: HttpRequest) -> throttling.State | None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final, Protocol
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import msgspec
 from django.http import HttpResponse
+from django.utils import timezone
 
 from privacy.models import Shop
 from profiles.money import exponent, from_minor
+from recommendations import served_lists
+from recommendations.served_lists import Served
 from recommendations.serving import Recommended
 
 CACHED: Final = "private, max-age=30"
@@ -34,13 +37,31 @@ def answer(
     placement: str,
     filled_with: Sequence[str],
     currency: str = "",
+    recommendation_id: UUID | None = None,
 ) -> HttpResponse:
-    """The answer for one page, which its browser may keep for half a minute."""
+    """The answer for one page, which its browser may keep for half a minute.
+
+    A list that has no id yet is noted under the one it gets.
+    """
+    id_ = recommendation_id or uuid4()
+    if recommendation_id is None:
+        note([(id_, items, run)], placement=placement)
     currency = currency or Shop.current().currency
-    body = told(items, run, filled_with=filled_with, currency=currency)
+    body = told(id_, items, run, filled_with=filled_with, currency=currency)
     response = as_json({"placement": placement, **body})
     response["Cache-Control"] = CACHED
     return response
+
+
+def note(
+    lists: Iterable[tuple[UUID, Sequence[Recommended], Run | None]], *, placement: str
+) -> None:
+    """Write down what is offered where."""
+    served = [
+        Served(id_, run.pk if run else None, [item.product_id for item in items])
+        for id_, items, run in lists
+    ]
+    served_lists.note(served, placement=placement, now=timezone.now())
 
 
 def as_json(body: dict[str, Any]) -> HttpResponse:
@@ -49,6 +70,7 @@ def as_json(body: dict[str, Any]) -> HttpResponse:
 
 
 def told(
+    recommendation_id: UUID,
     items: Sequence[Recommended],
     run: Run | None,
     *,
@@ -56,7 +78,7 @@ def told(
     currency: str,
 ) -> dict[str, Any]:
     return {
-        "recommendationId": uuid4(),
+        "recommendationId": recommendation_id,
         "model": {"name": run.engine, "version": str(run.pk)}
         if run
         else {"name": "popular", "version": ""},

@@ -1,28 +1,36 @@
 """`GET /v1/recommendations` as a page of the shop asks it, without what other requests need.
 
-It answers what it is sure of and leaves everything else, errors of form among it, to the view.
+It answers what it is sure of and leaves everything else, errors among it, to the view.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
+from urllib.parse import parse_qsl
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.urls import ResolverMatch, resolve
 from django.utils import timezone, translation
+from django.utils.cache import patch_vary_headers
 
 from privacy import prepared, problems
-from privacy.api.authentication import admit, key_in_header, require_scope
-from privacy.api.browsers import require_visitor
+from privacy.api.authentication import expect, key_in_header, require_scope
+from privacy.api.browsers import BrowserReachable, require_visitor
+from privacy.doors import Recalled
 from privacy.problems import DomainError
+from privacy.throttling import TooManyError
 from recommendations import placing, reading
 from recommendations.api import answers
 
+PATH: Final = "/v1/recommendations"
 PLACEMENT: Final = "default"
 MOST: Final = 50
+MOST_CHARACTERS: Final = 2_000
 SCOPE: Final = "recommendations:read"
 LONGEST: Final = {
     "userId": 100, "userHash": 64, "anonymousId": 200, "placement": 64, "productId": 100,
@@ -32,24 +40,59 @@ COUNTRY: Final = re.compile(r"([A-Z]{2})?")
 LANGUAGES: Final = frozenset(code for code, _name in settings.LANGUAGES)
 
 
-def answer(request: HttpRequest) -> HttpResponse | None:
+class QuickLists:
+    """Stands before what only people's pages need: sessions, forms, accounts, the URLs of all else."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.path_info == PATH and request.method == "GET" and prepared.is_possible():
+            request.get_host()  # raises DisallowedHost
+            language = translation.get_language_from_request(request)
+            with translation.override(language):
+                found = answer(request, language)
+            if found is not None:
+                return _finished(request, found, language)
+        return self.get_response(request)
+
+
+def answer(request: HttpRequest, active: str) -> HttpResponse | None:
     """Return the list that is asked for, or None where the view has to look closer."""
-    plaintext, asked = key_in_header(request), _asked(request.GET)
-    if not plaintext or asked is None or not prepared.is_possible() or not _takes_json(request):
+    plaintext, asked = key_in_header(request), _asked(request.META["QUERY_STRING"])
+    if not plaintext or asked is None or not _takes_json(request):
         return None
     now = timezone.now()
     try:
-        key = admit(request, plaintext)
-        require_scope(key, SCOPE)
-        require_visitor(key, asked, now=now)
-    except DomainError as error:
+        if (known := expect(request, plaintext, now=now)) is None:
+            return None
+        require_scope(known.key, SCOPE)
+        require_visitor(known.key, asked, now=now)
+    except TooManyError as error:
         return problems.from_domain(request, error)
-    active = translation.get_language() or settings.LANGUAGE_CODE
+    except DomainError:  # of the key as it was
+        return None
     language = asked["language"] or active
     if language == active:
-        return read(asked, language=language, now=now)
+        return read(asked, language=language, now=now, key=known)
     with translation.override(language):
-        return read(asked, language=language, now=now)
+        return read(asked, language=language, now=now, key=known)
+
+
+def _finished(request: HttpRequest, found: HttpResponse, language: str) -> HttpResponse:
+    """The answer with what the middleware that it did not pass adds."""
+    request.resolver_match = _match()
+    BrowserReachable.to_browser(request, found)
+    patch_vary_headers(found, ("Accept-Language",))
+    found["Content-Language"] = language
+    found["Content-Length"] = str(len(found.content))
+    found["X-Frame-Options"] = settings.X_FRAME_OPTIONS
+    return found
+
+
+@lru_cache(maxsize=1)
+def _match() -> ResolverMatch:
+    return resolve(PATH)
 
 
 def _takes_json(request: HttpRequest) -> bool:
@@ -57,8 +100,10 @@ def _takes_json(request: HttpRequest) -> bool:
     return "*/*" in accepted or accepted == "application/json"
 
 
-def read(asked: Mapping[str, Any], *, language: str, now: datetime) -> HttpResponse | None:
-    """Return the list for facts of the form of `AskSerializer`; None where a placement has rules.
+def read(
+    asked: Mapping[str, Any], *, language: str, now: datetime, key: Recalled | None = None
+) -> HttpResponse | None:
+    """Return the list for facts of the form of `AskSerializer`, as `reading.of_visitor` says.
 
     Reasons are said in the active language.
     """
@@ -72,6 +117,7 @@ def read(asked: Mapping[str, Any], *, language: str, now: datetime) -> HttpRespo
         language=language,
         country=asked["country"],
         now=now,
+        key=key,
     )
     if found is None:
         return None
@@ -81,13 +127,16 @@ def read(asked: Mapping[str, Any], *, language: str, now: datetime) -> HttpRespo
         placement=placement,
         filled_with=(placing.POPULAR,) if found.fallback else (),
         currency=found.currency,
+        recommendation_id=found.recommendation_id,
     )
 
 
-def _asked(given: Mapping[str, str]) -> dict[str, Any] | None:
+def _asked(query: str) -> dict[str, Any] | None:
     """Return the facts if each has the form that needs no second look."""
     asked: dict[str, Any] = {"n": 10, "country": "", "language": ""}
-    for name, value in given.items():
+    if len(query) > MOST_CHARACTERS or not query.isascii():
+        return None
+    for name, value in parse_qsl(query, keep_blank_values=True):
         if name in LONGEST:
             is_plain = (
                 len(value) <= LONGEST[name] and value.isprintable() and value == value.strip()

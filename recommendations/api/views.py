@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
+from uuid import uuid4
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
-from django.http.response import HttpResponseBase
+from django.http import HttpResponse
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
@@ -137,12 +137,6 @@ class BatchAnswerSerializer(serializers.Serializer[Any]):
 class RecommendationsView(BrowserReachable):
     required_scope = quick.SCOPE
 
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """Answer what every page of the shop asks before anything is made for the rest."""
-        if request.method == "GET" and (found := quick.answer(request)) is not None:
-            return self.to_browser(request, found)
-        return super().dispatch(request, *args, **kwargs)
-
     @extend_schema(
         operation_id="recommendations",
         summary="Products for a visitor",
@@ -182,11 +176,15 @@ class BatchView(APIView):
         ids = list(dict.fromkeys(ask.validated_data["userIds"]))
         known = Customer.objects.filter(external_id__in=ids)
         pk_of = dict(known.values_list("external_id", "pk"))
-        currency, data = Shop.current().currency, []
-        lists = _lists([pk_of.get(id_) for id_ in ids], ask.validated_data)
-        for id_, (items, run, filled_with) in zip(ids, lists, strict=True):
-            shown = offers.priced(items, ask.validated_data["country"])
-            told = answers.told(shown, run, filled_with=filled_with, currency=currency)
+        facts, currency, data = ask.validated_data, Shop.current().currency, []
+        lists = [(uuid4(), *one) for one in _lists([pk_of.get(id_) for id_ in ids], facts)]
+        answers.note(
+            ((new, items, run) for new, items, run, _filled in lists),
+            placement=facts.get("placement") or quick.PLACEMENT,
+        )
+        for id_, (new, items, run, filled_with) in zip(ids, lists, strict=True):
+            shown = offers.priced(items, facts["country"])
+            told = answers.told(new, shown, run, filled_with=filled_with, currency=currency)
             data.append({"userId": id_, **told})
         return answers.as_json({"data": data})
 
@@ -261,7 +259,7 @@ def _recommend(request: Request, given: Any) -> HttpResponse:
     key, now = key_of(request), timezone.now()
     require_visitor(key, facts, now=now)
     language = _language(facts)
-    if request.method == "POST" and prepared.is_possible():
+    if prepared.is_possible():
         with translation.override(language):
             if (found := quick.read(facts, language=language, now=now)) is not None:
                 return found

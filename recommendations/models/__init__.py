@@ -4,6 +4,7 @@ from recommendations.models.feed import Feed, FeedImport, FeedItem
 from recommendations.models.listing import CustomerListing, ProductListing
 from recommendations.models.run import TrainingRun
 from recommendations.models.scenario import Scenario, ScenarioVersion
+from recommendations.models.served_list import ServedList
 
 __all__ = [
     "Availability",
@@ -18,5 +19,6 @@ __all__ = [
     "ProductListing",
     "Scenario",
     "ScenarioVersion",
+    "ServedList",
     "TrainingRun",
 ]

@@ -7,20 +7,24 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
-from django.utils import translation
+from django.utils import timezone, translation
 
+from privacy import doors
+from privacy.models import ApiKey
+from privacy.throttling import Limit
 from profiles.events import visitors
 from profiles.models import Customer, Event, Identity, OrderLine
 from recommendations import offers, reading, serving
 from recommendations.api import quick
 from recommendations.api.views import AskSerializer
 from recommendations.explaining import Reason
-from recommendations.models import Offer, Product, Scenario, TrainingRun
+from recommendations.models import Offer, Product, Scenario, ServedList, TrainingRun
 from recommendations.reading import Read
 from tests import make
 from tests.make import NOW
@@ -110,7 +114,7 @@ def in_steps(user_id: str, anonymous_id: str, beside: str, n: int, country: str)
     )
     items = offers.priced(served.items, country)
     made = reading.Run(served.run.pk, served.run.engine) if served.run else None
-    return Read(items, served.fallback, made, "EUR")
+    return Read(items, served.fallback, made, "EUR", UUID(int=0))
 
 
 def at_once(user_id: str, anonymous_id: str, beside: str, n: int, country: str) -> Read:
@@ -123,7 +127,8 @@ def at_once(user_id: str, anonymous_id: str, beside: str, n: int, country: str) 
 
 
 def unscored(found: Read) -> Read:
-    return replace(found, items=[replace(one, score=0) for one in found.items])
+    items = [replace(one, score=0) for one in found.items]
+    return replace(found, items=items, recommendation_id=UUID(int=0))
 
 
 @pytest.mark.parametrize("seed", range(N_SHOPS))
@@ -198,19 +203,64 @@ def test_whoever_objects_gets_no_list_of_the_own_from_the_next_request_on(client
     assert first() == "p1"
 
 
-def test_a_page_is_answered_by_two_queries(client: Client) -> None:
+def warm(client: Client, **headers: str) -> None:
+    """Have the key read: its first use is noted, so that the second reads it anew."""
+    for _ in range(2):
+        client.get("/v1/recommendations", {"anonymousId": "warm"}, headers=headers)
+
+
+def test_a_page_is_answered_by_one_query(client: Client) -> None:
     make.shop()
     run()
     make.customer("C-1")
     headers = {"Authorization": f"Bearer {make.secret_key()}"}
-    for _ in range(2):  # the first use of a key is noted, so that the second reads it anew
-        client.get("/v1/recommendations", {"userId": "C-1"}, headers=headers)
+    warm(client, **headers)
 
     with CaptureQueriesContext(connection) as queries:
         answer = client.get("/v1/recommendations", {"userId": "C-1", "n": "5"}, headers=headers)
 
     assert answer.status_code == 200
-    assert len(queries) == 2, [one["sql"] for one in queries]  # whose key it is, and the list
+    # Whether the key still opens, the list, and that it was served.
+    assert len(queries) == 1, [one["sql"] for one in queries]
+
+
+def test_what_was_changed_of_a_key_holds_for_the_next_request(client: Client) -> None:
+    make.shop()
+    make.product("p1")
+    listed.product(run(), "", [["p1", 1.0, Reason.POPULAR, []]])
+    plaintext = make.secret_key()
+    headers = {"Authorization": f"Bearer {plaintext}"}
+    key = ApiKey.objects.get(digest=doors.digest(plaintext))
+    warm(client, **headers)
+    served = ServedList.objects.count()
+
+    def status() -> int:
+        return client.get("/v1/recommendations", headers=headers).status_code
+
+    assert status() == 200
+    ApiKey.objects.filter(pk=key.pk).update(scopes=["orders:read"])
+    assert status() == 403
+    ApiKey.objects.filter(pk=key.pk).update(scopes=["recommendations:read"])
+    assert status() == 200
+    doors.revoke(key, now=timezone.now())
+    assert status() == 401
+    assert ServedList.objects.count() == served + 2
+
+
+def test_a_caller_over_the_limit_is_told_so_by_the_quick_way(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make.shop()
+    headers = {"Authorization": f"Bearer {make.secret_key()}"}
+    warm(client, **headers)
+    few = Limit("key", 2, 60)
+    monkeypatch.setitem(doors.LIMITS, ApiKey.Kind.SECRET, (few, few))
+
+    with CaptureQueriesContext(connection) as queries:
+        answer = client.get("/v1/recommendations", headers=headers)
+
+    assert (answer.status_code, len(queries)) == (429, 0)
+    assert int(answer["Retry-After"]) > 0
 
 
 @pytest.mark.parametrize(
@@ -274,6 +324,7 @@ def test_a_quick_answer_has_the_status_the_words_and_the_headers_of_a_slow_one(
         kept["Vary"] = kept["Vary"].removeprefix("Accept, ")
         return answer.status_code, body, kept
 
+    warm(client, **headers)
     for asked in ({"userId": "C-1", "n": "1"}, {"anonymousId": "a"}, {}):
         # What it does not know, the quick way leaves to the view.
         assert told(**asked) == told(**asked, unknown="1")
