@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 def train(work: Work) -> dict[str, Any]:
     from recommendations import training
 
-    return training.train(work)
+    told = training.train(work)
+    asking.ask_for_nightly(work.now)
+    return told
 
 
 @job(asking.LIKELY, title=_("List of likely customers"), queue=Job.Queue.BATCH)

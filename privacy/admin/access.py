@@ -70,6 +70,7 @@ ACTIONS: Final[dict[str, StrOrPromise]] = {
     "recommendations.activated": gettext_lazy("Let a run of recommendations serve"),
     "recommendations.stopped": gettext_lazy("Stopped a run of recommendations"),
     "fairness_rules.changed": gettext_lazy("Changed the fairness rules"),
+    "recommendations.likely_nightly": gettext_lazy("Turned the nightly making of a list on or off"),
     "recommendations.inspected": gettext_lazy("Looked at why something is recommended"),
     "second_factor.set": gettext_lazy("Set up a second factor"),
     "second_factor.removed": gettext_lazy("Removed a second factor"),

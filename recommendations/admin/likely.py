@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
 from django import forms
 from django.contrib import admin
 from django.contrib.auth.decorators import permission_required
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -20,10 +21,12 @@ from unfold.widgets import (
     UnfoldAdminDecimalFieldWidget,
     UnfoldAdminIntegerFieldWidget,
     UnfoldAdminTextInputWidget,
+    UnfoldBooleanWidget,
 )
 
 from inference.estimate import Estimate
 from jobs.models import Job
+from privacy import audit
 from recommendations import asking
 from recommendations.asking import Wanted
 from recommendations.evenness import in_words
@@ -60,6 +63,13 @@ class LikelyForm(forms.Form):
         help_text=gettext_lazy("1 is the likeliest customer's; 0 leaves nobody out."),
     )
 
+    is_nightly = forms.BooleanField(
+        label=gettext_lazy("Make it anew every night"),
+        required=False,
+        help_text=gettext_lazy("After the training; campaigns then reach whom it lists."),
+        widget=UnfoldBooleanWidget,
+    )
+
     def clean(self) -> dict[str, Any]:
         given: dict[str, Any] = super().clean() or self.cleaned_data
         product, category = given.get("product", ""), given.get("category", "")
@@ -84,6 +94,7 @@ class Made:
     n_listed: int | None
     checked: dict[str, Any] | None
     times: str
+    is_nightly: bool
 
 
 @permission_required("recommendations.view_product", raise_exception=True)
@@ -93,7 +104,10 @@ def likely_page(request: HttpRequest) -> HttpResponse:
     run = TrainingRun.objects.active()
     form = LikelyForm(request.POST or None, initial={"product": request.GET.get("product", "")})
     if request.method == "POST" and run is not None and "again" in request.POST:
-        _ask_again(_asked_before(request.POST["again"]), run)
+        asking.ask_again(_asked_before(request.POST["again"]), run, timezone.now())
+        return redirect(f"{reverse('admin:recommendations_product_likely')}#made")
+    if request.method == "POST" and "nightly" in request.POST:
+        _turn_nightly(request, _asked_before(request.POST["nightly"]))
         return redirect(f"{reverse('admin:recommendations_product_likely')}#made")
     if request.method == "POST" and run is not None and form.is_valid():
         wanted = _wanted(form.cleaned_data)
@@ -122,7 +136,14 @@ def _wanted(given: dict[str, Any]) -> Wanted:
     if given["product"]:
         found = Product.objects.get(product_id=given["product"])
         title = found.title_in(get_language() or "en")
-    return Wanted(given["product"], given["category"], title, given["n"], float(given["least"]))
+    return Wanted(
+        given["product"],
+        given["category"],
+        title,
+        given["n"],
+        float(given["least"]),
+        given["is_nightly"],
+    )
 
 
 def _asked_before(uuid: str) -> Job:
@@ -132,13 +153,20 @@ def _asked_before(uuid: str) -> Job:
         raise Http404 from None
 
 
-def _ask_again(job: Job, run: TrainingRun) -> None:
-    """Ask for the same list by the model that serves now; its segment stays."""
-    facts = job.payload
-    wanted = Wanted(**{field.name: facts[field.name] for field in fields(Wanted)})
+def _turn_nightly(request: HttpRequest, job: Job) -> None:
+    """Turn the nightly making of a list on or off, and write down who did."""
     segment = (job.result or {}).get("segment")
-    now, language = timezone.now(), facts["language"]
-    asking.ask_for_likely(wanted, run, now, language=language, segment=segment)
+    if segment is None:
+        raise Http404
+    is_nightly = not job.payload.get("is_nightly", False)
+    with transaction.atomic():
+        asking.wish_nightly(segment, is_nightly=is_nightly)
+        audit.append(
+            "recommendations.likely_nightly",
+            actor=f"staff:{request.user.pk}",
+            at=timezone.now(),
+            fields=["on" if is_nightly else "off", f"segment {segment}"],
+        )
 
 
 def _asked() -> list[Job]:
@@ -162,6 +190,7 @@ def _made(job: Job) -> Made:
         title=job.payload["title"],
         n_asked=job.payload["n"],
         segment=result.get("segment"),
+        is_nightly=bool(job.payload.get("is_nightly")),
         n_listed=result.get("n_listed"),
         checked=checked,
         times=in_words(Estimate(**times)) if times else "",

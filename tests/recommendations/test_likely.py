@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from jobs import running
 from jobs.models import Job
-from privacy.models import Staff, Subject
+from privacy.models import AuditEntry, Staff, Subject
 from profiles import segmentation
 from profiles.models import Customer, OrderLine, Segment
 from recommendations import asking
@@ -191,3 +191,50 @@ def test_a_request_that_names_nothing_is_answered_with_the_fix() -> None:
 
     assert "Name a product or a category" in page.content.decode()
     assert not Job.objects.filter(kind=asking.LIKELY).exists()
+
+
+def test_a_list_that_wishes_it_is_made_anew_after_a_training_until_it_is_turned_off() -> None:
+    shop()
+    client = browser()
+    asked = {"product": "", "category": "Audio", "n": 20, "least": "0", "is_nightly": "on"}
+    client.post(PAGE, asked)
+    client.post(PAGE, {"product": "", "category": "Other", "n": 20, "least": "0"})
+    wishing, _other = Job.objects.filter(kind=asking.LIKELY).order_by("pk")
+    for job in Job.objects.filter(kind=asking.LIKELY):
+        running.run(job.pk, clock=timezone.now)
+    wishing.refresh_from_db()
+    segment = Segment.objects.get(pk=wishing.result["segment"])
+    gone = segmentation.members(segment.rule, NOW).earliest("pk")
+    Subject.objects.filter(uuid=gone.subject_id).update(no_profiling=True)
+
+    training = asking.ask_for_training(NOW)
+    running.run(training.pk, clock=lambda: NOW)
+    again = Job.objects.filter(kind=asking.LIKELY).latest("pk")
+    assert Job.objects.filter(kind=asking.LIKELY).count() == 3
+    running.run(again.pk, clock=timezone.now)
+
+    again.refresh_from_db()
+    assert (again.state, again.result["segment"]) == (Job.State.DONE, segment.pk)
+    assert again.payload["run"] == TrainingRun.objects.get(is_active=True).pk
+    assert not segmentation.members(segment.rule, NOW).filter(pk=gone.pk).exists()
+
+    client.post(PAGE, {"nightly": str(again.uuid)})
+    assert asking.ask_for_nightly(NOW) == 0
+    assert AuditEntry.objects.filter(action="recommendations.likely_nightly").count() == 1
+
+
+def test_a_nightly_list_whose_segment_is_gone_or_means_something_else_is_left_alone() -> None:
+    run = shop()
+    job = found(run, category="Audio", n=20, is_nightly=True)
+    found(run, category="Other", n=20, is_nightly=False)
+    segment = Segment.objects.get(pk=job.result["segment"])
+    assert asking.ask_for_nightly(NOW) == 1
+    Job.objects.filter(kind=asking.LIKELY, state=Job.State.QUEUED).delete()
+
+    segment.rule = {"combinator": "and", "not": False, "rules": []}
+    segment.save()
+    assert asking.ask_for_nightly(NOW) == 0
+    segment.delete()
+    assert asking.ask_for_nightly(NOW) == 0
+    TrainingRun.objects.update(is_active=False)
+    assert asking.ask_for_nightly(NOW) == 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -258,6 +259,49 @@ def test_a_feed_is_sent_and_its_rejected_rows_are_told(client: Client) -> None:
     assert told["finishedAt"]
     report = b"".join(client.get(f"{path}/report", headers=headers)).decode()
     assert "No id" in report
+
+
+RSS = (
+    '<?xml version="1.0"?><rss version="2.0" xmlns:g="http://base.google.com/ns/1.0"><channel>'
+    "<item><g:id>ch-9</g:id><title>Charger</title><g:price>19.00 EUR</g:price></item>"
+    "<item><g:id>x</g:id><title>a & b</title></item></channel></rss>"
+)
+ATOM = (
+    '<feed xmlns="http://www.w3.org/2005/Atom" xmlns:g="http://base.google.com/ns/1.0">'
+    "<entry><g:id>ch-9</g:id><title>Charger</title><g:price>19.00 EUR</g:price></entry>"
+    "<entry><title>No id</title></entry></feed>"
+)
+COMMAS = "id,title,price\nch-9,Charger,19.00 EUR\nx,,NaN\n"
+
+
+@pytest.mark.parametrize("told_as", ["application/xml", "text/csv", "image/png"])
+@pytest.mark.parametrize(
+    "body",
+    [RSS.encode(), ATOM.encode(), COMMAS.encode(), gzip.compress(ATOM.encode())],
+    ids=["rss", "atom", "commas", "gzip"],
+)
+def test_a_sent_feed_is_what_its_bytes_are_whatever_the_header_says(
+    client: Client, body: bytes, told_as: str
+) -> None:
+    headers = {"Authorization": f"Bearer {make.secret_key()}"}
+
+    answer = client.post("/v1/feeds/main/file", body, content_type=told_as, headers=headers)
+    running.run(Job.objects.get().pk, clock=timezone.now)
+
+    told = client.get(f"/v1/feeds/imports/{answer.json()['id']}", headers=headers).json()
+    assert (told["counts"]["added"], told["nRejected"]) == (1, 1)
+    assert Product.objects.get().price_minor == 1_900
+
+
+def test_a_feed_sent_again_under_its_key_is_brought_in_once(client: Client) -> None:
+    headers = {"Authorization": f"Bearer {make.secret_key()}", "Idempotency-Key": "tuesday-1"}
+    send = partial(client.post, "/v1/feeds/main/file", content_type="text/csv", headers=headers)
+
+    first, again, other = send(data=COMMAS), send(data=COMMAS), send(data=COMMAS + "y,Y,1 EUR\n")
+
+    assert (first.status_code, again.status_code, other.status_code) == (202, 202, 422)
+    assert again.json() == first.json()
+    assert Job.objects.count() == 1
 
 
 def test_a_feed_that_is_known_keeps_its_settings_when_a_file_is_sent(client: Client) -> None:
