@@ -138,11 +138,22 @@ def of_users(path: Path) -> dict[str, dict[str, str]]:
 def _table(path: Path) -> pd.DataFrame:
     """Read a CSV as text, cell by cell."""
     try:
-        return pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
     except pd.errors.EmptyDataError as error:
         raise DataError(f"{path}: the file is empty; its first line names columns") from error
+    except pd.errors.ParserError as error:
+        where = str(error).strip().removeprefix("Error tokenizing data. C error: ")
+        raise DataError(
+            f"{path}: {where}; put a text that holds a comma in quotes, and close every quote"
+        ) from error
     except (ValueError, OSError) as error:  # pandas raises subclasses of both
         raise DataError(f"{path}: {error}") from error
+    if not isinstance(table.index, pd.RangeIndex):  # what pandas makes of fields without a name
+        raise DataError(
+            f"{path}: line 2 has more fields than the first names; "
+            "put a text that holds a comma in quotes"
+        )
+    return table
 
 
 def _bands_of(ages: pd.Series[str], path: Path) -> pd.Series[str]:

@@ -78,6 +78,10 @@ def test_events_that_cannot_be_used_are_counted_by_reason(tmp_path: Path) -> Non
         (HEAD + ",p,2026-01-01,1,\n", "1 × no customer"),
         ("", "the file is empty"),
         (HEAD.replace(",", "\t"), "columns are parted by commas"),
+        (HEAD.replace(",", ";"), "columns are parted by commas"),
+        ("\ufeff" + HEAD.replace(",", "\t"), "columns are parted by commas"),
+        (HEAD + "c,p,2026-01-01,1,a,b\n", "line 2.*; put a text that holds a comma in quotes"),
+        (HEAD + '"c,p,2026-01-01,1,a\n', "close every quote"),
     ],
 )
 def test_a_file_without_usable_events_is_refused_in_words(
