@@ -36,7 +36,7 @@ class Purpose:
 
     `needs_notice`: nobody has to agree, but each must have been told, in the ledger, and not
     have refused; `needs_purchase`: and have bought. `is_automated`: decides about a person without anybody looking (art. 22 GDPR,
-    art. 24 PIPL). `retention` says how long what it uses is kept, `people` whose data it is;
+    art. 24 PIPL); `spares_minors`: and not about a child (recital 71). `retention` says how long what it uses is kept, `people` whose data it is;
     `known` is what it uses beside the values of its data classes.
     """
 
@@ -52,6 +52,7 @@ class Purpose:
     is_marketing: bool = False
     is_profiling: bool = False
     is_automated: bool = False
+    spares_minors: bool = False
     people: StrOrPromise = _CUSTOMERS
     known: frozenset[Known] = frozenset()
 
@@ -202,6 +203,7 @@ REGISTRY = {
             _WITH_CUSTOMER,
             is_profiling=True,
             is_automated=True,
+            spares_minors=True,
             known=frozenset({Known.BEHAVIOUR}),
         ),
         Purpose(
@@ -211,6 +213,7 @@ REGISTRY = {
             _WITH_CUSTOMER,
             is_profiling=True,
             is_automated=True,
+            spares_minors=True,
             people=_VISITORS,
             known=frozenset({Known.BEHAVIOUR}),
         ),

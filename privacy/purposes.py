@@ -84,8 +84,8 @@ def _facts(purpose: Purpose) -> dict[str, Any]:
 def may_use(name: str, *, channel: str | None = None) -> Q:
     """Return the condition on rows with a `subject` under which the purpose may use them.
 
-    Not erased, not restricted; no objection and of age for marketing; no "no profiling" for
-    profiling; consent in force where the purpose needs it, or notice and no refusal. Nobody
+    Not erased, not restricted; no objection for marketing; of age for it and for what spares
+    minors; no "no profiling" for profiling; consent in force where the purpose needs it, or notice and no refusal. Nobody
     once the purpose or its last use rule has ended, by the database's clock. Raises
     UnknownPurposeError, ValueError.
     """
@@ -93,7 +93,9 @@ def may_use(name: str, *, channel: str | None = None) -> Q:
     channel = purpose.channel(channel)
     allowed = Q(subject__erased_at__isnull=True, subject__restricted=False) & _in_force(purpose)
     if purpose.is_marketing:
-        allowed &= Q(subject__objected=False) & ~minor()
+        allowed &= Q(subject__objected=False)
+    if purpose.is_marketing or purpose.spares_minors:
+        allowed &= ~minor()
     if purpose.is_profiling:
         allowed &= Q(subject__no_profiling=False)
     if purpose.is_declared:
@@ -118,7 +120,7 @@ def tell_buyers(condition: Callable[[], Q]) -> None:
 
 
 def minor() -> Q:
-    """Return the condition that the `subject` is too young to be advertised to today."""
+    """Return the condition that the `subject` is too young today to be advertised to, or foretold."""
     return Q(subject__minor_until__isnull=False, subject__minor_until__gt=TruncDate(Now()))
 
 

@@ -85,6 +85,8 @@ class Person:
             return False
         if name in MARKETING and (Right.OBJECTION in self.on or self.is_minor):
             return False
+        if name == RECOMMEND and self.is_minor:
+            return False
         if name in {PROFILE, RECOMMEND}:
             return Right.NO_PROFILING not in self.on
         return name == ONSITE or (not self.suppressed and self._agreed(name))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -34,6 +34,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.postgres]
 
 SHOP = [f"p{number}" for number in range(40)]
 N_SHOPS = 6
+FAR = date(2999, 1, 1)
 
 
 def run(*, days_ago: int = 0, is_active: bool = True) -> TrainingRun:
@@ -77,7 +78,9 @@ def lists_of_products(dice: random.Random) -> list[TrainingRun]:
 
 def person(dice: random.Random, number: int, runs: list[TrainingRun]) -> Customer:
     """Somebody with or without a list, purchases, an identity; some may not be profiled."""
-    kinds: list[dict[str, Any]] = [{"no_profiling": True}, {"restricted": True}, {"erased_at": NOW}]
+    kinds: list[dict[str, Any]] = [
+        {"no_profiling": True}, {"restricted": True}, {"erased_at": NOW}, {"minor_until": FAR},
+    ]  # fmt: skip
     made = make.customer(f"C-{number}", of=make.subject(**dice.choice([{}, {}, {}, *kinds])))
     for which in runs:
         if dice.random() < 0.7:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from tests import make
 from tests.make import NOW
 from tests.recommendations import listed
 
+FAR = date(2999, 1, 1)
 pytestmark = pytest.mark.django_db
 
 
@@ -146,7 +148,9 @@ def test_products_off_sale_or_gone_are_skipped() -> None:
 
 
 @pytest.mark.parametrize(
-    "flags", [{"no_profiling": True}, {"restricted": True}, {"erased_at": NOW}], ids=str
+    "flags",
+    [{"no_profiling": True}, {"restricted": True}, {"erased_at": NOW}, {"minor_until": FAR}],
+    ids=str,
 )
 def test_who_refuses_profiling_gets_what_everybody_gets(flags: dict[str, Any]) -> None:
     active, customer = run(), make.customer()
