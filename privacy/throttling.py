@@ -23,7 +23,7 @@ from django.utils.translation import gettext as _
 from privacy.counting import CountingCache, Window
 from privacy.problems import DomainError
 
-KEPT: Final = 4_096  # callers of this process of whom it needs not reckon anew
+KEPT: Final = 4_096  # callers whose tags a process has in memory; addresses are written nowhere
 log = logging.getLogger(__name__)
 
 

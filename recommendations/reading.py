@@ -23,7 +23,7 @@ from profiles.events.visitors import LOOKED_WITHIN
 from profiles.events.visitors import N_RECENT as N_EVENTS
 from profiles.models import Customer
 from profiles.models.order import COUNTABLE
-from recommendations import explaining, lists
+from recommendations import explaining, lists, served_lists
 from recommendations.places import LOOKED
 from recommendations.serving import N_RECENT, SPARE, SPARE_POPULAR, Recommended
 
@@ -129,9 +129,9 @@ WITH plain AS MATERIALIZED (
 ), noted AS (
     INSERT INTO recommendations_servedlist
         (recommendation_id, served_at, placement, version, products)
-    SELECT %(recommendation)s::uuid, %(now)s::timestamptz, %(placement)s::text,
+    SELECT %(recommendation)s::uuid, %(now)s::timestamptz, %(place)s::text,
         (SELECT id FROM run), jsonb_agg(product_id ORDER BY step, worth DESC, id)
-    FROM item HAVING count(*) > 0
+    FROM item HAVING count(*) > 0 AND %(is_noted)s::bool
     ON CONFLICT DO NOTHING
 )
 SELECT (SELECT id FROM run), (SELECT engine FROM run),
@@ -193,6 +193,7 @@ def of_visitor(
     country: str,
     now: datetime,
     key: Recalled | None = None,
+    is_noted: bool = True,
 ) -> Read | None:
     """Return up to `n` products for whoever is behind the ids.
 
@@ -212,6 +213,8 @@ def of_visitor(
         "anonymous": anonymous_id,
         "beside": beside,
         "placement": placement,
+        "place": served_lists.place(placement),
+        "is_noted": is_noted,
         "n": n,
         "language": language.lower(),
         "country": country,

@@ -6,20 +6,24 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Final
 from uuid import UUID
 
 from django.db import OperationalError, connection
 
+from privacy import finder
 from recommendations.models import ServedList
 
 # A strip of a page waits no longer for a database that writes one thing at a time.
 PATIENCE_MS: Final = 50
 KEPT_DAYS: Final = 90
+NAME: Final = re.compile(r"(?!.*[0-9]{6})[a-z][a-z0-9_-]{0,63}", re.IGNORECASE)
 log = logging.getLogger(__name__)
 
 
@@ -33,12 +37,15 @@ class Served:
 
 
 def note(lists: Sequence[Served], *, placement: str, now: datetime) -> None:
-    """Write down each list that offers something; an answer is never refused because of it."""
+    """Write down each list that offers something.
+
+    Where one writes at a time (SQLite) no answer waits long, or is refused, because of it.
+    """
     rows = [
         ServedList(
             recommendation_id=one.recommendation_id,
             served_at=now,
-            placement=placement,
+            placement=place(placement),
             version=one.version,
             products=list(one.product_ids),
         )
@@ -51,8 +58,18 @@ def note(lists: Sequence[Served], *, placement: str, now: datetime) -> None:
     try:
         with _patience():
             ServedList.objects.bulk_create(rows)
-    except OperationalError:
-        log.warning("lists that were served are not noted: the database is busy")
+    except OperationalError as error:
+        log.warning("lists that were served are not noted", extra={"error": type(error).__name__})
+
+
+@lru_cache(maxsize=1_024)
+def place(placement: str) -> str:
+    """Return the name of a place of the shop as it is noted, empty for what is no such name.
+
+    Whoever asks may write anything into it, also what names a person.
+    """
+    is_name = NAME.fullmatch(placement) and finder.redact(placement) == placement
+    return placement if is_name else ""
 
 
 @contextmanager

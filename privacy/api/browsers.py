@@ -30,10 +30,12 @@ class BrowserReachable(APIView):
         return self.to_browser(request, response)
 
     @staticmethod
-    def to_browser(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+    def to_browser(
+        request: HttpRequest, response: HttpResponseBase, *, named_by: ApiKey | None = None
+    ) -> HttpResponseBase:
         """The answer with what lets a page of a known origin read it."""
         if request.headers.get("Origin"):
-            for name, value in cors_headers(request).items():
+            for name, value in cors_headers(request, named_by=named_by).items():
                 response[name] = value
         return response
 

@@ -29,6 +29,7 @@ MAX_NAME: Final = 200
 CLOCK_TRUSTED_WITHIN: Final = timedelta(minutes=1)
 FUTURE_ALLOWED: Final = timedelta(hours=24)
 OLDEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
+NO_CLOCK: Final = datetime(9000, 1, 1, tzinfo=UTC)
 
 KINDS: Final = frozenset({"track", "identify", "page", "screen", "group", "alias"})
 
@@ -407,10 +408,12 @@ def _product(properties: dict[str, Any]) -> str:
 
 
 def _told_time(told: Any) -> datetime | None:
+    """The moment in UTC; None for what is none, or lies where no clock of a client can be."""
     try:
-        return _aware(msgspec.convert(told, datetime))
-    except msgspec.ValidationError:
+        moment = _aware(msgspec.convert(told, datetime)).astimezone(UTC)
+    except (msgspec.ValidationError, OverflowError):
         return None
+    return moment if OLDEST <= moment < NO_CLOCK else None
 
 
 def _aware(moment: datetime) -> datetime:

@@ -38,13 +38,11 @@ def answer(
     filled_with: Sequence[str],
     currency: str = "",
     recommendation_id: UUID | None = None,
+    is_noted: bool = False,
 ) -> HttpResponse:
-    """The answer for one page, which its browser may keep for half a minute.
-
-    A list that has no id yet is noted under the one it gets.
-    """
+    """The answer for one page, which its browser may keep for half a minute."""
     id_ = recommendation_id or uuid4()
-    if recommendation_id is None:
+    if is_noted:
         note([(id_, items, run)], placement=placement)
     currency = currency or Shop.current().currency
     body = told(id_, items, run, filled_with=filled_with, currency=currency)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
@@ -31,6 +32,7 @@ PATH: Final = "/v1/recommendations"
 PLACEMENT: Final = "default"
 MOST: Final = 50
 MOST_CHARACTERS: Final = 2_000
+MOST_FACTS: Final = 20
 SCOPE: Final = "recommendations:read"
 LONGEST: Final = {
     "userId": 100, "userHash": 64, "anonymousId": 200, "placement": 64, "productId": 100,
@@ -54,12 +56,13 @@ class QuickLists:
                 found = answer(request, language)
             if found is not None:
                 return _finished(request, found, language)
+            vars(request).pop("limit", None)  # it is not known yet whether the key opens
         return self.get_response(request)
 
 
 def answer(request: HttpRequest, active: str) -> HttpResponse | None:
     """Return the list that is asked for, or None where the view has to look closer."""
-    plaintext, asked = key_in_header(request), _asked(request.META["QUERY_STRING"])
+    plaintext, asked = key_in_header(request), _asked(request.META.get("QUERY_STRING", ""))
     if not plaintext or asked is None or not _takes_json(request):
         return None
     now = timezone.now()
@@ -73,16 +76,17 @@ def answer(request: HttpRequest, active: str) -> HttpResponse | None:
     except DomainError:  # of the key as it was
         return None
     language = asked["language"] or active
-    if language == active:
-        return read(asked, language=language, now=now, key=known)
-    with translation.override(language):
-        return read(asked, language=language, now=now, key=known)
+    with translation.override(language) if language != active else nullcontext():
+        found = read(asked, language=language, now=now, key=known, is_noted=not known.key.is_test)
+    if found is not None:
+        vars(request)["compared"] = known.key
+    return found
 
 
 def _finished(request: HttpRequest, found: HttpResponse, language: str) -> HttpResponse:
     """The answer with what the middleware that it did not pass adds."""
     request.resolver_match = _match()
-    BrowserReachable.to_browser(request, found)
+    BrowserReachable.to_browser(request, found, named_by=vars(request).get("compared"))
     patch_vary_headers(found, ("Accept-Language",))
     found["Content-Language"] = language
     found["Content-Length"] = str(len(found.content))
@@ -101,7 +105,12 @@ def _takes_json(request: HttpRequest) -> bool:
 
 
 def read(
-    asked: Mapping[str, Any], *, language: str, now: datetime, key: Recalled | None = None
+    asked: Mapping[str, Any],
+    *,
+    language: str,
+    now: datetime,
+    is_noted: bool,
+    key: Recalled | None = None,
 ) -> HttpResponse | None:
     """Return the list for facts of the form of `AskSerializer`, as `reading.of_visitor` says.
 
@@ -118,6 +127,7 @@ def read(
         country=asked["country"],
         now=now,
         key=key,
+        is_noted=is_noted,
     )
     if found is None:
         return None
@@ -134,7 +144,7 @@ def read(
 def _asked(query: str) -> dict[str, Any] | None:
     """Return the facts if each has the form that needs no second look."""
     asked: dict[str, Any] = {"n": 10, "country": "", "language": ""}
-    if len(query) > MOST_CHARACTERS or not query.isascii():
+    if len(query) > MOST_CHARACTERS or query.count("&") > MOST_FACTS or not query.isascii():
         return None
     for name, value in parse_qsl(query, keep_blank_values=True):
         if name in LONGEST:

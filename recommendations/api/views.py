@@ -209,6 +209,7 @@ class SimilarView(BrowserReachable):
             served.run,
             placement="similar",
             filled_with=_popular(served.fallback),
+            is_noted=_is_noted(request),
         )
 
 
@@ -233,7 +234,8 @@ class BoughtTogetherView(BrowserReachable):
             n=look.validated_data["n"],
             language=_language(look.validated_data),
         )
-        return _placed(scenario, asked, look.validated_data["country"])
+        country = look.validated_data["country"]
+        return _placed(scenario, asked, country, is_noted=_is_noted(request))
 
 
 Listed = tuple[list[Recommended], TrainingRun | None, tuple[str, ...]]
@@ -259,16 +261,18 @@ def _recommend(request: Request, given: Any) -> HttpResponse:
     key, now = key_of(request), timezone.now()
     require_visitor(key, facts, now=now)
     language = _language(facts)
-    if prepared.is_possible():
+    placement, is_noted = facts["placement"] or quick.PLACEMENT, _is_noted(request)
+    scenario = Scenario.objects.at(placement)
+    if scenario is None and prepared.is_possible():
         with translation.override(language):
-            if (found := quick.read(facts, language=language, now=now)) is not None:
+            found = quick.read(facts, language=language, now=now, is_noted=is_noted)
+            if found is not None:
                 return found
     visitor = visitors.find(
         user_id=facts.get("userId", ""), anonymous_id=facts.get("anonymousId", ""), now=now
     )
     shown = (facts["productId"],) if facts.get("productId") else ()
-    placement = facts["placement"] or quick.PLACEMENT
-    if scenario := Scenario.objects.at(placement):
+    if scenario:
         in_cart = (id_.strip() for id_ in facts.get("productIds", "").split(","))
         asked = Asked(
             customer_pk=visitor.customer_pk,
@@ -277,7 +281,7 @@ def _recommend(request: Request, given: Any) -> HttpResponse:
             n=facts["n"],
             language=language,
         )
-        return _placed(scenario, asked, facts["country"])
+        return _placed(scenario, asked, facts["country"], is_noted=is_noted)
     served = serving.for_customer(
         visitor.customer_pk,
         n=facts["n"],
@@ -289,16 +293,23 @@ def _recommend(request: Request, given: Any) -> HttpResponse:
         served.run,
         placement=placement,
         filled_with=_popular(served.fallback),
+        is_noted=is_noted,
     )
 
 
-def _placed(scenario: Scenario, asked: Asked, country: str) -> HttpResponse:
+def _is_noted(request: Request) -> bool:
+    """Whether the list is offered to a visitor: a test key changes nothing, and HEAD shows nothing."""
+    return request.method != "HEAD" and not key_of(request).is_test
+
+
+def _placed(scenario: Scenario, asked: Asked, country: str, *, is_noted: bool) -> HttpResponse:
     placed = placing.place(scenario, asked, now=timezone.now(), country=country)
     return answers.answer(
         offers.priced(placed.items, country),
         placed.run,
         placement=scenario.placement,
         filled_with=placed.filled_with,
+        is_noted=is_noted,
     )
 
 

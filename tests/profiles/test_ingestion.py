@@ -295,6 +295,20 @@ def test_a_batch_whose_hint_is_no_time_is_taken_and_told(client: Client) -> None
     assert (verdict.verdict, verdict.code) == ("warned", "sent_at_ignored")
 
 
+@pytest.mark.parametrize("sent_at", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59"])
+def test_a_hint_beyond_the_calendar_loses_no_event_and_no_rejection(
+    client: Client, sent_at: str
+) -> None:
+    nameless = {"type": "track", "messageId": "m-0", "userId": "C-1"}
+
+    answer = post(client, track(), nameless, sentAt=sent_at)
+
+    assert answer.status_code == 202
+    assert len(staged()) == 1
+    assert [one["index"] for one in answer.json()["rejected"]] == [1]
+    assert RejectedEvent.objects.count() == 1
+
+
 def test_personal_properties_are_left_out_and_the_sender_is_told(client: Client) -> None:
     answer = post(
         client,

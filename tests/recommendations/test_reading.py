@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
@@ -264,6 +265,65 @@ def test_a_caller_over_the_limit_is_told_so_by_the_quick_way(
 
     assert (answer.status_code, len(queries)) == (429, 0)
     assert int(answer["Retry-After"]) > 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_list_that_is_noted_leaves_the_connection_as_it_was(client: Client) -> None:
+    make.shop()
+    make.product("p1")
+    listed.product(run(), "", [["p1", 1.0, Reason.POPULAR, []]])
+    headers = {"Authorization": f"Bearer {make.secret_key()}"}
+    warm(client, **headers)
+    with connection.cursor() as cursor:
+        cursor.execute("SET synchronous_commit = on")  # the tests' server has it off
+
+        assert client.get("/v1/recommendations", headers=headers).status_code == 200
+
+        cursor.execute("SHOW synchronous_commit")
+        assert cursor.fetchone() == ("on",)
+        cursor.execute("RESET synchronous_commit")
+    assert ServedList.objects.count() == 3
+
+
+@pytest.mark.parametrize("placement", ["home", "plain"])
+def test_a_request_is_counted_once_whichever_ways_it_takes(client: Client, placement: str) -> None:
+    make.shop()
+    Scenario.objects.create(placement="home", name="Home")
+    headers = {"Authorization": f"Bearer {make.secret_key()}"}
+    warm(client, **headers)
+
+    def left() -> int:
+        answer = client.get("/v1/recommendations", {"placement": placement}, headers=headers)
+        return int(re.search(r"r=(\d+)", answer["RateLimit"])[1])  # type: ignore[index]
+
+    assert left() - left() == 1
+
+
+def test_a_key_that_was_revoked_is_told_like_one_that_never_was(client: Client) -> None:
+    make.shop()
+    plaintext = make.secret_key()
+    warm(client, Authorization=f"Bearer {plaintext}")
+    doors.revoke(ApiKey.objects.get(digest=doors.digest(plaintext)), now=timezone.now())
+
+    def told(key: str) -> tuple[int, set[str]]:
+        answer = client.get("/v1/recommendations", headers={"Authorization": f"Bearer {key}"})
+        return answer.status_code, set(answer.headers)
+
+    assert told(plaintext) == told("sk_live_" + "x" * 43)
+    assert told(plaintext)[0] == 401
+
+
+def test_a_page_of_a_known_origin_is_answered_by_one_query(client: Client) -> None:
+    make.shop()
+    key = make.write_key(origins=["https://shop.example"])
+    headers = {"Authorization": f"Bearer {key}", "Origin": "https://shop.example"}
+    warm(client, **headers)
+
+    with CaptureQueriesContext(connection) as queries:
+        answer = client.get("/v1/recommendations", {"anonymousId": "a"}, headers=headers)
+
+    assert (answer.status_code, len(queries)) == (200, 1)
+    assert answer["Access-Control-Allow-Origin"] == "https://shop.example"
 
 
 @pytest.mark.parametrize(

@@ -129,6 +129,43 @@ def test_the_log_names_nobody() -> None:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("n_before", [0, 2])
+@pytest.mark.parametrize("who", ["a test", "head"])
+@pytest.mark.usefixtures("run")
+def test_what_no_visitor_is_offered_is_not_noted(client: Client, who: str, n_before: int) -> None:
+    key = make.write_key(is_test=True) if who == "a test" else make.secret_key()
+    ask = client.get if who == "a test" else client.head
+
+    for _ in range(1 + n_before):
+        asked = {"anonymousId": "a"}
+        answer = ask("/v1/recommendations", asked, headers={"Authorization": f"Bearer {key}"})
+        assert answer.status_code == 200
+
+    assert not ServedList.objects.exists()
+
+
+@pytest.mark.parametrize("n_before", [0, 2])
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ("home_2", "home_2"),
+        ("ann@example.com", ""),
+        ("+4366012345678", ""),
+        ("a4366012345678", ""),
+        ("Ann Example", ""),
+    ],
+)
+@pytest.mark.usefixtures("run")
+def test_nothing_but_a_place_is_noted_as_a_place(
+    client: Client, asking: dict[str, str], asked: str, expected: str, n_before: int
+) -> None:
+    for _ in range(1 + n_before):
+        told = client.get("/v1/recommendations", {"placement": asked}, headers=asking).json()
+
+    assert told["placement"] == asked
+    assert {one.placement for one in ServedList.objects.all()} == {expected}
+
+
 def test_lists_are_kept_for_a_season() -> None:
     (rule,) = [one for one in registry.schedules() if one.name == "served_lists"]
     old = Served(UUID(int=1), None, ["p1"])
