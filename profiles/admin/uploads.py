@@ -27,7 +27,7 @@ from profiles.admin.upload_forms import (
     OrderOptionsForm,
     WrittenForm,
 )
-from profiles.files import encodings, rejects
+from profiles.files import appended, encodings, rejects
 from profiles.importing import (
     categories,
     field_words,
@@ -221,7 +221,7 @@ def upload_page(request: HttpRequest, pk: int) -> HttpResponse:
         "rows": preview_words.rows(upload.summary, field_words.label) if is_preview else [],
         "buckets": [] if is_preview else _buckets(upload),
         "has_rejects": has_rejects,
-        "is_full": has_rejects and rejects.is_full(rejects.path_of(upload)),
+        "is_full": has_rejects and appended.is_full(rejects.path_of(upload)),
     }
     return render(request, "profiles/upload.html", context)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import os
 import re
 from collections.abc import Sequence
@@ -12,11 +11,11 @@ from uuid import UUID
 
 from django.conf import settings
 
+from profiles.files.appended import FULL_BYTES, AppendedTable
 from profiles.models import Upload
 
 SHAPES = ((re.compile(r"\d"), "9"), (re.compile(r"[^\W\d_]"), "x"))
 MAX_SHAPE = 40
-FULL_BYTES = 32 * 1024 * 1024
 
 
 def path_of(upload: Upload) -> Path:
@@ -39,17 +38,8 @@ def write_of_list(uuid: UUID, rows: Sequence[tuple[int, str, str]]) -> None:
         csv.writer(file, lineterminator="\n").writerows([("line", "reason", "shape"), *rows])
 
 
-def is_full(path: Path) -> bool:
-    """Whether the file of rejects had no room for all of them."""
-    return path.stat().st_size >= FULL_BYTES
-
-
-class RejectsFile:
-    """Appends rows of an upload; a resumed job first cuts what an uncommitted step wrote.
-
-    `n_bytes` belongs into the job's cursor: only what it covers counts as written. A full file
-    takes no more rows, as a small packed file may hold many millions of bad ones.
-    """
+class RejectsFile(AppendedTable):
+    """The rejected rows of an upload."""
 
     def __init__(
         self,
@@ -59,33 +49,12 @@ class RejectsFile:
         n_bytes: int,
         full_bytes: int = FULL_BYTES,
     ) -> None:
-        self._path = path_of(upload)
-        self._rows: list[list[str]] = []
-        self.n_bytes, self._full_bytes = n_bytes, full_bytes
-        if n_bytes == 0:
-            self._rows.append(["line", "code", *columns])
+        header = ["line", "code", *columns]
+        super().__init__(path_of(upload), header, n_bytes=n_bytes, full_bytes=full_bytes)
 
     def add(self, line_number: int, code: str, values: Sequence[str] = ()) -> None:
-        if self.n_bytes < self._full_bytes:
-            self._rows.append([str(line_number), code, *map(shape, values)])
-
-    def write(self) -> int:
-        """Put the added rows on the disk and return the file's new size."""
-        if self.n_bytes >= self._full_bytes or (self.n_bytes == 0 and len(self._rows) == 1):
-            return self.n_bytes
-        text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows(self._rows)
-        self._rows.clear()
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle = os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600)
-        with os.fdopen(handle, "r+b") as file:
-            file.truncate(self.n_bytes)
-            file.seek(self.n_bytes)
-            file.write(text.getvalue().encode())
-            file.flush()
-            os.fsync(file.fileno())
-            self.n_bytes = file.tell()
-        return self.n_bytes
+        if not self.is_full:
+            self.append([str(line_number), code, *map(shape, values)])
 
 
 def shape(value: str) -> str:

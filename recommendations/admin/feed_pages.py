@@ -16,6 +16,7 @@ from unfold.widgets import UnfoldAdminFileFieldWidget
 from jobs.models import Job
 from privacy.models import Staff
 from privacy.problems import DomainError
+from profiles.files.appended import is_full
 from profiles.importing import uploads
 from profiles.importing.receiving import SealedUpload
 from recommendations import asking
@@ -93,6 +94,7 @@ def import_page(request: HttpRequest, pk: int) -> HttpResponse:
         "counts": tallies.counts(brought.summary),
         "codes": tallies.codes(brought.summary),
         "has_report": path_of(brought).exists(),
+        "is_report_full": path_of(brought).exists() and is_full(path_of(brought)),
         "may_decide": brought.asks and request.user.has_perm(CHANGE),
     }
     return render(request, "recommendations/feed_import.html", context)

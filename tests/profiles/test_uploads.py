@@ -14,7 +14,8 @@ from django.utils import timezone
 from jobs import queue, running
 from jobs.models import Job
 from privacy.problems import DomainError
-from profiles.files.rejects import RejectsFile, is_full, path_of
+from profiles.files.appended import is_full
+from profiles.files.rejects import RejectsFile, path_of
 from profiles.importing import uploads
 from profiles.importing.uploads import Preview
 from profiles.models import Order, Upload

@@ -11,10 +11,12 @@ from django.test import override_settings
 from jobs import queue, running
 from jobs.console import JobEndedBadlyError
 from jobs.work import Work
+from profiles.files.appended import is_full
 from recommendations import asking
 from recommendations.feeds import arriving, importing
-from recommendations.feeds.report import path_of
-from recommendations.models import Offer, Product, ProductChange
+from recommendations.feeds.faults import Fault
+from recommendations.feeds.report import REJECTED, Report, path_of
+from recommendations.models import Feed, FeedImport, Offer, Product, ProductChange
 from tests import make
 from tests.make import NOW
 from tests.recommendations.feeds import (
@@ -163,6 +165,25 @@ def test_all_that_is_wrong_with_a_row_is_told_and_the_row_is_kept(folder: Path) 
     ]
     assert "-1 EUR" in told[0]["whole row"]
     assert told[1]["whole row"] == ""
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_report_has_an_end_and_goes_on_where_a_step_was_lost() -> None:
+    feed = Feed.objects.create(name="main", created_at=NOW)
+    brought = FeedImport.objects.create(feed=feed, filename="f.tsv", created_at=NOW)
+    n_bytes = 0
+    for step in range(9):
+        lines = Report(brought, n_bytes=n_bytes, full_bytes=400)
+        for at in range(2):
+            lines.add(10 * step + at, "p", REJECTED, [Fault("price_invalid")], {"id": ["p"]})
+        reached = lines.write()
+        n_bytes = n_bytes if step == 1 else reached  # the second step is not committed
+
+    numbers = [one["row"] for one in report(brought)]
+    assert numbers[:4] == ["0", "1", "20", "21"]
+    assert len(numbers) < 18
+    assert 400 <= path_of(brought).stat().st_size < 800
+    assert not is_full(path_of(brought))
 
 
 def test_a_cell_that_a_spreadsheet_would_run_is_quoted_in_the_report(folder: Path) -> None:
