@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from profiles.models import Customer
 from recommendations import inspecting, placing
-from recommendations.admin.scenario_preview import FILLED, rules_told, why_left_out
+from recommendations.admin.scenario_preview import FILLED, boosts_told, rules_told, why_left_out
 from recommendations.models import Product, Scenario, TrainingRun
 from recommendations.placing import Asked
 
@@ -103,22 +103,23 @@ def _placed(asked: dict[str, str], customer: Customer | None) -> dict[str, Any]:
     if scenario is None:
         scenario = Scenario(placement="", kind=_kind(asked))
     beside = (asked["product"],) if asked["product"] and not asked["customer"] else ()
-    placed = placing.place(
-        scenario,
+    now, ask = (
+        timezone.now(),
         Asked(
             customer_pk=customer.pk if customer else None,
             product_ids=beside,
             n=inspecting.N_SHOWN,
             language=get_language() or "en",
         ),
-        now=timezone.now(),
     )
+    placed = placing.place(scenario, ask, now=now)
     told = list(placed.left_out)[: 3 * inspecting.N_SHOWN]
     rows = Product.objects.filter(product_id__in=told).values_list("product_id", "title")
     titles = dict(rows)
     return {
         "scenario": scenario,
         "placed": placed,
+        "placed_items": boosts_told(scenario, ask, placed, now=now),
         "rules": [
             Scenario._meta.get_field(name).verbose_name  # type: ignore[union-attr]
             for name in RULES

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from copy import copy
+from datetime import datetime
 from typing import Any, Final
 
 from django import forms
@@ -23,7 +25,7 @@ from recommendations.admin.scenario_form import ScenarioForm
 from recommendations.fitting import LeftOut
 from recommendations.models import Product, Scenario
 from recommendations.placing import Asked, Placed
-from recommendations.product_rules import Effect, parsed
+from recommendations.product_rules import Effect, Ruling, parsed
 from recommendations.serving import Recommended
 
 N_PREVIEW: Final = 10
@@ -75,7 +77,12 @@ def _preview(request: HttpRequest, form: forms.ModelForm[Scenario]) -> dict[str,
         "before": before,
         "before_title": _("As it is saved") if saved else _("Without any rules"),
         "before_items": _beside(before, placed),
-        "after_items": _beside(placed, before),
+        "after_items": [
+            (item, place, told)
+            for (item, place), (_item, told) in zip(
+                _beside(placed, before), boosts_told(scenario, asked, placed, now=now), strict=True
+            )
+        ],
         "rule_rows": rules_told(scenario, placed),
         "customer": customer,
         "is_unknown": bool(form.cleaned_data["seen_by"].strip()) and customer is None,
@@ -131,6 +138,45 @@ def rules_told(scenario: Scenario, placed: Placed) -> list[dict[str, Any]]:
         }
         for n, (rule, count) in enumerate(zip(rules, counts, strict=True))
     ]
+
+
+def boosts_told(
+    scenario: Scenario, asked: Asked, placed: Placed, *, now: datetime
+) -> list[tuple[Recommended, str]]:
+    """The items shown, each with what boosts did to it: by which rules, and from which place.
+
+    The list is made once more without boosts; only those that hold for a product are named.
+    """
+    rules = parsed(scenario.rules)
+    is_boost = [rule.effect == Effect.BOOST for rule in rules]
+    if not any(is_boost):
+        return [(item, "") for item in placed.items]
+    bare = copy(scenario)
+    bare.rules = [rule for rule, boosts in zip(scenario.rules, is_boost, strict=True) if not boosts]
+    without = placing.place(bare, asked, now=now)
+    ruling, ids = Ruling(rules, now), [item.product_id for item in placed.items]
+    products = {one.product_id: one for one in Product.objects.filter(product_id__in=ids)}
+    told = []
+    for here, (item, there) in enumerate(_beside(placed, without), 1):
+        holds = ruling.holds_for(products[item.product_id])
+        numbers = [
+            n
+            for n, (one, boosts) in enumerate(zip(holds, is_boost, strict=True), 1)
+            if one and boosts
+        ]
+        told.append((item, _moved(numbers, there, here)))
+    return told
+
+
+def _moved(numbers: list[int], there: int, here: int) -> str:
+    if not numbers:
+        return ""
+    facts = {"rules": ", ".join(map(str, numbers)), "there": there, "here": here}
+    if not there:
+        return _("Boost (rule %(rules)s): not in the list without it") % facts
+    if there == here:
+        return _("Boost (rule %(rules)s): keeps place %(here)s") % facts
+    return _("Boost (rule %(rules)s): from place %(there)s to %(here)s") % facts
 
 
 def why_left_out(product_id: str, placed: Placed) -> str:

@@ -156,6 +156,30 @@ def test_the_page_names_the_placements_rule_that_took_a_product_and_its_boosts()
     assert "Filters and boosts" in answer.content.decode()
 
 
+def test_the_page_says_which_boost_moved_a_product_and_from_where() -> None:
+    for number in range(1, 4):
+        make.product(f"p{number}")
+    Product.objects.filter(product_id="p3").update(brand="LG", stock=5)
+    made_run(make.customer("c7"), ["p1", "p2", "p3"], is_active=True)
+    rules = [
+        {
+            "effect": "boost", "factor": factor,
+            "when": {
+                "combinator": "and",
+                "rules": [{"field": "brand", "operator": "=", "value": brand}],
+            },
+        }
+        for brand, factor in (("Sony", 2), ("LG", 10))
+    ]  # fmt: skip
+    Scenario.objects.create(placement="home", name="Home", rules=rules)
+
+    answer = browser().get(PAGE, {"customer": "c7", "placement": "home"})
+
+    told = [(item.product_id, moved) for item, moved in answer.context["placed_items"]]
+    assert told == [("p3", "Boost (rule 2): from place 3 to 1"), ("p1", ""), ("p2", "")]
+    assert "Boost (rule 2): from place 3 to 1" in answer.content.decode()
+
+
 def test_of_a_customer_who_refuses_profiling_nothing_of_their_own_is_shown() -> None:
     make.product("p1")
     customer = make.customer("c7")

@@ -193,7 +193,10 @@ def test_a_preview_sets_both_lists_side_by_side_and_counts_by_rule(browser: Clie
 
     before = {item.product_id: place for item, place in answer.context["before_items"]}
     assert before == {"radio": 2, "hifi": 1, "tv": 0}
-    assert [item.product_id for item, _at in answer.context["after_items"]] == ["hifi", "radio"]
+    assert [item.product_id for item, _at, _boost in answer.context["after_items"]] == [
+        "hifi",
+        "radio",
+    ]
     assert [rule["n_taken"] for rule in answer.context["rule_rows"]] == [1, 0]
     assert ("Title tv", "tv", "Rule 1 of the placement") in answer.context["left_out"]
     assert Scenario.objects.get().rules == []
