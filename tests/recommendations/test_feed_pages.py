@@ -44,6 +44,18 @@ def run_all() -> None:
         running.run(job.pk, clock=timezone.now)
 
 
+def test_a_report_that_had_no_room_for_all_rows_says_so(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    brought = bring(folder, tsv(row("p1", price="much"), row("p2")))
+    client, page = browser(), f"{FEEDS}import/{brought.pk}/"
+    assert "as far as 32 MiB go" not in client.get(page).content.decode()
+
+    monkeypatch.setattr("profiles.files.appended.FULL_BYTES", 20)
+
+    assert "as far as 32 MiB go" in client.get(page).content.decode()
+
+
 def test_a_feed_is_made_and_a_file_of_it_comes_in() -> None:
     client = browser()
     client.post(f"{FEEDS}add/", facts())
