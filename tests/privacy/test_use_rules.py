@@ -282,14 +282,15 @@ def test_buyers_who_were_told_and_did_not_refuse_may_get_mail_about_similar_prod
     assert not Customer.objects.for_purpose("campaign.email").exists(), "a notice is no consent"
 
 
-def test_minors_get_no_marketing_and_are_served_otherwise() -> None:
+def test_minors_get_no_marketing_and_no_forecast_and_are_served_otherwise() -> None:
     child = make.reader("child", of=make.subject(minor_until=FAR))
     make.reader("grown", of=make.subject(minor_until=date(2020, 1, 1)))
 
-    for name in ("campaign.email", "campaign.onsite"):
+    for name in ("campaign.email", "campaign.onsite", "recommend", "profile.score"):
         reached = set(Customer.objects.for_purpose(name).values_list("external_id", flat=True))
         assert reached == {"grown"}
-    assert Customer.objects.for_purpose("recommend").filter(pk=child.pk).exists()
+    for name in ("service.email", "profile.build"):
+        assert Customer.objects.for_purpose(name).filter(pk=child.pk).exists()
 
 
 # Pages ----------------------------------------------------------------------------------------
