@@ -128,6 +128,7 @@ NAVIGATION = [
             _item(_("Products"), "devices", "recommendations.product"),
             _item(_("Feeds"), "rss_feed", "recommendations.feed"),
             _item(_("Placements"), "view_carousel", "recommendations.scenario"),
+            _item(_("Served lists"), "fact_check", "recommendations.servedlist"),
             _item(_("Recommendations"), "auto_awesome", "recommendations.trainingrun"),
             _item(_("Fairness rules"), "balance", "recommendations.fairnessrules"),
         ],

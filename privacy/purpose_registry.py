@@ -35,9 +35,10 @@ class Purpose:
     """A use of personal data.
 
     `needs_notice`: nobody has to agree, but each must have been told, in the ledger, and not
-    have refused; `needs_purchase`: and have bought. `is_automated`: decides about a person without anybody looking (art. 22 GDPR,
-    art. 24 PIPL); `spares_minors`: and not about a child (recital 71). `retention` says how long what it uses is kept, `people` whose data it is;
-    `known` is what it uses beside the values of its data classes.
+    have refused; `needs_purchase`: and have bought. `is_automated`: decides about a person without
+    anybody looking (art. 22 GDPR, art. 24 PIPL); `spares_minors`: and not about a child (recital
+    71). `retention` says how long what it uses is kept, `people` whose data it is; `known` is what
+    it uses beside the values of its data classes.
     """
 
     name: str

@@ -85,9 +85,9 @@ def may_use(name: str, *, channel: str | None = None) -> Q:
     """Return the condition on rows with a `subject` under which the purpose may use them.
 
     Not erased, not restricted; no objection for marketing; of age for it and for what spares
-    minors; no "no profiling" for profiling; consent in force where the purpose needs it, or notice and no refusal. Nobody
-    once the purpose or its last use rule has ended, by the database's clock. Raises
-    UnknownPurposeError, ValueError.
+    minors; no "no profiling" for profiling; consent in force where the purpose needs it, or notice
+    and no refusal. Nobody once the purpose or its last use rule has ended, by the database's clock.
+    Raises UnknownPurposeError, ValueError.
     """
     purpose = find(name)
     channel = purpose.channel(channel)

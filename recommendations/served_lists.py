@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Served:
+class Offered:
     """One list as it was told: the id, the training run at work, the products by position."""
 
     recommendation_id: UUID
@@ -36,7 +36,7 @@ class Served:
     product_ids: Sequence[str]
 
 
-def note(lists: Sequence[Served], *, placement: str, now: datetime) -> None:
+def note(lists: Sequence[Offered], *, placement: str, now: datetime) -> None:
     """Write down each list that offers something.
 
     Where one writes at a time (SQLite) no answer waits long, or is refused, because of it.

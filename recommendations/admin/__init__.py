@@ -1,3 +1,3 @@
-from recommendations.admin import fairness, feeds, products, runs, scenarios
+from recommendations.admin import fairness, feeds, products, runs, scenarios, served_lists
 
-__all__ = ["fairness", "feeds", "products", "runs", "scenarios"]
+__all__ = ["fairness", "feeds", "products", "runs", "scenarios", "served_lists"]

@@ -103,14 +103,12 @@ def _placed(asked: dict[str, str], customer: Customer | None) -> dict[str, Any]:
     if scenario is None:
         scenario = Scenario(placement="", kind=_kind(asked))
     beside = (asked["product"],) if asked["product"] and not asked["customer"] else ()
-    now, ask = (
-        timezone.now(),
-        Asked(
-            customer_pk=customer.pk if customer else None,
-            product_ids=beside,
-            n=inspecting.N_SHOWN,
-            language=get_language() or "en",
-        ),
+    now = timezone.now()
+    ask = Asked(
+        customer_pk=customer.pk if customer else None,
+        product_ids=beside,
+        n=inspecting.N_SHOWN,
+        language=get_language() or "en",
     )
     placed = placing.place(scenario, ask, now=now)
     told = list(placed.left_out)[: 3 * inspecting.N_SHOWN]

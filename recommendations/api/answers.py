@@ -13,7 +13,7 @@ from django.utils import timezone
 from privacy.models import Shop
 from profiles.money import exponent, from_minor
 from recommendations import served_lists
-from recommendations.served_lists import Served
+from recommendations.served_lists import Offered
 from recommendations.serving import Recommended
 
 CACHED: Final = "private, max-age=30"
@@ -55,11 +55,11 @@ def note(
     lists: Iterable[tuple[UUID, Sequence[Recommended], Run | None]], *, placement: str
 ) -> None:
     """Write down what is offered where."""
-    served = [
-        Served(id_, run.pk if run else None, [item.product_id for item in items])
+    offered = [
+        Offered(id_, run.pk if run else None, [item.product_id for item in items])
         for id_, items, run in lists
     ]
-    served_lists.note(served, placement=placement, now=timezone.now())
+    served_lists.note(offered, placement=placement, now=timezone.now())
 
 
 def as_json(body: dict[str, Any]) -> HttpResponse:

@@ -72,21 +72,22 @@ def answer(request: HttpRequest, active: str) -> HttpResponse | None:
         require_scope(known.key, SCOPE)
         require_visitor(known.key, asked, now=now)
     except TooManyError as error:
-        return problems.from_domain(request, error)
+        refusal = problems.from_domain(request, error)
+        BrowserReachable.to_browser(request, refusal)
+        return refusal
     except DomainError:  # of the key as it was
         return None
     language = asked["language"] or active
     with translation.override(language) if language != active else nullcontext():
         found = read(asked, language=language, now=now, key=known, is_noted=not known.key.is_test)
     if found is not None:
-        vars(request)["compared"] = known.key
+        BrowserReachable.to_browser(request, found, named_by=known.key)
     return found
 
 
 def _finished(request: HttpRequest, found: HttpResponse, language: str) -> HttpResponse:
     """The answer with what the middleware that it did not pass adds."""
     request.resolver_match = _match()
-    BrowserReachable.to_browser(request, found, named_by=vars(request).get("compared"))
     patch_vary_headers(found, ("Accept-Language",))
     found["Content-Language"] = language
     found["Content-Length"] = str(len(found.content))

@@ -16,10 +16,11 @@ from django.test import Client
 from django.utils import timezone
 
 from privacy import registry
+from privacy.models import Staff
 from recommendations import served_lists
 from recommendations.explaining import Reason
 from recommendations.models import Scenario, ServedList, TrainingRun
-from recommendations.served_lists import Served
+from recommendations.served_lists import Offered
 from tests import make
 from tests.make import NOW
 from tests.recommendations import listed
@@ -166,11 +167,22 @@ def test_nothing_but_a_place_is_noted_as_a_place(
     assert {one.placement for one in ServedList.objects.all()} == {expected}
 
 
+@pytest.mark.usefixtures("run")
+def test_a_marketer_sees_what_was_offered_where(client: Client, asking: dict[str, str]) -> None:
+    client.get("/v1/recommendations", {"placement": "home"}, headers=asking)
+    client.force_login(make.staff(Staff.Role.MARKETER))
+
+    page = client.get("/admin/recommendations/servedlist/").content.decode()
+
+    assert "1. p1 · 2. p2 · 3. p3" in page
+    assert "home" in page
+
+
 def test_lists_are_kept_for_a_season() -> None:
     (rule,) = [one for one in registry.schedules() if one.name == "served_lists"]
-    old = Served(UUID(int=1), None, ["p1"])
+    old = Offered(UUID(int=1), None, ["p1"])
     served_lists.note([old], placement="home", now=NOW - timedelta(days=91))
-    served_lists.note([Served(UUID(int=2), None, ["p1"])], placement="home", now=NOW)
+    served_lists.note([Offered(UUID(int=2), None, ["p1"])], placement="home", now=NOW)
 
     assert rule.days == 90
     assert rule.old is not None
@@ -199,11 +211,11 @@ def test_a_page_does_not_wait_for_who_writes(caplog: pytest.LogCaptureFixture) -
     make.shop()
     is_alone = connection.vendor == "sqlite"  # one writes at a time
     with somebody_writes():
-        served_lists.note([Served(UUID(int=1), None, ["p1"])], placement="home", now=NOW)
+        served_lists.note([Offered(UUID(int=1), None, ["p1"])], placement="home", now=NOW)
 
     assert ServedList.objects.exists() is not is_alone
     assert ("not noted" in caplog.text) is is_alone
-    served_lists.note([Served(UUID(int=2), None, ["p1"])], placement="home", now=NOW)
+    served_lists.note([Offered(UUID(int=2), None, ["p1"])], placement="home", now=NOW)
     assert ServedList.objects.filter(pk=UUID(int=2)).exists()
     if is_alone:
         with connection.cursor() as cursor:

@@ -1,0 +1,20 @@
+"""The log of what was offered where, as it is kept."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.utils.translation import gettext_lazy
+
+from privacy.admin.viewing import ViewOnlyAdmin
+from recommendations.models import ServedList
+
+
+@admin.register(ServedList)
+class ServedListAdmin(ViewOnlyAdmin[ServedList]):
+    list_display = ["served_at", "placement", "version", "by_position"]
+    ordering = ["-served_at"]
+    show_full_result_count = False
+
+    @admin.display(description=gettext_lazy("Products by position"))
+    def by_position(self, one: ServedList) -> str:
+        return " · ".join(f"{at}. {id_}" for at, id_ in enumerate(one.products, 1))
