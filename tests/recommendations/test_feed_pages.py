@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from django.utils import timezone
 from jobs import running
 from jobs.models import Job
 from privacy.models import Staff
+from profiles.files.appended import FULL_BYTES
+from recommendations.feeds.report import path_of
 from recommendations.models import Feed, FeedImport, Product
 from tests import make
 from tests.recommendations.feeds import bring, row, tsv
@@ -44,14 +47,12 @@ def run_all() -> None:
         running.run(job.pk, clock=timezone.now)
 
 
-def test_a_report_that_had_no_room_for_all_rows_says_so(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_report_that_had_no_room_for_all_rows_says_so(folder: Path) -> None:
     brought = bring(folder, tsv(row("p1", price="much"), row("p2")))
     client, page = browser(), f"{FEEDS}import/{brought.pk}/"
     assert "as far as 32 MiB go" not in client.get(page).content.decode()
 
-    monkeypatch.setattr("profiles.files.appended.FULL_BYTES", 20)
+    os.truncate(path_of(brought), FULL_BYTES)
 
     assert "as far as 32 MiB go" in client.get(page).content.decode()
 
