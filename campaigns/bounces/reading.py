@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import email
+import email.errors
+import email.header
 import email.policy
 import re
 from collections.abc import Iterator
@@ -191,7 +193,7 @@ def _decoded(message: Message, name: str) -> str:
         parsed[name] = str(
             email.header.make_header(email.header.decode_header(_header(message, name)))
         )
-    except (ValueError, LookupError, UnicodeError):
+    except (ValueError, LookupError, UnicodeError, email.errors.MessageError):
         return _header(message, name)
     return str(parsed[name])
 

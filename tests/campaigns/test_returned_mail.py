@@ -90,6 +90,15 @@ def test_only_words_about_the_address_make_a_bounce_hard(code: str, words: str, 
     assert codes.classify(code, words) == kind
 
 
+@pytest.mark.parametrize(
+    "word", ["=?UTF-8?B?QQ?A?=", "=?UTF-8?B?\x00Ieq5Yqo5Zue5aSN77yaSGVsbG8=?=", "=?no-such?Q?x?="]
+)
+def test_a_subject_that_cannot_be_decoded_is_read_as_it_stands(word: str) -> None:
+    told = f"From: ann@example.com\r\nSubject: Out of office {word}\r\n\r\nBack soon.\r\n"
+
+    assert read(told.encode()).sort == Sort.AUTOMATIC
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.sampled_from(samples()), st.integers(0, 2_000), st.binary(max_size=60))
 def test_no_damage_makes_reading_fail(name: str, at: int, noise: bytes) -> None:

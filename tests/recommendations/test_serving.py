@@ -252,3 +252,17 @@ def test_every_reason_has_words_with_and_without_a_title(reason: Reason, languag
     names_none |= {"you_bought_it", "you_looked_at_it"}
     assert ("50 % TV" in named) == (reason not in names_none)
     assert bare.isascii() == (language == "en")
+
+
+def test_many_customers_ask_no_more_queries_than_few() -> None:
+    run()
+    few = [make.customer(f"f{number}").pk for number in range(3)]
+    many = [make.customer(f"m{number}").pk for number in range(100)]
+
+    def counted(pks: list[int]) -> int:
+        with CaptureQueriesContext(connection) as queries:
+            served = serving.for_customers(pks, n=2, language="en")
+        assert {shown(items) for items in served.values()} == {"PQ"}
+        return len(queries)
+
+    assert counted(many) <= counted(few)
