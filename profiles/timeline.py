@@ -169,7 +169,7 @@ def _refunds(customer: Customer) -> QuerySet[Any]:
 
 
 def _refund(refund: Refund) -> Told:
-    amount = figures.money(refund.amount_minor, refund.currency, get_language() or "en")
+    amount = figures.money(refund.said_minor, refund.currency, get_language() or "en")
     return Told(amount, _product(refund))
 
 

@@ -109,9 +109,10 @@ def _match_chunk(chunk: list[StagedLine], source_id: int, tally: Tally, *, now: 
     Refund.objects.bulk_create(added, batch_size=500)
     tally.count("refunds_added", len(added))
     changes.mark({refund.customer_id for refund in added if refund.customer_id is not None})
-    _take_back(added, candidates)
+    is_capped = _take_back(added, candidates)
     if overtaken := _overtaken(added):
         filed_refunds.rematch(overtaken)
+    if overtaken or is_capped:
         known = _known(chunk, source_id)
     for row in chunk:
         _count(tally, row, known[refund_key(row)])
@@ -196,11 +197,16 @@ def _candidates(
     return found
 
 
-def _take_back(added: list[Refund], candidates: dict[Any, list[Candidate]]) -> None:
-    """Bring lines and orders in line with what was added to them."""
+def _take_back(added: list[Refund], candidates: dict[Any, list[Candidate]]) -> bool:
+    """Bring lines and orders in line with what was added to them.
+
+    Returns whether more was given back of an order than it has money.
+    """
     order_of = {one.line_id: one.order_id for found in candidates.values() for one in found}
     taken = [(refund, pk) for refund in added if (pk := refund.line_id) is not None]
-    orders = Order.objects.filter(pk__in={order_of[pk] for _refund, pk in taken})
+    touched = {order_of[pk] for _refund, pk in taken}
+    capped = filed_refunds.cap(touched)
+    orders = Order.objects.filter(pk__in=touched)
     told = dict(
         orders.filter(Exists(ToldRefund.objects.filter(number=OuterRef("number")))).values_list(
             "pk", "number"
@@ -209,13 +215,14 @@ def _take_back(added: list[Refund], candidates: dict[Any, list[Candidate]]) -> N
     matched = [
         (refund.quantity, refund.amount_minor, pk)
         for refund, pk in taken
-        if order_of[pk] not in told
+        if order_of[pk] not in told.keys() | capped
     ]
     with connection.cursor() as cursor:
         cursor.executemany(TAKE_BACK, matched)
     sums = OrderLine.objects.filter(order=OuterRef("pk")).values("order")
-    orders.exclude(pk__in=told).update(
+    orders.exclude(pk__in=told.keys() | capped).update(
         refunded_minor=Subquery(sums.annotate(total=Sum("refunded_minor")).values("total")),
         is_unclean=True,
     )
-    told_refunds.apply(told.values())
+    told_refunds.apply(told.values(), changed=capped)
+    return bool(capped)

@@ -33,8 +33,10 @@ class OrderQuerySet(models.QuerySet["Order"]):
         """The orders of which more is said to be given back than was paid, tax and shipping too."""
         told = Refund.objects.filter(told__number=OuterRef("number"), line=None).order_by()
         beyond = told.values("told__number").annotate(minor=Sum("amount_minor")).values("minor")
+        filed = Refund.objects.filter(line__order=OuterRef("pk"), told=None).order_by()
+        of_files = filed.values("line__order").annotate(minor=Sum("beyond_minor")).values("minor")
         paid = F("total_minor") + F("tax_minor") + F("shipping_minor")
-        said = F("refunded_minor") + Coalesce(Subquery(beyond), 0)
+        said = F("refunded_minor") + Coalesce(Subquery(beyond), 0) + Coalesce(Subquery(of_files), 0)
         return self.alias(said=said).filter(said__gt=paid)
 
 
@@ -197,7 +199,8 @@ class Refund(models.Model):
 
     `refund_key` names the refund within its source. One that covers several lines has a row
     for each of them, and one without a line for what is left over. `told` is empty for those
-    of files; the others follow from what was told, whenever their order changes.
+    of files; the others follow from what was told, whenever their order changes. Of a file's refund
+    `beyond_minor` is what its order had no money left for; nothing counts it.
     """
 
     line = models.ForeignKey(
@@ -219,6 +222,7 @@ class Refund(models.Model):
     product_id = models.CharField(_("product id"), max_length=100)
     quantity = models.PositiveIntegerField(_("quantity"))
     amount_minor = models.BigIntegerField(_("amount"))
+    beyond_minor = models.BigIntegerField(_("beyond what was paid"), default=0, db_default=0)
     currency = models.CharField(_("currency"), max_length=3)
     refunded_at = models.DateTimeField(_("refunded at"))
 
@@ -232,3 +236,8 @@ class Refund(models.Model):
 
     def __str__(self) -> str:
         return f"{self.refund_key} {self.product_id}"
+
+    @property
+    def said_minor(self) -> int:
+        """The amount as it was told, whatever was left to give back."""
+        return self.amount_minor + self.beyond_minor

@@ -8,12 +8,14 @@ the refunds of these customers matched anew.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 from django.db import transaction
+from django.db.models import F, Sum
 
 from profiles import changes
 from profiles.models import Order, OrderLine, Refund
@@ -76,12 +78,43 @@ def rematch(customers: Iterable[int]) -> None:
             _rematch(refunds, _bought(refunds))
 
 
+def cap(orders: Collection[int]) -> set[int]:
+    """Let files' refunds take no more of orders than their money; returns the keys of those changed.
+
+    The earliest take first. What an order has no money left for is kept beside the amount.
+    """
+    filed = Refund.objects.filter(line__order__in=orders, told=None)
+    sums = filed.order_by().values_list("line__order").annotate(
+        said=Sum(F("amount_minor") + F("beyond_minor")), beyond=Sum("beyond_minor")
+    )  # fmt: skip
+    lines = OrderLine.objects.filter(order__in=orders).order_by()
+    left = dict(lines.values_list("order").annotate(minor=Sum("total_minor")))
+    over = [order for order, said, beyond in sums if beyond or said > max(left[order], 0)]
+    if not over:
+        return set()
+    changed = []
+    in_time = ("refunded_at", "refund_key", "source_id", "product_id", "line.line_key")
+    rows = filed.filter(line__order__in=over).select_related("line")
+    for row in sorted(rows, key=attrgetter(*in_time)):
+        order = row.line.order_id  # type: ignore[union-attr]
+        amount = min(row.said_minor, max(left[order], 0))
+        left[order] -= amount
+        if amount != row.amount_minor:
+            row.amount_minor, row.beyond_minor = amount, row.said_minor - amount
+            changed.append(row)
+    Refund.objects.bulk_update(changed, ["amount_minor", "beyond_minor"], batch_size=500)
+    return {row.line.order_id for row in changed if row.line is not None}
+
+
 def _rematch(
     refunds: dict[Group, list[list[Refund]]], bought: dict[Group, list[Candidate]]
 ) -> None:
     gone: list[Refund] = []
     added: list[Refund] = []
     orders: set[int] = set()
+    every = [row for of_group in refunds.values() for rows in of_group for row in rows]
+    lines = {row.line_id for row in every if row.line_id is not None}
+    held = dict(OrderLine.objects.filter(pk__in=lines).values_list("pk", "order"))
     for group, of_group in refunds.items():
         candidates = bought.get(group, [])
         order_of: dict[int | None, int] = {one.line_id: one.order_id for one in candidates}
@@ -92,12 +125,12 @@ def _rematch(
             gone += rows
             added += [_row(rows[0], part) for part in parts]
             orders |= {order_of[part.line_id] for part in parts if part.line_id is not None}
-    if not gone:
-        return
-    lines = {row.line_id for row in gone if row.line_id is not None}
-    orders |= set(OrderLine.objects.filter(pk__in=lines).values_list("order", flat=True))
+    orders |= {held[row.line_id] for row in gone if row.line_id is not None}
     Refund.objects.filter(pk__in=[row.pk for row in gone]).delete()
     Refund.objects.bulk_create(added, batch_size=500)
+    orders |= cap(orders | set(held.values()))
+    if not orders:
+        return
     changes.mark({row.customer_id for row in gone if row.customer_id is not None})
     numbers = Order.objects.filter(pk__in=orders).values_list("number", flat=True)
     told_refunds.apply(list(numbers), changed=orders)
@@ -132,13 +165,13 @@ def _bought(groups: Iterable[Group]) -> dict[Group, list[Candidate]]:
 
 
 def _parts(rows: Sequence[Refund], candidates: Iterable[Candidate]) -> list[Part]:
-    quantity, amount = sum(row.quantity for row in rows), sum(row.amount_minor for row in rows)
+    quantity, amount = sum(row.quantity for row in rows), sum(row.said_minor for row in rows)
     parts = split(quantity, amount, candidates, refunded_at=rows[0].refunded_at)
     return sorted(parts, key=str)
 
 
 def _part(row: Refund) -> Part:
-    return Part(row.line_id, row.quantity, row.amount_minor)
+    return Part(row.line_id, row.quantity, row.said_minor)
 
 
 def _row(like: Refund, part: Part) -> Refund:

@@ -156,7 +156,9 @@ def _save_lines(drafts: Sequence[Draft]) -> list[int]:
         new = list(_lines(draft))
         rows += new
         gone += _adopt(new, old[draft.order.pk])
-    Refund.objects.filter(line__in=gone, told__isnull=True).update(line=None)
+    Refund.objects.filter(line__in=gone, told__isnull=True).update(
+        line=None, amount_minor=F("amount_minor") + F("beyond_minor"), beyond_minor=0
+    )
     OrderLine.objects.filter(pk__in=gone).delete()
     OrderLine.objects.bulk_update([row for row in rows if row.pk], LINE, batch_size=500)
     OrderLine.objects.bulk_create([row for row in rows if not row.pk], batch_size=1000)

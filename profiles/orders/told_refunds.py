@@ -182,7 +182,7 @@ def _documents(filed: Sequence[Refund]) -> dict[str, list[int]]:
     """The amounts that files brought in, by the number of the document that told of them."""
     amounts: defaultdict[str, list[int]] = defaultdict(list)
     for refund in filed:
-        amounts[refund.refund_key.partition("|")[0]].append(refund.amount_minor)
+        amounts[refund.refund_key.partition("|")[0]].append(refund.said_minor)
     return amounts
 
 
@@ -190,7 +190,7 @@ def _contents(filed: Sequence[Refund]) -> Counter[Content]:
     """How many refunds of each product and amount files brought in."""
     amounts: Counter[tuple[str, str]] = Counter()
     for refund in filed:
-        amounts[refund.refund_key, refund.product_id] += refund.amount_minor
+        amounts[refund.refund_key, refund.product_id] += refund.said_minor
     return Counter((product, amount) for (_key, product), amount in amounts.items())
 
 

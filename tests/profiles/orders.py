@@ -122,7 +122,7 @@ def facts() -> dict[str, list[tuple[Any, ...]]]:
         "refunds": sorted(
             Refund.objects.values_list(
                 "refund_key", "line__order__number", "line__line_key", "customer__external_id",
-                "quantity", "amount_minor", "refunded_at",
+                "quantity", "amount_minor", "refunded_at", "beyond_minor",
             ),
             key=str,
         ),
