@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import OperationalError
 
-from config.demo import filling, marketing
+from config.demo import filling, flaws, marketing
 from jobs import running
 from jobs.models import Job
 from privacy.models import Shop
 from profiles import asking as asking_profiles
 from recommendations import asking as asking_recommendations
 
+# So long ago the shop looked at its customers before: what changed since shows in the comparison.
+LOOKED_BEFORE = timedelta(days=42)
 Step = tuple[str, Callable[[], object]]
 
 
@@ -33,6 +35,7 @@ def renew_password(password: str) -> None:
 def steps(password: str, *, now: datetime, n_customers: int) -> list[Step]:
     """What makes the shop, in order; each step is one verb a real shop's data goes through."""
     kept: dict[str, Any] = {}
+    before = now - LOOKED_BEFORE
 
     def imagine() -> None:
         kept["world"] = filling.imagine(now, n_customers=n_customers)
@@ -54,6 +57,7 @@ def steps(password: str, *, now: datetime, n_customers: int) -> list[Step]:
         ("Registering customers", lambda: filling.register_people(kept["world"])),
         ("Merging events", lambda: filling.tell_events(kept["world"])),
         ("Taking orders", lambda: filling.take_orders(kept["world"], kept["world"].year.purchases)),
+        ("Getting things wrong", lambda: get_things_wrong(kept["world"])),
         ("Planning campaigns", plan),
         ("Letting messages work", with_campaigns(marketing.let_people_buy)),
         (
@@ -63,11 +67,18 @@ def steps(password: str, *, now: datetime, n_customers: int) -> list[Step]:
         ("Sending campaigns", with_campaigns(marketing.send)),
         ("Counting clicks", with_campaigns(marketing.let_people_click)),
         ("Telling who answered", lambda: marketing.tell_who_answered(kept["world"])),
+        ("Looking back", lambda: run_job(asking_profiles.ask_for_build(before), before)),
         ("Building profiles", lambda: run_job(asking_profiles.ask_for_build(now), now)),
         ("Training scores", lambda: run_job(asking_profiles.ask_for_scores(now), now)),
         ("Attributing orders", with_campaigns(marketing.count_what_it_earned)),
         ("Closing the books", lambda: Shop.objects.update(is_demo=True)),
     ]
+
+
+def get_things_wrong(world: filling.World) -> None:
+    flaws.take_flawed_orders(world)
+    flaws.tell_flawed_events(world)
+    run_job(asking_profiles.ask_for_cleaning(world.now), world.now)
 
 
 def run_job(waiting: Job, now: datetime) -> None:
