@@ -69,7 +69,7 @@ def targets(campaign: Campaign, now: datetime) -> list[str]:
     """Return the addresses that anybody's message would lead to, ours left out."""
     found: dict[str, None] = {}
     for _variant, shown in looking.samples(campaign, now):
-        found |= dict.fromkeys(links.targets(shown.html))
+        found |= dict.fromkeys(links.targets(shown.html, shown.text))
     own = (f"{settings.PUBLIC_URL}/u/", f"{settings.PUBLIC_URL}/r/")
     return [url for url in found if not url.startswith(own)][:MOST]
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from django.db.models import Model
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from campaigns import approvals, link_check, looking
-from campaigns.models import Campaign, CheckedLink, Template
+from campaigns.models import Campaign, Card, CheckedLink, SmsText, Template
 from campaigns.rendering import inspecting, links
 from privacy.models import Channel
 from privacy.problems import DomainError
@@ -24,6 +25,11 @@ if TYPE_CHECKING:
     from campaigns.targeting import Estimate
 
 N_NAMED = 5
+# What is said in each language, by channel; the others say it on cards.
+_WRITTEN: Mapping[str, tuple[type[Model], *tuple[str, ...]]] = {
+    Channel.EMAIL: (Template, "subject", "body_html"),
+    Channel.SMS: (SmsText, "text"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +48,12 @@ def findings(campaign: Campaign, now: datetime) -> list[Finding]:
         Finding(fault.code, fault.detail, fault.pointer, bars=True)
         for fault in approvals.faults(campaign, now=now)
     ]
-    if campaign.channel != Channel.EMAIL:
-        return barring
     try:
         shown = looking.samples(campaign, now)
     except DomainError:  # it is among what bars
         return barring
-    advice = [one for variant, message in shown for one in _of_message(variant, message)]
+    look = _of_mail if campaign.channel == Channel.EMAIL else _of_words
+    advice = [one for variant, message in shown for one in look(variant, message)]
     return [*barring, *advice, *_untranslated(campaign), *_of_links(campaign, shown)]
 
 
@@ -66,7 +71,7 @@ def of_size(estimate: Estimate) -> list[Finding]:
     return [Finding("nobody_to_reach", told)]
 
 
-def _of_message(variant: Variant, message: Rendered) -> Iterator[Finding]:
+def _of_mail(variant: Variant, message: Rendered) -> Iterator[Finding]:
     where = f"{variant.key} · {message.locale}"
     if n := len(inspecting.images_without_words(message.html)):
         told = ngettext(
@@ -79,10 +84,7 @@ def _of_message(variant: Variant, message: Rendered) -> Iterator[Finding]:
     if size > inspecting.CLIPPED_ABOVE:
         told = _("The HTML has %(n)d KiB; Gmail shows the first 102 and hides the rest.")
         yield Finding("too_large", told % {"n": size // 1024}, where)
-    words = inspecting.spam_words(f"{message.subject}\n{links.to_text(message.html)}")
-    if words:
-        told = _("Words that filters weigh or advertising law forbids: %(words)s.")
-        yield Finding("spam_words", told % {"words": ", ".join(words[:N_NAMED])}, where)
+    yield from _of_words(variant, message)
     if inspecting.is_shouted(message.subject):
         told = _("The subject line shouts: capitals, or several marks in a row.")
         yield Finding("shouted", told, where)
@@ -93,20 +95,30 @@ def _of_message(variant: Variant, message: Rendered) -> Iterator[Finding]:
         yield Finding("no_text", _("There is no plain text for programs without HTML."), where)
 
 
+def _of_words(variant: Variant, message: Rendered) -> Iterator[Finding]:
+    told = links.to_text(message.html) if message.html else message.text
+    if words := inspecting.spam_words(f"{message.subject}\n{told}"):
+        detail = _("Words that filters weigh or advertising law forbids: %(words)s.")
+        detail %= {"words": ", ".join(words[:N_NAMED])}
+        yield Finding("spam_words", detail, f"{variant.key} · {message.locale}")
+
+
 def _untranslated(campaign: Campaign) -> Iterator[Finding]:
     """Variants of which several languages say the same, word for word."""
-    rows = Template.objects.filter(variant__campaign=campaign).order_by("variant__key", "locale")
-    for key, same in groupby(
-        rows.values_list("variant__key", "subject", "body_html"), key=lambda row: row[0]
-    ):
-        texts = [f"{subject}\n{links.to_text(html)}" for _key, subject, html in same]
+    model, *columns = _WRITTEN.get(campaign.channel, (Card, "title", "text"))
+    rows = model._default_manager.filter(variant__campaign=campaign)
+    said = rows.order_by("variant__key", "locale").values_list("variant__key", *columns)
+    for key, same in groupby(said, key=lambda row: row[0]):
+        texts = [links.to_text("\n".join(words)) for _key, *words in same]
         if inspecting.are_the_same(texts):
             told = _("Its languages have the same text: is one not translated yet?")
             yield Finding("untranslated", told, key)
 
 
 def _of_links(campaign: Campaign, shown: list[tuple[Variant, Rendered]]) -> Iterator[Finding]:
-    there = {url for _variant, message in shown for url in links.targets(message.html)}
+    there = {
+        url for _variant, message in shown for url in links.targets(message.html, message.text)
+    }
     for row in CheckedLink.objects.filter(campaign=campaign).order_by("url"):
         if row.url in there and link_check.is_broken(row.outcome):
             told = _("%(url)s does not answer as it should (%(outcome)s).")

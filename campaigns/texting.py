@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.db.models import Max
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from campaigns import gate, targeting, writing
 from campaigns.channels.base import Message
@@ -31,6 +32,7 @@ STARTERS = {
     "zh-hans": "{{ shop.name }}：为您的设备上新了配件，详见 {{ shop.url }} 回复TD退订",
 }
 LONGEST = 1_600
+UNREGISTERED = gettext_lazy("The gateway sends registered texts alone: name the registered text.")
 SAMPLE = Reader(full_name="Ann Example")
 
 
@@ -83,8 +85,6 @@ def faults(campaign: Campaign, *, now: datetime) -> list[Fault]:
 
 
 def _variant_faults(campaign: Campaign, variant: Variant, now: datetime) -> list[Fault]:
-    from campaigns.channels.sms import needs_templates  # noqa: PLC0415 -- slow to load
-
     found = []
     for row in variant.sms_texts.all():
         pointer = f"/variants/{variant.key}/sms/{row.locale}"
@@ -98,10 +98,17 @@ def _variant_faults(campaign: Campaign, variant: Variant, now: datetime) -> list
         if not sms.tells_how_to_stop(text):
             detail = _("Say how to get no more messages, such as “Reply STOP” or “回复TD退订”.")
             found.append(Fault("no_way_to_stop", detail, f"{pointer}/text"))
-        if needs_templates() and not row.template_id:
-            detail = _("The gateway sends registered texts alone: name the registered text.")
+        if lacks_registered_text(row):
+            detail = str(UNREGISTERED)
             found.append(Fault("no_registered_text", detail, f"{pointer}/template_id"))
     return found
+
+
+def lacks_registered_text(row: SmsText) -> bool:
+    """Whether the gateway sends registered texts alone, and this one names none."""
+    from campaigns.channels.sms import needs_templates  # noqa: PLC0415 -- slow to load
+
+    return not row.template_id and needs_templates()
 
 
 def compiled(row: SmsText) -> Text:
@@ -140,9 +147,30 @@ class TextComposer:
         text, _parameters = self._texts[variant, locale].render(self._frames[locale], reader)
         return Rendered(locale, "", "", text)
 
+    def sample(self, variant: int, locale: str) -> Rendered:
+        """Return all that a gateway would be told for the sample reader; raises TemplateError."""
+        text, parameters = self._texts[variant, locale].render(self._frames[locale], SAMPLE)
+        return Rendered(locale, "", "", "\n".join([text, *parameters.values()]))
+
+    def test(self, variant: int, locale: str, customer: int, key: str) -> Message | None:
+        """Return a test for one customer's telephone, links as written; None if it has no number.
+
+        Raises TemplateError.
+        """
+        kind = variant, locale
+        known = self._people([customer], {kind}).get(customer) or {}
+        if not (number := known.get("phone")):
+            return None
+        message = self._filled(kind, number, Reader(known.get("full_name") or ""), key)
+        marked = _("[Test] %(subject)s") % {"subject": message.content.decode()}
+        return replace(message, content=marked.encode())
+
     def compose(self, deliveries: Sequence[Delivery]) -> tuple[list[Message], dict[int, str]]:
         """Return the messages, and by delivery the reason where none could be made."""
-        people = self._people(deliveries)
+        people = self._people(
+            [row.customer_id for row in deliveries],
+            {(_variant(row), row.locale) for row in deliveries},
+        )
         gone = {row.customer_id for row in deliveries} - people.keys() - people.damaged
         barred = gate.barred(self._campaign, gone) if gone else {}
         made: list[tuple[Delivery, Message]] = []
@@ -156,7 +184,8 @@ class TextComposer:
             else:
                 try:
                     reader = Reader(known.get("full_name") or "")
-                    made.append((row, self._message(row, number, reader)))
+                    kind = _variant(row), row.locale
+                    made.append((row, self._filled(kind, number, reader, str(row.pk))))
                 except TemplateError:
                     failed[row.pk] = "template_error"
         return self._counted(made), failed
@@ -178,28 +207,27 @@ class TextComposer:
             found.append(replace(message, content=content, parameters=parameters))
         return found
 
-    def _message(self, row: Delivery, number: str, reader: Reader) -> Message:
-        content = self._texts[_variant(row), row.locale]
-        text, parameters = content.render(self._frames[row.locale], reader)
+    def _filled(self, kind: tuple[int, str], number: str, reader: Reader, key: str) -> Message:
+        content = self._texts[kind]
+        text, parameters = content.render(self._frames[kind[1]], reader)
         return Message(
-            str(row.pk),
+            key,
             "",
             number,
             text.encode(),
             self._now,
-            reference=f"{self._campaign.uuid.hex}.{row.pk}",
+            reference=f"{self._campaign.uuid.hex}.{key}",
             template=content.template,
             parameters=parameters,
         )
 
-    def _people(self, deliveries: Sequence[Delivery]) -> Columns:
+    def _people(self, customers: Collection[int], kinds: Collection[tuple[int, str]]) -> Columns:
         fields = ["phone"]
-        kinds = {(_variant(row), row.locale) for row in deliveries}
         if any(self._texts[kind].names_the_reader for kind in kinds):
             fields.append("full_name")
         name = self._campaign.purpose
         reachable = targeting.reachable(self._campaign)
-        readers = reachable.filter(pk__in=[row.customer_id for row in deliveries])
+        readers = reachable.filter(pk__in=customers)
         with purpose(name, actor=f"campaign:{self._campaign.uuid}", now=self._now):
             return reveal_columns(readers, fields, name)
 

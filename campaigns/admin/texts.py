@@ -28,6 +28,7 @@ from campaigns import (
 )
 from campaigns.admin import card_texts, sms_texts
 from campaigns.admin.outbox import sandboxed
+from campaigns.channels import ways
 from campaigns.models import Campaign, Template, Variant
 from campaigns.rendering import markup
 from privacy.models import Channel, Staff
@@ -53,7 +54,7 @@ def texts_page(request: HttpRequest, pk: int) -> HttpResponse:
     """GET shows all texts, POST keeps them; an approval that they change is void."""
     campaign = get_object_or_404(Campaign, pk=pk)
     may_edit = campaign.status in EDITABLE and request.user.has_perm("campaigns.change_campaign")
-    looks = _looks(request, campaign)
+    looks = _looks(request, campaign) | _checked(campaign)
     if campaign.channel == Channel.SMS:
         return sms_texts.sms_page(request, campaign, looks, may_edit=may_edit)
     if campaign.channel in cards.CHANNELS:
@@ -80,7 +81,6 @@ def texts_page(request: HttpRequest, pk: int) -> HttpResponse:
         "rows": rows,
         "may_edit": may_edit,
         **looks,
-        **_checked(campaign),
     }
     return render(request, "campaigns/admin/texts.html", context)
 
@@ -115,12 +115,18 @@ def test_action(request: HttpRequest, pk: int) -> HttpResponse:
         return redirect("admin:login")
     try:
         looking.send_test(
-            campaign, variant, asked.get("locale", "en"), request.user.email, timezone.now()
+            campaign,
+            variant,
+            asked.get("locale", "en"),
+            request.user.email,
+            timezone.now(),
+            actor=f"staff:{request.user.pk}",
         )
     except DomainError as error:
         messages.error(request, error.detail)
     else:
         done = {
+            Channel.SMS: _("Test sent to your own telephone."),
             Channel.PUSH: _("Test sent to your own browsers."),
             Channel.ONSITE: _(
                 "For half an hour the shop's pages show it to you, and to you alone."
@@ -128,6 +134,9 @@ def test_action(request: HttpRequest, pk: int) -> HttpResponse:
         }
         sent = _("Test sent to your own address.")
         messages.success(request, done.get(Channel(campaign.channel), sent))
+        if ways.stays_here(campaign.channel):
+            kept = _("No server is set up for this channel: the test lies in the outbox.")
+            messages.warning(request, kept)
     return redirect("admin:campaigns_campaign_texts", pk)
 
 

@@ -21,6 +21,7 @@ from campaigns.experiments.findings import Metric
 from campaigns.models import Campaign, Delivery
 from campaigns.rendering import starters
 from privacy.api import paging
+from privacy.api.authentication import key_of
 from privacy.api.fields import Flag, Number, Text
 from privacy.models import Channel, Topic
 from privacy.problems import DomainError
@@ -254,12 +255,19 @@ class TestView(CampaignAPIView):
         responses=CampaignSerializer,
     )
     def post(self, request: Request, uuid: UUID) -> Response:
-        """The message as it is saved; nobody but staff gets it."""
+        """The message as it is saved; nobody but staff gets it.
+
+        Texts and push messages go to the customer who has the address, and on-site content is
+        shown to them.
+        """
         facts = TestSerializer(data=request.data)
         facts.is_valid(raise_exception=True)
         campaign, given = _campaign(uuid), facts.validated_data
         variant = get_object_or_404(campaign.variants, key=given["variant"])
-        looking.send_test(campaign, variant, given["locale"], given["to"], timezone.now())
+        actor = f"key:{key_of(request).prefix}"
+        looking.send_test(
+            campaign, variant, given["locale"], given["to"], timezone.now(), actor=actor
+        )
         return Response(_told([campaign])[0])
 
 

@@ -30,6 +30,11 @@ def kept_open(way: Channel) -> AbstractContextManager[None]:
     return way.kept_open() if isinstance(way, email.SmtpChannel) else nullcontext()
 
 
+def stays_here(channel: str) -> bool:
+    """Whether messages of a channel lie in the outbox, for want of a server to hand them to."""
+    return provider(channel).startswith("outbox")
+
+
 def provider(channel: str) -> str:
     """Return the name of where a channel's messages are handed over, without any credential."""
     if channel == SMS:

@@ -36,6 +36,7 @@ ACTIONS: Final[dict[str, StrOrPromise]] = {
     "reveal.refused": gettext_lazy("Wanted to open too much"),
     "export.downloaded": gettext_lazy("Fetched a person's copy"),
     "outbox.opened": gettext_lazy("Read a message of the outbox"),
+    "campaign.tested": gettext_lazy("Sent a test of a campaign"),
     "purpose.changed": gettext_lazy("Changed a purpose"),
     "use_rule.added": gettext_lazy("Added a use rule"),
     "use_rule.changed": gettext_lazy("Changed a use rule"),

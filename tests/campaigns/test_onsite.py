@@ -341,7 +341,7 @@ def test_a_test_tells_what_it_lacks() -> None:
     codes = []
     for locale in ("fr", "en", "en"):
         with pytest.raises(DomainError) as caught:
-            looking.send_test(made, variant, locale, "boss@shop.test", NOW)
+            looking.send_test(made, variant, locale, "boss@shop.test", NOW, actor="staff:1")
         codes.append(caught.value.code)
         if codes[-1] == "no_test_customer":
             make.customer("ann", email="boss@shop.test")

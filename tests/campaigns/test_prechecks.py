@@ -6,18 +6,20 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_network
+from typing import Any
 
 import pytest
 from django.test import Client
 
 from campaigns import link_check, prechecks
-from campaigns.models import Campaign, CheckedLink, Template
+from campaigns.models import Campaign, Card, CheckedLink, SmsText, Template
 from campaigns.models.checked_link import digest_of
 from campaigns.rendering import inspecting
 from jobs import running
 from jobs.models import Job
 from privacy.outbound import Guard
 from tests import make
+from tests.campaigns.test_sms import campaign as sms_campaign
 from tests.make import NOW
 
 pytestmark = pytest.mark.django_db
@@ -28,6 +30,15 @@ def written(body: str, *, subject: str = "News", locales: tuple[str, ...] = ("en
     return make.written_campaign(
         body=f"<body>{body}{STOP}</body>", subject=subject, locales=locales, approved=False
     )
+
+
+def card_campaign(channel: str, **columns: Any) -> Campaign:
+    made = make.written_campaign(
+        channel, approved=False, channel=channel, purpose=f"campaign.{channel}", **columns
+    )
+    url = f"https://shop.test/{channel}"
+    Card.objects.create(variant=made.variants.get(), locale="en", title="New", text="x", url=url)
+    return made
 
 
 def codes(campaign: Campaign) -> set[tuple[str, bool]]:
@@ -135,6 +146,37 @@ def test_links_are_asked_and_the_broken_ones_named(site: str) -> None:
     assert asked == {"/": "200", "/gone": "404", "/no-head": "200", "/part#here": "200"}
     broken = [one for one in prechecks.findings(campaign, NOW) if one.code == "broken_link"]
     assert [f"{site}/gone" in one.detail for one in broken] == [True]
+
+
+def test_links_of_texts_and_cards_are_asked_as_those_of_mail_are(client: Client) -> None:
+    text = sms_campaign(text="{{ shop.url }}/a, https://shop.test/tv. Reply STOP to end.")
+    SmsText.objects.update(parameters={"where": "https://shop.test/registered"})
+    push, site = card_campaign("push"), card_campaign("onsite", placement="hero")
+    broken: dict[int, list[str]] = {}
+    client.force_login(make.staff(), backend="privacy.roles.RoleBackend")
+    for campaign in (text, push, site):
+        targets = link_check.targets(campaign, NOW)
+        for url in targets:
+            CheckedLink.objects.create(
+                campaign=campaign, url=url, url_digest=digest_of(url), outcome="404", checked_at=NOW
+            )
+        found = prechecks.findings(campaign, NOW)
+        broken[campaign.pk] = [one.code for one in found if not one.bars]
+        page = client.get(f"/admin/campaigns/campaign/{campaign.pk}/message/").content.decode()
+        assert all(url in page for url in targets)
+        assert "Check the links" in page
+
+    assert broken == {
+        text.pk: ["broken_link"] * 3, push.pk: ["broken_link"], site.pk: ["broken_link"]
+    }  # fmt: skip
+
+
+def test_words_of_texts_and_cards_are_weighed_too() -> None:
+    text = sms_campaign(text="Risk-free! Reply STOP to end.")
+    SmsText.objects.create(
+        variant=text.variants.get(), locale="zh-hans", text="Risk-free! Reply STOP to end."
+    )
+    assert {("spam_words", False), ("untranslated", False)} <= codes(text)
 
 
 def test_a_link_into_our_own_networks_is_not_asked(site: str, client: Client) -> None:

@@ -379,12 +379,16 @@ def test_a_test_goes_to_the_browsers_of_the_customer_who_has_the_staff_address(
     variant, channel = made.variants.get(), PushChannel(guard())
 
     with pytest.raises(DomainError) as nobody:
-        looking.send_test(made, variant, "en", boss_address := "boss@shop.test", NOW)
+        looking.send_test(
+            made, variant, "en", boss_address := "boss@shop.test", NOW, actor="staff:1"
+        )
     make.consent(ann, "campaign.push", "push")
     with pytest.raises(DomainError) as nowhere:
-        looking.send_test(made, variant, "en", boss_address, NOW)
+        looking.send_test(made, variant, "en", boss_address, NOW, actor="staff:1")
     agree(ann, phone.target(f"{service.url}/1"))
-    seen = looking.send_test(made, variant, "en", boss_address, NOW, channel=channel)
+    seen = looking.send_test(
+        made, variant, "en", boss_address, NOW, actor="staff:1", channel=channel
+    )
 
     assert (nobody.value.code, nowhere.value.code) == ("no_test_customer",) * 2
     assert [heard.path for heard in service.heard] == ["/hook/1"]
@@ -394,7 +398,7 @@ def test_a_test_goes_to_the_browsers_of_the_customer_who_has_the_staff_address(
     assert not Delivery.objects.filter(customer=ann).exists()
     service.answer = lambda _heard: (410, {})
     with pytest.raises(DomainError) as gone:
-        looking.send_test(made, variant, "en", boss_address, NOW, channel=channel)
+        looking.send_test(made, variant, "en", boss_address, NOW, actor="staff:1", channel=channel)
     assert gone.value.code == "test_not_sent"
 
 
