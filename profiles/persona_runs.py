@@ -115,7 +115,8 @@ def titles_of(keys: Iterable[int], language: str) -> dict[int, str]:
         Persona.objects.filter(key__in=wanted).order_by().values("key").annotate(newest=Max("pk"))
     )
     rows = Persona.objects.filter(pk__in=last.values("newest"))
-    named = {row.key: f"{row.key}. {personas.title(row, language)}" for row in rows if row.key}
+    with personas.speaking(language):
+        named = {row.key: f"{row.key}. {personas.title(row, language)}" for row in rows if row.key}
     return {key: named.get(key, str(key)) for key in wanted}
 
 

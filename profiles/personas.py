@@ -2,19 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import Any, Final
 
 from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
+from profiles import occupation_words, registry
 from profiles.features.facts import MORE, PROTECTED, Fact, apart, more, said
 from profiles.models import ClusteringRun, Persona
 from profiles.persona_words import WORDS
 from profiles.segment_words import label, money
 
 RHYTHM = ("frequency", "tenure", "recency", "value", "order", "refund", "channel", "answers")
+
+
+class _Catalogue:
+    """What the catalogue calls its categories in a language; asked once, when it is needed."""
+
+    def __init__(self, language: str) -> None:
+        self.language = language
+
+    @cached_property
+    def categories(self) -> Mapping[str, str]:
+        return registry.categories_in(self.language)
+
+
+_catalogue: Final[ContextVar[_Catalogue | None]] = ContextVar("catalogue_words", default=None)
+
+
+@contextmanager
+def speaking(language: str) -> Iterator[None]:
+    """Have everything within said in `language`; the catalogue is asked once for its words."""
+    known = _catalogue.get()
+    same = known is not None and known.language == language
+    token = _catalogue.set(known if same else _Catalogue(language))
+    try:
+        with translation.override(language):
+            yield
+    finally:
+        _catalogue.reset(token)
 
 
 @dataclass(frozen=True)
@@ -66,12 +98,13 @@ def current_run() -> ClusteringRun | None:
 def titles(language: str) -> dict[int, str]:
     """Return what each persona in use is called, by the key that rules name."""
     found = Persona.objects.filter(run__is_current=True, key__isnull=False).order_by("number")
-    return {persona.key: title(persona, language) for persona in found if persona.key is not None}
+    with speaking(language):
+        return {one.key: title(one, language) for one in found if one.key is not None}
 
 
 def overview(run: ClusteringRun, language: str) -> list[PersonaCard]:
     """Return the run's personas, the most worth first, in words of `language`."""
-    with translation.override(language):
+    with speaking(language):
         return [
             _card(persona, language, run.currency) for persona in run.personas.order_by("number")
         ]
@@ -79,7 +112,7 @@ def overview(run: ClusteringRun, language: str) -> list[PersonaCard]:
 
 def card(persona: Persona, language: str) -> PersonaCard:
     """Return one persona of whatever run, in words of `language`."""
-    with translation.override(language):
+    with speaking(language):
         return _card(persona, language, persona.run.currency)
 
 
@@ -91,7 +124,7 @@ def label_of(fact: Fact) -> str:
 def sentence(persona: Persona, language: str) -> str:
     """Return who the persona is in one sentence; each word has a stored share behind it."""
     facts = facts_of(persona)
-    with translation.override(language):
+    with speaking(language):
         clauses = [*_who(facts), *_buys(facts), *_phrases(facts, *RHYTHM)]
         if not clauses:
             return _much_alike(facts)
@@ -102,7 +135,7 @@ def sentence(persona: Persona, language: str) -> str:
 
 def title(persona: Persona, language: str) -> str:
     """Return the persona's name of two or so words, different within its run if facts allow."""
-    with translation.override(language):
+    with speaking(language):
         words = [_titled(key) for key in persona.title]
         return _capital(pgettext("between values", ", ").join(words)) or _("Typical customers")
 
@@ -113,7 +146,7 @@ def facts_of(persona: Persona) -> list[Fact]:
 
 def as_text(run: ClusteringRun, language: str) -> str:
     """Return the run for a terminal: what it is worth, then a paragraph for each persona."""
-    with translation.override(language):
+    with speaking(language):
         lines = [_quality(run)]
         for card in overview(run, language):
             counted = ngettext("%(n)s customer", "%(n)s customers", card.n_customers)
@@ -243,9 +276,14 @@ def _shown(code: str, value: str, *, kind: str) -> str:
     """A shop's own category loses its capital within an English sentence: cables, USB hubs."""
     if code == "age_band":
         return value.replace("-", "–")
-    if code == "category" and kind != "label" and value[1:2].islower():
-        in_english = (translation.get_language() or "").startswith("en")
-        return value[:1].lower() + value[1:] if in_english else value
+    if code == "occupation":
+        return occupation_words.said(value)
+    if code == "category":
+        language = translation.get_language() or "en"
+        catalogue = _catalogue.get() or _Catalogue(language)
+        value = catalogue.categories.get(value, value)
+        if kind != "label" and value[1:2].islower() and language.startswith("en"):
+            return value[:1].lower() + value[1:]
     return value
 
 

@@ -18,7 +18,14 @@ from django.utils.translation import gettext as _
 
 from jobs.running import JobFailedError
 from privacy.models import Shop
-from profiles import changes, persona_identity, persona_products, protected_traits, segmentation
+from profiles import (
+    changes,
+    occupation_words,
+    persona_identity,
+    persona_products,
+    protected_traits,
+    segmentation,
+)
 from profiles.clustering import choosing, fitting
 from profiles.clustering.choosing import Evidence
 from profiles.clustering.model import Model, inertia
@@ -108,6 +115,7 @@ def load(as_of: datetime) -> pd.DataFrame:
         list(rows.iterator(chunk_size=WRITTEN_AT_ONCE)),
         columns=["customer_id", "external_id", *columns, *PEOPLE],
     )
+    frame["occupation"] = frame["occupation"].map(occupation_words.code_of)
     for trait in CustomTrait.objects.order_by("name"):
         column = "number" if trait.kind == CustomTrait.Kind.NUMBER else "text"
         kept = CustomTraitValue.objects.filter(trait=trait).values_list("customer", column)

@@ -121,6 +121,21 @@ def brands_of(product_ids: Iterable[str]) -> Mapping[str, str]:
     return _brands[0][1](product_ids) if _brands else {}
 
 
+CategoriesIn = Callable[[str], Mapping[str, str]]
+
+_categories: list[CategoriesIn] = []
+
+
+def tell_categories(categories_in: CategoriesIn) -> None:
+    """Have `categories_in(language)` tell what categories are called in a language, by name."""
+    _categories[:] = [categories_in]
+
+
+def categories_in(language: str) -> Mapping[str, str]:
+    """What the catalogue calls categories in a language; those it has no word for are missing."""
+    return _categories[0](language) if _categories else {}
+
+
 # Facts of products --------------------------------------------------------------------------
 
 ProductFacts = Callable[[], "Iterable[ProductFact]"]

@@ -9,12 +9,14 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy, ngettext
 
-from profiles import figures, trait_words
+from profiles import figures, registry, trait_words
 from profiles.features.vocabulary import TRAITS, DataClass, Kind, Trait
 from profiles.models import Customer, CustomerTraits
 from profiles.segment_words import Words
 from profiles.segments.vocabulary import FIELDS
 
+# Traits whose value is a category, as the catalogue names it.
+CATEGORIES = ("top_category", "viewed_category")
 CLASSES = {
     DataClass.PURCHASES: gettext_lazy("Purchases"),
     DataClass.BROWSING: gettext_lazy("Browsing"),
@@ -51,6 +53,9 @@ def of_customer(
     if traits is None:
         return []
     words, seen = Words(language, currency), traits.seen_from(now)
+    categories = registry.categories_in(language)
+    for name in CATEGORIES:
+        setattr(seen, name, categories.get(getattr(seen, name), getattr(seen, name)))
     of_class = sorted(TRAITS, key=lambda trait: list(DataClass).index(trait.data_class))
     return [
         _group(data_class, [_told(trait, getattr(seen, trait.name), words) for trait in some])

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.db.models import Count, Max
+from django.db.models.fields.json import KeyTextTransform, KeyTransform
 
 from profiles.models import OrderLine
 from profiles.models.quality import counted
@@ -24,7 +25,7 @@ class ProductFacts:
     """A product as the shop tells it; money in minor units of the shop's currency.
 
     `price_minor` is what is paid now, `list_price_minor` the price it is reduced from.
-    `translations` holds title and description by language, e.g. {"zh-hans": {"title": "…"}}.
+    `translations` holds title, description and category by language, e.g. {"zh-hans": {"title": "…"}}.
     """
 
     product_id: str
@@ -125,6 +126,14 @@ def _most_common(counts: dict[str, int]) -> str:
 def products_of(brand: str) -> Iterable[str]:
     """The ids of a brand's products, as a query that can stand in another."""
     return Product.objects.filter(brand=brand).values_list("product_id", flat=True)
+
+
+def categories_in(language: str) -> dict[str, str]:
+    """What categories are called in that language, by their names in the catalogue."""
+    words = KeyTextTransform("category", KeyTransform(language.lower(), "translations"))
+    told = Product.objects.exclude(category="").annotate(word=words)
+    pairs = told.order_by("category", "word").values_list("category", "word").distinct()
+    return {category: word for category, word in pairs if word}
 
 
 def brands_of(product_ids: Iterable[str]) -> dict[str, str]:

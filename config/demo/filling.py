@@ -98,7 +98,11 @@ def fill_shelves(world: World) -> None:
 def _facts(
     product: catalogue.DemoProduct, phones: list[catalogue.DemoProduct]
 ) -> shelves.ProductFacts:
-    chinese = {"title": product.title_zh, "description": product.description_zh}
+    chinese = {
+        "title": product.title_zh,
+        "description": product.description_zh,
+        "category": product.category.name_zh,
+    }
     return shelves.ProductFacts(
         product_id=product.product_id,
         title=product.title,

@@ -22,6 +22,7 @@ from profiles.admin.reveal import GROUPS, REASONS, REVEAL, reveal_action
 from profiles.models import Customer, CustomerTraits, Order
 
 N_LATEST = 10
+N_SHARES = 6
 
 
 @admin.register(Customer)
@@ -117,9 +118,7 @@ def _facts(customer: Customer, traits: CustomerTraits | None) -> dict[str, Any]:
         "persona_sentence": personas.sentence(traits.persona, language)
         if traits and traits.persona
         else "",
-        "shares": sorted((traits.category_shares if traits else {}).items(), key=lambda kv: -kv[1])[
-            :6
-        ],
+        "shares": _shares(traits.category_shares, language) if traits else [],
         "orders": Order.objects.filter(customer=customer)
         .prefetch_related("lines")
         .order_by("-placed_at", "-pk")[:N_LATEST],
@@ -127,6 +126,13 @@ def _facts(customer: Customer, traits: CustomerTraits | None) -> dict[str, Any]:
         "stays": membership.stays_of(customer).values(),
         "page": timeline.page(customer, size=N_LATEST),
     }
+
+
+def _shares(shares: dict[str, float], language: str) -> list[tuple[str, float]]:
+    """The categories with most of the money, as the catalogue calls them in the language."""
+    most = sorted(shares.items(), key=lambda pair: (-pair[1], pair[0]))[:N_SHARES]
+    words = registry.categories_in(language)
+    return [(words.get(name, name), share) for name, share in most]
 
 
 def _panels(request: HttpRequest, customer: Customer) -> list[SafeString]:

@@ -91,7 +91,7 @@ class ProductSerializer(SoldSerializer):
         child=serializers.DictField(child=FreeText(max_length=20_000, allow_blank=True)),
         required=False,
         default=dict,
-        help_text='Title and description by language: {"zh-hans": {"title": "…"}}.',
+        help_text='Title, description and category by language: {"zh-hans": {"title": "…"}}.',
     )
     specs = serializers.DictField(
         required=False,

@@ -269,14 +269,15 @@ def _merge(
 
 
 def _fill_titles(products: dict[str, dict[str, Any]], terms: Terms) -> None:
-    """Give products that no other feed told of the title they have in this language."""
-    told = set(
-        Product.objects.filter(product_id__in=list(products)).values_list("product_id", flat=True)
-    )
-    for id_ in products.keys() - told:
-        texts = products[id_].get("translations", {}).get(terms.language)
-        if texts:
-            products[id_] = products[id_] | texts
+    """Give products that no other feed told of the words they have in this language."""
+    there = Product.objects.filter(product_id__in=list(products))
+    told = dict(there.values_list("product_id", "category"))
+    for id_, facts in products.items():
+        texts = facts.get("translations", {}).get(terms.language, {})
+        if id_ not in told:
+            facts.update(texts)
+        elif not told[id_] and "category" in texts:
+            facts["category"] = texts["category"]
 
 
 def _digest(told: Told, terms: Terms) -> bytes:

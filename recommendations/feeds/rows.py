@@ -121,6 +121,8 @@ class _Reading:
         told = {"title": cleaned(title)}
         if description := self._short("description"):
             told["description"] = _plain(description)
+        if category := self._category():
+            told["category"] = category
         if not self.terms.language:
             return told
         return {"translations": {self.terms.language: told}}
@@ -131,8 +133,6 @@ class _Reading:
         for name, column in kinds:
             if value := self._short(name):
                 told[column] = value
-        if category := self._category():
-            told["category"] = category
         if gtin := re.sub(r"[\s-]", "", _first(self.cells, "gtin")):
             if is_gtin(gtin):
                 told["gtin"] = gtin

@@ -33,7 +33,9 @@ class Product(models.Model):
         _("translations"),
         default=dict,
         blank=True,
-        help_text=_('Title and description by language, e.g. {"zh-hans": {"title": "…"}}.'),
+        help_text=_(
+            'Title, description and category by language, e.g. {"zh-hans": {"title": "…"}}.'
+        ),
     )
     specs = models.JSONField(_("specifications"), default=dict, blank=True)
     price_minor = models.BigIntegerField(_("price"), null=True, blank=True)

@@ -10,11 +10,13 @@ from io import StringIO
 import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 from django.db.models import QuerySet
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from jobs.models import Job
-from profiles import personas
+from profiles import occupation_words, personas
 from profiles.features.attributes import Attribute, cohens_h, facts
 from profiles.features.facts import SMALL_CELL, Fact, apart, said, titles
 from profiles.models import ClusteringRun, Customer, CustomerTraits, Order, Persona, Segment
@@ -68,6 +70,55 @@ def test_a_word_needs_to_be_common_or_clearly_unusual() -> None:
     assert apart([usual, rare, telling]) == [telling, rare]
 
 
+@pytest.mark.django_db
+def test_a_persona_is_told_in_the_readers_words_for_categories_and_occupations() -> None:
+    make.product(
+        "h-1", "Air", category="Headphones", translations={"zh-hans": {"category": "耳机"}}
+    )
+    make.product("c-1", "Go", category="Cables")
+    run = ClusteringRun.objects.create(
+        as_of=NOW, created_at=NOW, currency="EUR", n_customers=100, n_clusters=2
+    )
+    common = {"run": run, "n_customers": 50, "share": 0.5, "revenue_share": 0.5}
+    listeners, others = (
+        Persona.objects.create(
+            number=number,
+            key=number,
+            facts=[
+                asdict(fact("category", category, 0.9, 0.2)),
+                asdict(fact("occupation", occupation, 0.8, 0.1)),
+            ],
+            title=[f"category:{category}"],
+            **common,
+        )
+        for number, category, occupation in ((1, "Headphones", "teacher"), (2, "Cables", "Magier"))
+    )
+
+    assert personas.sentence(listeners, "en") == "Occupation often teacher, buys headphones."
+    chinese = personas.sentence(listeners, "zh-hans")
+    assert "教师" in chinese
+    assert "耳机" in chinese
+    assert personas.title(listeners, "zh-hans") == "耳机买家"
+    assert "Magier" in personas.sentence(others, "zh-hans")
+    with CaptureQueriesContext(connection) as asked:
+        overview = personas.overview(run, "zh-hans")
+    assert [card.title for card in overview] == ["耳机买家", "Cables买家"]
+    assert sum("recommendations_product" in one["sql"] for one in asked.captured_queries) == 1
+
+
+@pytest.mark.parametrize(
+    ("told", "code"),
+    [
+        ("教师", "teacher"),
+        (" Teacher ", "teacher"),
+        ("teacher", "teacher"),
+        ("Zauberer", "Zauberer"),
+    ],
+)
+def test_an_occupation_is_one_word_whatever_language_it_came_in(told: str, code: str) -> None:
+    assert occupation_words.code_of(told) == code
+
+
 def test_titles_differ_as_long_as_the_facts_do() -> None:
     spends = fact("value", "high", 0.9, 0.2)
     often = fact("frequency", "often", 0.8, 0.2)
@@ -99,6 +150,7 @@ AUDIO_LOVERS = (
 )
 
 
+@pytest.mark.django_db
 def test_a_persona_is_one_sentence() -> None:
     assert personas.sentence(persona(*AUDIO_LOVERS), "en") == (
         "25–34 years old, mostly women, buys audio and photo at full price in the evening,"
@@ -109,6 +161,7 @@ def test_a_persona_is_one_sentence() -> None:
     )
 
 
+@pytest.mark.django_db
 def test_a_persona_is_named_by_what_it_does() -> None:
     assert personas.title(persona(*AUDIO_LOVERS), "en") == "Evening shoppers, buyers of audio"
     assert personas.title(persona(), "en") == "Typical customers"

@@ -12,7 +12,7 @@ from jobs import queue, running
 from jobs.console import JobEndedBadlyError
 from jobs.work import Work
 from profiles.files.appended import is_full
-from recommendations import asking
+from recommendations import asking, catalogue
 from recommendations.feeds import arriving, importing
 from recommendations.feeds.faults import Fault
 from recommendations.feeds.report import REJECTED, Report, path_of
@@ -280,6 +280,20 @@ def test_a_feed_of_a_country_and_language_tells_offers_and_translations(folder: 
     assert (kettle.title, kettle.price_minor) == ("壶", None)
     offers = Offer.objects.order_by("product").values_list("country", "currency", "price_minor")
     assert list(offers) == [("CN", "CNY", 8_000), ("CN", "CNY", 900)]
+
+
+def test_a_feed_in_another_language_translates_categories_and_renames_none(folder: Path) -> None:
+    header = ("id", "title", "product_type")
+    bring(folder, tsv(("1", "Lamp", "Home > Lights"), ("2", "Rod", ""), header=header))
+
+    rows = (("1", "灯", "家 > 灯具"), ("2", "杆", "灯具"), ("3", "壶", "水壶"))
+    bring(folder, tsv(*rows, header=header), feed="china", language="zh-Hans")
+
+    names = dict(Product.objects.values_list("product_id", "category"))
+    assert names == {"1": "Lights", "2": "灯具", "3": "水壶"}
+    words = catalogue.categories_in("zh-Hans")
+    assert words == {"Lights": "灯具", "灯具": "灯具", "水壶": "水壶"}
+    assert catalogue.categories_in("de") == {}
 
 
 def test_what_is_not_in_the_feed_any_more_goes_off_sale_and_comes_back(folder: Path) -> None:
