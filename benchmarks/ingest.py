@@ -211,7 +211,7 @@ def _through_http(
             "PostgreSQL CPU / COPY CPU": server_us / copied["COPY CPU us per row"],
             "web + PostgreSQL CPU / COPY CPU": (web_us + server_us) / copied["COPY CPU us per row"],
         },
-        budgets={"web + PostgreSQL CPU / COPY CPU": 12},
+        budgets={"web + PostgreSQL CPU / COPY CPU": 9},
         notes=(
             f"{psutil.cpu_count()} cores shared with the senders and everything else",
             "the aim is 6 times COPY and 5,000 merged events per second on two idle cores",

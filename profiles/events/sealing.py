@@ -70,7 +70,7 @@ def told_to_anybody(message: Message) -> list[Concern]:
 
 def opaque(identifier: str) -> str:
     """A keyed tag in the place of an id that is an e-mail address or a phone number."""
-    if not identifier or not looks_personal(identifier):
+    if not looks_personal(identifier):
         return identifier
     tag = blind_index.tag(keys().index_key("other", "event.id"), identifier.casefold())
     return f"tag:{tag.hex()}"
@@ -78,21 +78,19 @@ def opaque(identifier: str) -> str:
 
 def _replace_ids(messages: Sequence[Message]) -> None:
     """Put the customer's own id, or a tag, in the place of each e-mail address or phone."""
-    emails = {message.user_id for message in messages if "@" in message.user_id}
+    users = {message.user_id for message in messages}
+    others = {message.anonymous_id for message in messages}
+    others |= {message.previous_id for message in messages}
+    emails = {identifier for identifier in users if "@" in identifier}
     known = _external_ids(emails)
-    tags = {"": ""}
+    tags = {one: opaque(one) for one in users | others if looks_personal(one)}
+    if not emails and not tags:
+        return
     for message in messages:
         tag = _email_tag(message.user_id) if message.user_id in emails else b""
-        message.user_id = known.get(tag) or _opaque(message.user_id, tags)
-        message.anonymous_id = _opaque(message.anonymous_id, tags)
-        message.previous_id = _opaque(message.previous_id, tags)
-
-
-def _opaque(identifier: str, tags: dict[str, str]) -> str:
-    """The same as `opaque`, made once for each of the ids that a request repeats."""
-    if (tag := tags.get(identifier)) is None:
-        tag = tags[identifier] = opaque(identifier)
-    return tag
+        message.user_id = known.get(tag) or tags.get(message.user_id, message.user_id)
+        message.anonymous_id = tags.get(message.anonymous_id, message.anonymous_id)
+        message.previous_id = tags.get(message.previous_id, message.previous_id)
 
 
 def _tell_of_aliases(messages: Sequence[Message]) -> None:

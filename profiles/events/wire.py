@@ -229,6 +229,7 @@ class Reader:
         self._clock: datetime | None = None
         if self.sent_at and abs(received_at - self.sent_at) > CLOCK_TRUSTED_WITHIN:
             self._clock = self.sent_at
+        self._is_clock_right = self._clock is None and not self._is_sent_at_lost
         self._latest = received_at + FUTURE_ALLOWED
         self._sieve = sieve.Sieve()
         self._known_contexts: dict[bytes, dict[str, Any]] = {}
@@ -260,7 +261,7 @@ class Reader:
         else:
             told = call.traits if kind == "group" else call.properties
             properties = self._sieve.members(told, dropped) if told else {}
-        concerns = _left_out(call, kind, sealed)
+        concerns = _left_out(call, kind, sealed) if kind in {"identify", "alias"} else []
         happened_at = self._moment(call.timestamp, concerns)
         name, context = self._name(call, kind), self._context(call.context)
         if kind == "track":
@@ -323,6 +324,8 @@ class Reader:
         if timestamp is None:
             return self._received_at
         told = _aware(timestamp)
+        if self._is_clock_right and OLDEST <= told <= self._received_at:
+            return told  # as most are
         moment = self._by_our_clock(told)
         if self._is_sent_at_lost or (not self._can_be(moment) and self._can_be(told)):
             concerns.append(SENT_AT_IGNORED)

@@ -12,7 +12,9 @@ PHONE: Final = re.compile(r"(?:\+\d[\d\s().-]{6,18}\d|1[3-9]\d{9})\Z")
 
 def looks_personal(identifier: str) -> bool:
     """Whether an id is an e-mail address or a phone number."""
-    return bool(EMAIL.fullmatch(identifier) or PHONE.match(identifier))
+    return ("@" in identifier and EMAIL.fullmatch(identifier) is not None) or (
+        identifier[:1] in "+1" and PHONE.match(identifier) is not None
+    )
 
 
 def tells_personal(text: str) -> bool:

@@ -27,7 +27,7 @@ class Cart(models.Model):
         blank=True,
         related_name="+",
         verbose_name=_("customer"),
-        db_index=False,  # cart_of_customer begins with it
+        db_index=False,  # cart_of_customer
     )
     anonymous_id = models.CharField(_("anonymous id"), max_length=200, blank=True)
     source = models.ForeignKey("privacy.Source", models.PROTECT, related_name="+", db_index=False)
@@ -53,15 +53,16 @@ class Cart(models.Model):
                 condition=~models.Q(state="ordered") | models.Q(ordered_at__isnull=False),
             )
         ]
+        # No index holds what each event of a cart changes: PostgreSQL then leaves all as they are.
         indexes = [
-            models.Index(fields=["customer", "changed_at"], name="cart_of_customer"),
+            models.Index(fields=["customer"], name="cart_of_customer"),
             models.Index(
-                fields=["anonymous_id", "changed_at"],
+                fields=["anonymous_id"],
                 name="cart_of_visitor",
                 condition=~models.Q(anonymous_id=""),
             ),
             # The sweep looks for carts that rest.
-            models.Index(fields=["state", "changed_at"], name="cart_by_state"),
+            models.Index(fields=["state"], name="cart_by_state"),
         ]
 
     def __str__(self) -> str:

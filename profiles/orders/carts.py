@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 from typing import Any, Final
 
 from django.db import transaction
@@ -14,7 +15,7 @@ from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Subquery, V
 from django.utils.translation import gettext as _
 
 from privacy.problems import DomainError
-from profiles.bulk import again_if_overtaken
+from profiles.bulk import again_if_overtaken, insert_rows
 from profiles.identity import registering
 from profiles.models import Cart, CartLine, CartToken, Identity, Order
 from profiles.orders.statements import MAX_TOTAL_MINOR
@@ -25,6 +26,7 @@ TOKEN_LASTS: Final = timedelta(days=30)
 MAX_MOVES: Final = 200
 MAX_LINES: Final = 200
 MAX_UNITS: Final = 1_000_000
+ITEM: Final = ("product_id", "quantity", "unit_price_minor", "title", "category")
 SAVED: Final = [
     "customer", "anonymous_id", "state", "currency", "total_minor", "n_units", "base", "moves",
     "stated_at", "opened_at", "changed_at", "abandoned_at", "recovered_at", "ordered_at",
@@ -40,6 +42,9 @@ class Item:
     unit_price_minor: int = 0
     title: str = ""
     category: str = ""
+
+
+_facts = attrgetter(*ITEM)
 
 
 @dataclass(frozen=True)
@@ -176,15 +181,20 @@ def _write_lines(holding: Mapping[int, dict[str, Item]]) -> None:
     gone = [row.pk for key, row in there.items() if key not in held_now]
     if gone:
         CartLine.objects.filter(pk__in=gone).delete()
+    insert_rows(
+        CartLine,
+        ["cart_id", *ITEM],
+        [(key[0], *_facts(item)) for key, item in held_now.items() if key not in there],
+    )
     CartLine.objects.bulk_create(
         [
-            CartLine(cart_id=key[0], **asdict(item))
+            CartLine(pk=there[key].pk, cart_id=key[0], **asdict(item))
             for key, item in held_now.items()
-            if key not in there or _item_of(there[key]) != item
+            if key in there and _item_of(there[key]) != item
         ],
         update_conflicts=True,
-        unique_fields=["cart", "product_id"],
-        update_fields=["title", "category", "quantity", "unit_price_minor"],
+        unique_fields=["pk"],
+        update_fields=ITEM[1:],
     )
 
 
