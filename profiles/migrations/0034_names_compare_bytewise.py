@@ -15,7 +15,7 @@ def compare_bytewise(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("profiles", "0032_orders_refunded_beyond")]
+    dependencies = [("profiles", "0033_refunds_of_files_beyond")]
     operations = [
         migrations.RunPython(compare_bytewise, migrations.RunPython.noop),
     ]

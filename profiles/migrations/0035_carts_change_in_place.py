@@ -13,7 +13,7 @@ def leave_room(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("profiles", "0033_names_compare_bytewise")]
+    dependencies = [("profiles", "0034_names_compare_bytewise")]
     operations = [
         migrations.RemoveIndex(model_name="cart", name="cart_of_customer"),
         migrations.RemoveIndex(model_name="cart", name="cart_of_visitor"),
