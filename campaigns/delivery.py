@@ -346,6 +346,8 @@ def _composed(
 
 @transaction.atomic
 def _skip(token: UUID, reasons: Mapping[int, str], now: datetime) -> None:
+    """Skip these for good, but for whom was merged: they go with who they are now, a batch later."""
+    reasons = {pk: reason for pk, reason in reasons.items() if reason != gate.MERGED}
     held = Delivery.objects.held(token, State.CLAIMED).filter(pk__in=list(reasons))
     mine = set(held.values_list("pk", flat=True)) if reasons else set()
     told = {pk: reason for pk, reason in reasons.items() if pk in mine}
@@ -372,20 +374,26 @@ def _intend(campaign: Campaign, rows: Sequence[Delivery], token: UUID, clock: Cl
 
     Every rule is read anew, so what changed since the claim counts for this small batch. Cap
     and budget are counted under locks, so that workers do not go over them together; what
-    changed, and the time that passed, while we waited for the locks counts too.
+    changed, and the time that passed, while we waited for the locks counts too. If a cap or a
+    budget was set meanwhile, whose lock we lack, none may go: they are tried again under it.
     """
     rules = SendingRules.current()
     mine = Campaign.objects.filter(pk=campaign.pk)
-    if rules.cap_messages is not None:
+    is_capped, is_budgeted = rules.cap_messages is not None, campaign.budget_minor is not None
+    if is_capped:
         people = Customer.objects.filter(pk__in=[row.customer_id for row in rows])
         list(people.order_by("pk").select_for_update(no_key=True).values_list("pk"))
-    if campaign.budget_minor is not None:
+    if is_budgeted:
         list(mine.select_for_update(no_key=True).values_list("pk"))
-    if rules.cap_messages is not None or campaign.budget_minor is not None:
+    if is_capped or is_budgeted:
         rules = SendingRules.current()
     now = clock()
     sending = Campaign.objects.sending(now).filter(pk=campaign.pk)
     if (current := sending.first()) is None:
+        return set()
+    if (rules.cap_messages is not None and not is_capped) or (
+        current.budget_minor is not None and not is_budgeted
+    ):
         return set()
     looked = gate.look(current, rows, now, rules=rules)
     _skip(token, looked.barred, now)

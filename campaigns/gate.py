@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from django.utils.translation import gettext_lazy as _
 
@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from campaigns.models import Campaign, Delivery
     from privacy.models import Subject
 
+# The customer's row is gone, as their delivery's would be: it is another's now.
+MERGED: Final = "merged"
 REASONS = {
+    MERGED: _("The customer is one with another now, who gets the message in their stead."),
     "erased": _("The person was erased."),
     "restricted": _("The person asked to restrict the use of their data."),
     "objected": _("The person objected to marketing."),
@@ -127,7 +130,7 @@ def barred(campaign: Campaign, customers: Iterable[int]) -> dict[int, str]:
         )
         for customer in known
     }
-    return {pk: found.get(pk, "erased") for pk in shut}
+    return {pk: found.get(pk, MERGED) for pk in shut}
 
 
 def in_words(reason: str) -> StrOrPromise:

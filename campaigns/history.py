@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext_lazy
 
-from campaigns import gate
+from campaigns import gate, limits
 from campaigns.models import Delivery, Hit, SignUp
 from profiles.identity import joining
 from profiles.models import Customer
@@ -19,7 +19,12 @@ N_LATEST = 10
 
 
 def move(survivor: int, absorbed: int) -> dict[str, list[int]]:
-    """Move a merged customer's places in campaigns; who had one of their own keeps that one."""
+    """Move a merged customer's places in campaigns; who had one of their own keeps that one.
+
+    But for one that would still be sent, or was skipped, where the other's went out: nobody gets
+    a message twice because they were two.
+    """
+    _keep_what_went_out(survivor, absorbed)
     people = dict(Customer.objects.filter(pk__in=[survivor, absorbed]).values_list("pk", "subject"))
     SignUp.objects.filter(about=people.get(absorbed)).update(about=people.get(survivor))
     return {
@@ -27,6 +32,13 @@ def move(survivor: int, absorbed: int) -> dict[str, list[int]]:
             Delivery, survivor, absorbed, once="campaign", beside="occurrence"
         )
     }
+
+
+def _keep_what_went_out(survivor: int, absorbed: int) -> None:
+    same = {"campaign": OuterRef("campaign"), "occurrence": OuterRef("occurrence")}
+    went_out = Delivery.objects.filter(customer=absorbed, state__in=limits.GONE, **same)
+    unsent = (Delivery.State.PLANNED, Delivery.State.CLAIMED, Delivery.State.SKIPPED)
+    Delivery.objects.filter(Exists(went_out), customer=survivor, state__in=unsent).delete()
 
 
 def of_customer(customer: Customer, now: datetime) -> dict[str, Any]:
