@@ -44,6 +44,11 @@ def number(value: float, language: str, pattern: str | None = None) -> str:
     return str(format_decimal(value, pattern, locale=_locale(language)))
 
 
+def country(code: str, language: str) -> str:
+    """Return what a language calls the country of an ISO code; the code where it is none."""
+    return str(_locale(language).territories.get(code, code))
+
+
 def day(of: date, language: str) -> str:
     """Return a date with its month in words, such as 2 March 2026."""
     from babel.dates import format_date  # noqa: PLC0415

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -13,12 +14,15 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
-from profiles import occupation_words, registry
+from profiles import figures, occupation_words, registry
 from profiles.features.facts import MORE, PROTECTED, Fact, apart, more, said
 from profiles.models import ClusteringRun, Persona
 from profiles.persona_words import WORDS
 from profiles.segment_words import label, money
 
+BETWEEN_SCRIPTS: Final = re.compile(
+    r"(?<=[\u4e00-\u9fff])(?=[A-Za-z0-9])|(?<=[A-Za-z0-9])(?=[\u4e00-\u9fff])"
+)
 RHYTHM = ("frequency", "tenure", "recency", "value", "order", "refund", "channel", "answers")
 
 
@@ -269,13 +273,15 @@ def _phrases(facts: list[Fact], *codes: str) -> list[str]:
 
 def _worded(code: str, value: str, *, kind: str) -> str:
     words = WORDS.get(f"{code}:{value}") or WORDS[code]
-    return str(getattr(words, kind)) % {"value": _shown(code, value, kind=kind)}
+    return spaced(str(getattr(words, kind)) % {"value": _shown(code, value, kind=kind)})
 
 
 def _shown(code: str, value: str, *, kind: str) -> str:
     """A shop's own category loses its capital within an English sentence: cables, USB hubs."""
     if code == "age_band":
         return value.replace("-", "–")
+    if code == "country":
+        return figures.country(value, translation.get_language() or "en")
     if code == "occupation":
         return occupation_words.said(value)
     if code == "category":
@@ -285,6 +291,11 @@ def _shown(code: str, value: str, *, kind: str) -> str:
         if kind != "label" and value[1:2].islower() and language.startswith("en"):
             return value[:1].lower() + value[1:]
     return value
+
+
+def spaced(text: str) -> str:
+    """Keep Latin words apart from the Chinese ones they stand among."""
+    return BETWEEN_SCRIPTS.sub(" ", text)
 
 
 def _capital(text: str) -> str:

@@ -30,6 +30,7 @@ from profiles.models.quality import NOT_COUNTED, Quality
 
 DAYS: Final = 30
 EVENTS_LOOKED_AT: Final = 10_000
+COUNTED_FOR: Final = dt.timedelta(days=7)  # as rejected events are kept
 TOP_REASONS: Final = 10
 ORDERS_SHOWN: Final = 20
 REJECTED: Final = EventVerdict.Verdict.REJECTED
@@ -159,11 +160,12 @@ def _filled(rows: Any, parts: dict[str, Q]) -> list[Filled]:
     return [Filled(label, found[name], found["n_all"]) for name, label in names.items()]
 
 
-def freshness() -> list[Freshness]:
-    """Every source, the one heard of last first."""
+def freshness(now: dt.datetime) -> list[Freshness]:
+    """Every source with its events of the last seven days, the one heard of last first."""
+    lately = EventKey.objects.filter(seen_at__gte=now - COUNTED_FOR)
     events: dict[int, dict[str, Any]] = {
         row["source"]: dict(row)
-        for row in EventKey.objects.values("source").annotate(n=Count("pk"), last=Max("seen_at"))
+        for row in lately.values("source").annotate(n=Count("pk"), last=Max("seen_at"))
     }
     orders = dict(
         Order.objects.values("source").annotate(last=Max("placed_at")).values_list("source", "last")

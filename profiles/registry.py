@@ -122,18 +122,24 @@ def brands_of(product_ids: Iterable[str]) -> Mapping[str, str]:
 
 
 CategoriesIn = Callable[[str], Mapping[str, str]]
+TitlesIn = Callable[[str, Iterable[str]], Mapping[str, str]]
 
-_categories: list[CategoriesIn] = []
+_words: list[tuple[CategoriesIn, TitlesIn]] = []
 
 
-def tell_categories(categories_in: CategoriesIn) -> None:
-    """Have `categories_in(language)` tell what categories are called in a language, by name."""
-    _categories[:] = [categories_in]
+def tell_words(categories_in: CategoriesIn, titles_in: TitlesIn) -> None:
+    """Have one tell what categories are called in a language, the other products by their ids."""
+    _words[:] = [(categories_in, titles_in)]
 
 
 def categories_in(language: str) -> Mapping[str, str]:
     """What the catalogue calls categories in a language; those it has no word for are missing."""
-    return _categories[0](language) if _categories else {}
+    return _words[0][0](language) if _words else {}
+
+
+def titles_in(language: str, product_ids: Iterable[str]) -> Mapping[str, str]:
+    """What the catalogue calls products in a language; those it has no word for are missing."""
+    return _words[0][1](language, product_ids) if _words else {}
 
 
 # Facts of products --------------------------------------------------------------------------

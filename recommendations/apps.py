@@ -19,7 +19,7 @@ class RecommendationsConfig(AppConfig):
 
         registry.after_import("recommendations.catalogue", catalogue.refresh)
         registry.tell_brands(catalogue.products_of, catalogue.brands_of)
-        registry.tell_categories(catalogue.categories_in)
+        registry.tell_words(catalogue.categories_in, catalogue.titles_in)
         registry.product_facts_from(product_facts.of_catalogue)
         panel = "recommendations/customer_panel.html"
         registry.customer_panel("recommendations.served", panel, serving.of_customer)

@@ -130,10 +130,20 @@ def products_of(brand: str) -> Iterable[str]:
 
 def categories_in(language: str) -> dict[str, str]:
     """What categories are called in that language, by their names in the catalogue."""
-    words = KeyTextTransform("category", KeyTransform(language.lower(), "translations"))
-    told = Product.objects.exclude(category="").annotate(word=words)
+    told = Product.objects.exclude(category="").annotate(word=_word("category", language))
     pairs = told.order_by("category", "word").values_list("category", "word").distinct()
     return {category: word for category, word in pairs if word}
+
+
+def titles_in(language: str, product_ids: Iterable[str]) -> dict[str, str]:
+    """What products are called in that language, by their ids; those without a word are missing."""
+    told = Product.objects.filter(product_id__in=set(product_ids))
+    pairs = told.annotate(word=_word("title", language)).values_list("product_id", "word")
+    return {product: word for product, word in pairs if word}
+
+
+def _word(name: str, language: str) -> KeyTextTransform:
+    return KeyTextTransform(name, KeyTransform(language.lower(), "translations"))
 
 
 def brands_of(product_ids: Iterable[str]) -> dict[str, str]:

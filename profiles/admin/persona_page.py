@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import admin
@@ -9,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils.translation import get_language
 
-from profiles import figures, persona_runs, personas, protected_traits
+from profiles import figures, persona_runs, personas, protected_traits, registry
 from profiles.features.facts import Fact
 from profiles.models import Customer, Persona
 from profiles.persona_runs import Bar
@@ -24,16 +25,20 @@ def persona_page(request: HttpRequest, pk: int) -> HttpResponse:
     language = get_language() or "en"
     card = personas.card(persona, language)
     trend = persona_runs.trend(persona)
+    titles = registry.titles_in(language, [one["product_id"] for one in persona.products])
+    bars = [_bar(one, titles, language) for one in persona.products]
+    with personas.speaking(language):
+        facts = [(personas.label_of(fact), fact) for fact in _strongest_first(persona)]
     context: dict[str, Any] = {
         **admin.site.each_context(request),
         "title": f"{card.number}. {card.title}",
         "card": card,
         "persona": persona,
-        "products": [(one, _bar(one, language)) for one in persona.products],
-        "product_bars": [_bar(one, language) for one in persona.products],
+        "products": list(zip(persona.products, bars, strict=True)),
+        "product_bars": bars,
         "trend": trend,
         "trend_values": [share for _at, _n, share in trend],
-        "facts": [(personas.label_of(fact), fact) for fact in _strongest_first(persona)],
+        "facts": facts,
         "protected": protected_traits.used_by(persona.run),
         "examples": _examples(request, persona),
     }
@@ -44,9 +49,9 @@ def _strongest_first(persona: Persona) -> list[Fact]:
     return sorted(personas.facts_of(persona), key=lambda fact: (-abs(fact.effect), fact.key))
 
 
-def _bar(product: dict[str, Any], language: str) -> Bar:
+def _bar(product: dict[str, Any], titles: Mapping[str, str], language: str) -> Bar:
     share, everyone = (figures.percent(product[name], language) for name in ("share", "everyone"))
-    title = product["title"] or product["product_id"]
+    title = titles.get(product["product_id"]) or product["title"] or product["product_id"]
     return Bar(title, product["share"], f"{share} / {everyone}", product["everyone"])
 
 

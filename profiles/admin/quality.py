@@ -30,7 +30,7 @@ class QualityAdmin(ViewOnlyAdmin[CleaningState]):
             **(extra_context or {}),
             "title": _("Data quality"),
             "completeness": quality.completeness(),
-            "sources": quality.freshness(),
+            "sources": quality.freshness(now),
             "days": days,
             "by_day": [day.n for day in days],
             "n_rejected": sum(day.n for day in days),

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from django.utils.translation import get_language
+
+from profiles import registry
 from profiles.models import CategoryNorm, OwnedDevice
 
 if TYPE_CHECKING:
@@ -69,5 +72,16 @@ def _seen(device: OwnedDevice, now: datetime, replaced_days: int | None) -> Owne
 
 
 def panel(customer: Customer, now: datetime) -> dict[str, Any]:
-    """What the customer's page shows of the devices."""
-    return {"devices": owned_by(customer, now)}
+    """What the customer's page shows of the devices, in the catalogue's words of the language."""
+    devices, language = owned_by(customer, now), get_language() or "en"
+    titles = registry.titles_in(language, [one.product_id for one in devices])
+    categories = registry.categories_in(language) if devices else {}
+    told = [
+        replace(
+            one,
+            title=titles.get(one.product_id, one.title),
+            category=categories.get(one.category, one.category),
+        )
+        for one in devices
+    ]
+    return {"devices": told}

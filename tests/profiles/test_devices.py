@@ -2,6 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.test import Client
+from django.utils import translation
 
 from profiles.models import CategoryNorm, Customer, CustomerTraits, OwnedDevice
 from profiles.traits import devices, featuring
@@ -114,3 +115,20 @@ def test_the_customers_page_shows_the_devices(client: Client) -> None:
 
     assert "2 × tv" in shown or "2 × Lumo TV" in shown
     assert "2028-02-21" in shown
+
+
+def test_a_device_is_called_in_the_readers_words() -> None:
+    told = {"zh-hans": {"title": "电视机", "category": "电视"}}
+    make.product("tv-1", "TV", category="TVs", translations=told)
+    ann = make.customer("ann")
+    make.order(ann, ("tv-1", "TVs", 1, 5_000), days_ago=20)
+    featuring.build_traits(NOW)
+
+    shown = {}
+    for language in ("en", "zh-hans"):
+        with translation.override(language):
+            shown[language] = [
+                (one.title, one.category) for one in devices.panel(ann, NOW)["devices"]
+            ]
+
+    assert shown == {"en": [("TV", "TVs")], "zh-hans": [("电视机", "电视")]}

@@ -102,7 +102,7 @@ def test_a_persona_is_told_in_the_readers_words_for_categories_and_occupations()
     assert "Magier" in personas.sentence(others, "zh-hans")
     with CaptureQueriesContext(connection) as asked:
         overview = personas.overview(run, "zh-hans")
-    assert [card.title for card in overview] == ["耳机买家", "Cables买家"]
+    assert [card.title for card in overview] == ["耳机买家", "Cables 买家"]
     assert sum("recommendations_product" in one["sql"] for one in asked.captured_queries) == 1
 
 
@@ -117,6 +117,17 @@ def test_a_persona_is_told_in_the_readers_words_for_categories_and_occupations()
 )
 def test_an_occupation_is_one_word_whatever_language_it_came_in(told: str, code: str) -> None:
     assert occupation_words.code_of(told) == code
+
+
+@pytest.mark.parametrize(
+    ("language", "value", "said"),
+    [("en", "CA", "From Canada"), ("zh-hans", "CA", "来自加拿大"), ("en", "??", "From ??")],
+)
+def test_a_country_is_called_by_its_name(language: str, value: str, said: str) -> None:
+    with personas.speaking(language):
+        assert personas.label_of(fact("country", value, 0.5, 0.1)) == said
+        in_rome = personas.label_of(fact("city", "Rome", 0.5, 0.1))
+    assert in_rome == {"en": "From Rome", "zh-hans": "来自 Rome"}[language]
 
 
 def test_titles_differ_as_long_as_the_facts_do() -> None:

@@ -11,7 +11,7 @@ from django.test import Client
 from django.utils import timezone
 
 from profiles import quality, reject_words
-from profiles.models import EventDay, EventVerdict, Order, Upload
+from profiles.models import EventDay, EventKey, EventVerdict, Order, Upload
 from tests import make
 from tests.make import NOW
 
@@ -127,10 +127,22 @@ def test_a_source_shows_when_it_was_heard_of_and_how_much_of_it_was_rejected() -
     rejected(1)
     order = make.order(None, ("tv", "", 1, 100), days_ago=3)
 
-    (found,) = quality.freshness()
+    (found,) = quality.freshness(NOW)
 
     assert (found.last_event_at, found.last_order_at) == (None, order.placed_at)
     assert found.rejected_rate == 1.0
+
+
+def test_only_events_of_the_last_seven_days_are_counted_whenever_the_rest_is_forgotten() -> None:
+    shop = make.source()
+    for n, days in enumerate((0, 6, 8, 300)):
+        EventKey.objects.create(
+            source=shop, message_id=str(n), staging_id=1, seen_at=NOW - timedelta(days=days)
+        )
+
+    (found,) = quality.freshness(NOW)
+
+    assert (found.n_events, found.last_event_at) == (2, NOW)
 
 
 def test_the_page_shows_marks_and_reasons_to_who_may_see_them(client: Client) -> None:

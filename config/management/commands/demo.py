@@ -43,7 +43,7 @@ class Command(BaseCommand):
         if options["customers"] < MIN_CUSTOMERS:
             raise CommandError(f"--customers must be at least {MIN_CUSTOMERS}")
         if settings.VAR_DIR.name != FOLDER:
-            self._start_in_its_own_folder(settings.VAR_DIR / FOLDER)
+            self._start_in_its_own_folder(settings.VAR_DIR / FOLDER, port=options["port"])
         started = perf_counter()
         password = self._prepare(
             options["customers"], fresh=options["fresh"], quiet=options["verbosity"] == 0
@@ -52,9 +52,10 @@ class Command(BaseCommand):
         if not options["no_serve"]:
             call_command("serve", port=options["port"])
 
-    def _start_in_its_own_folder(self, folder: Path) -> None:
+    def _start_in_its_own_folder(self, folder: Path, *, port: int) -> None:
         # Settings are read once, so another folder means another process.
-        environ = {**os.environ, "VAR_DIR": str(folder)}
+        public = {"PUBLIC_URL": f"http://127.0.0.1:{port}"}
+        environ = {**public, **os.environ, "VAR_DIR": str(folder)}
         command = [sys.executable, *sys.argv]
         sys.stdout.flush()
         os.execve(sys.executable, command, environ)  # noqa: S606 -- our own command line again
