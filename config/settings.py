@@ -57,7 +57,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "config.health.Probes",
     "django.middleware.security.SecurityMiddleware",
-    "csp.middleware.CSPMiddleware",
+    "config.policy.ContentPolicy",
     "config.policy.Permissions",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "config.observability.RequestLog",

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from ipaddress import ip_address
+from typing import Final
 
 from django.conf import settings
 from django.http import HttpRequest
+
+KEPT: Final = 4_096
 
 
 def address_of(request: HttpRequest) -> str:
@@ -19,7 +23,12 @@ def address_of(request: HttpRequest) -> str:
     if n_proxies:
         passed = [part.strip() for part in request.headers.get("X-Forwarded-For", "").split(",")]
         found = passed[-n_proxies] if len(passed) >= n_proxies else found
+    return _plain(found)
+
+
+@lru_cache(maxsize=KEPT)
+def _plain(address: str) -> str:
     try:
-        return str(ip_address(found))
+        return str(ip_address(address))
     except ValueError:
         return ""

@@ -153,7 +153,8 @@ def limit_of(request: HttpRequest) -> throttling.State | None:
 def foreign_origin(request: HttpRequest) -> str:
     """The origin of the page that asks, unless it is a page of this installation."""
     origin: str = request.headers.get("Origin", "")
-    return "" if origin == f"{request.scheme}://{request.get_host()}" else origin
+    is_ours = origin and origin == f"{request.scheme}://{request.get_host()}"
+    return "" if is_ours else origin
 
 
 def cors_headers(request: HttpRequest, *, named_by: ApiKey | None = None) -> dict[str, Any]:

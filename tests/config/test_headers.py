@@ -57,6 +57,15 @@ def test_every_page_has_a_policy_that_runs_no_script_but_ours(client: Client) ->
     assert seen > 25
 
 
+def test_facts_are_no_page_and_may_load_nothing(client: Client) -> None:
+    make.shop()
+    listed = client.get("/v1/products", headers={"Authorization": f"Bearer {make.secret_key()}"})
+    for answer in (listed, client.get("/v1/products"), client.post("/v1/batch")):
+        assert "json" in answer["Content-Type"]
+        rules = policy(answer["Content-Security-Policy"])
+        assert rules == {"default-src": "'none'", "frame-ancestors": "'none'"}
+
+
 def test_the_nonce_of_a_style_is_another_each_time(client: Client) -> None:
     first, second = (client.get("/admin/login/")["Content-Security-Policy"] for _ in range(2))
     assert "nonce-" in first
