@@ -47,14 +47,16 @@ class RejectsFile(AppendedTable):
         columns: Sequence[str],
         *,
         n_bytes: int,
+        n_more: int = 0,
         full_bytes: int = FULL_BYTES,
     ) -> None:
         header = ["line", "code", *columns]
-        super().__init__(path_of(upload), header, n_bytes=n_bytes, full_bytes=full_bytes)
+        super().__init__(
+            path_of(upload), header, n_bytes=n_bytes, n_more=n_more, full_bytes=full_bytes
+        )
 
     def add(self, line_number: int, code: str, values: Sequence[str] = ()) -> None:
-        if not self.is_full:
-            self.append([str(line_number), code, *map(shape, values)])
+        self.append([str(line_number), code, *map(shape, values)])
 
 
 def shape(value: str) -> str:

@@ -75,6 +75,7 @@ def stage(upload: Upload, options: OrderOptions, work: Work) -> None:
                 cursor |= {
                     "tally": chunk.tally.to_json(),
                     "reject_bytes": chunk.rejects.write(),
+                    "rejects_beyond": chunk.rejects.n_more,
                     "line": chunk.last_line,
                     "damage": chunk.damage,
                 }
@@ -92,7 +93,12 @@ def _read(
     """Read and parse the next rows; nothing is stored yet, so no lock is held meanwhile."""
     chunk = Chunk(
         tally=Tally.from_json(cursor.get("tally", {})),
-        rejects=RejectsFile(upload, columns, n_bytes=cursor.get("reject_bytes", 0)),
+        rejects=RejectsFile(
+            upload,
+            columns,
+            n_bytes=cursor.get("reject_bytes", 0),
+            n_more=cursor.get("rejects_beyond", 0),
+        ),
         last_line=cursor.get("line", 0),
     )
     parser.n_cancellations = parser.n_without_customer = parser.n_masked = 0

@@ -227,7 +227,12 @@ def _take_all(
     *,
     looking: Looking | None,
 ) -> None:
-    rejects = RejectsFile(upload, table.columns, n_bytes=work.cursor.get("rejects", 0))
+    rejects = RejectsFile(
+        upload,
+        table.columns,
+        n_bytes=work.cursor.get("rejects", 0),
+        n_more=work.cursor.get("rejects_beyond", 0),
+    )
     rows = table.rows(after=work.cursor.get("line", 0))
     damage: DamagedFileError | None = None
     while damage is None:
@@ -244,7 +249,7 @@ def _take_all(
                 comparing.add(cursor.setdefault("diff", {}), taken.differences(form, looking))
             counts = taken.counts
             cursor["counts"] = dict(Counter(cursor.get("counts", {})) + counts)
-            cursor["rejects"] = rejects.write()
+            cursor |= {"rejects": rejects.write(), "rejects_beyond": rejects.n_more}
             cursor["line"] = chunk[-1][0]
         work.progress(table.n_bytes_read, table.n_bytes, upload.filename)
     if damage is not None:

@@ -271,7 +271,9 @@ def _take_misfits(
     upload: Upload, facts: dict[str, Any], tally: Tally, state: dict[str, Any]
 ) -> int:
     """Take out lines that their order cannot hold, each with its reason; return how many."""
-    rejects = RejectsFile(upload, [], n_bytes=state["reject_bytes"])
+    rejects = RejectsFile(
+        upload, [], n_bytes=state["reject_bytes"], n_more=state.get("rejects_beyond", 0)
+    )
     taken = []
     with connection.cursor() as cursor:
         cursor.execute(MISFITS, facts)
@@ -284,5 +286,5 @@ def _take_misfits(
                 tally.count("rejected")
                 rejects.add(line_number, code)
     StagedLine.objects.filter(pk__in=taken).delete()
-    state["reject_bytes"] = rejects.write()
+    state |= {"reject_bytes": rejects.write(), "rejects_beyond": rejects.n_more}
     return len(taken)

@@ -150,7 +150,11 @@ def _file(brought: FeedImport, now: datetime) -> Iterator[FeedFile]:
 
 
 def _take_all(brought: FeedImport, file: FeedFile, work: Work) -> None:
-    report = Report(brought, n_bytes=work.cursor.get("report", 0))
+    report = Report(
+        brought,
+        n_bytes=work.cursor.get("report", 0),
+        n_more=work.cursor.get("unreported", 0),
+    )
     shop, feed = Shop.current(), brought.feed
     found = file.rows(after=work.cursor.get("row", 0))
     damage: DamagedFileError | None = None
@@ -167,7 +171,7 @@ def _take_all(brought: FeedImport, file: FeedFile, work: Work) -> None:
                 terms = Terms(shop.currency, work.now, feed.country, feed.language)
                 counts = _take(brought, chunk, terms, report)
                 cursor["counts"] = dict(Counter(cursor.get("counts", {})) + counts)
-                cursor["report"] = report.write()
+                cursor |= {"report": report.write(), "unreported": report.n_more}
                 cursor["row"] = chunk[-1][0]
             work.progress(file.n_bytes_read, file.n_bytes, brought.filename)
     finally:

@@ -31,8 +31,17 @@ def path_of(brought: FeedImport) -> Path:
 class Report(AppendedTable):
     """The rows of one feed of which something is told."""
 
-    def __init__(self, brought: FeedImport, *, n_bytes: int, full_bytes: int = FULL_BYTES) -> None:
-        super().__init__(path_of(brought), HEADER, n_bytes=n_bytes, full_bytes=full_bytes)
+    def __init__(
+        self,
+        brought: FeedImport,
+        *,
+        n_bytes: int,
+        n_more: int = 0,
+        full_bytes: int = FULL_BYTES,
+    ) -> None:
+        super().__init__(
+            path_of(brought), HEADER, n_bytes=n_bytes, n_more=n_more, full_bytes=full_bytes
+        )
 
     def add(
         self,
@@ -44,11 +53,14 @@ class Report(AppendedTable):
     ) -> None:
         """Add a line a fault; the first of a rejected row holds the row."""
         if self.is_full:
+            self.append()
             return
         is_rejected = verdict == REJECTED
         whole = json.dumps(cells, ensure_ascii=False) if is_rejected and cells else ""
+        lines = []
         for fault in faults:
             value = fault.value[:LONGEST_VALUE]
             told = (id_, verdict, fault.code, fault.field, value, str(FIXES[fault.code]), whole)
-            self.append([str(number), *(cell(one) for one in told)])
+            lines.append([str(number), *(cell(one) for one in told)])
             whole = ""
+        self.append(*lines)

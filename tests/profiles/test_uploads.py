@@ -204,16 +204,18 @@ def test_a_commands_file_that_changed_under_its_import_is_refused(tmp_path: Path
 
 def test_a_file_of_rejects_has_an_end_and_goes_on_where_a_step_was_lost() -> None:
     upload = Upload.objects.create(kind="customers", filename="c.csv", created_at=NOW)
-    n_bytes = 0
+    n_bytes = n_more = 0
     for step in range(9):
-        file = RejectsFile(upload, ["name"], n_bytes=n_bytes, full_bytes=61)
+        file = RejectsFile(upload, ["name"], n_bytes=n_bytes, n_more=n_more, full_bytes=61)
         for line in range(3):
             file.add(10 * step + line, "nul_byte", ["Ann"])
         reached = file.write()
-        n_bytes = n_bytes if step == 1 else reached  # the second step is not committed
+        if step not in {1, 5}:  # the second step and the sixth are not committed
+            n_bytes, n_more = reached, file.n_more
 
-    lines = path_of(upload).read_text(encoding="utf-8").splitlines()
+    *lines, last = path_of(upload).read_text(encoding="utf-8").splitlines()
     assert [line.partition(",")[0] for line in lines] == ["line", "0", "1", "2", "20", "21", "22"]
+    assert last == ",The file is full; 15 more rows are counted but not in it.,"
     assert not is_full(path_of(upload))
 
 

@@ -171,17 +171,21 @@ def test_all_that_is_wrong_with_a_row_is_told_and_the_row_is_kept(folder: Path) 
 def test_a_report_has_an_end_and_goes_on_where_a_step_was_lost() -> None:
     feed = Feed.objects.create(name="main", created_at=NOW)
     brought = FeedImport.objects.create(feed=feed, filename="f.tsv", created_at=NOW)
-    n_bytes = 0
+    n_bytes = n_more = 0
     for step in range(9):
-        lines = Report(brought, n_bytes=n_bytes, full_bytes=400)
+        lines = Report(brought, n_bytes=n_bytes, n_more=n_more, full_bytes=400)
         for at in range(2):
             lines.add(10 * step + at, "p", REJECTED, [Fault("price_invalid")], {"id": ["p"]})
         reached = lines.write()
-        n_bytes = n_bytes if step == 1 else reached  # the second step is not committed
+        if step not in {1, 7}:  # the second step and the last but one are not committed
+            n_bytes, n_more = reached, lines.n_more
 
-    numbers = [one["row"] for one in report(brought)]
+    *told, last = report(brought)
+    numbers = [one["row"] for one in told]
     assert numbers[:4] == ["0", "1", "20", "21"]
-    assert len(numbers) < 18
+    assert last["row"] == ""
+    n_beyond = 2 * 7 - len(numbers)
+    assert last["id"] == f"The file is full; {n_beyond} more rows are counted but not in it."
     assert 400 <= path_of(brought).stat().st_size < 800
     assert not is_full(path_of(brought))
 

@@ -9,8 +9,10 @@ import pytest
 from django.test import Client
 
 from privacy.models import AuditEntry, Staff
-from recommendations.models import Product, Scenario
+from recommendations.models import Product, Scenario, TrainingRun
 from tests import make
+from tests.make import NOW
+from tests.recommendations import listed
 
 pytestmark = pytest.mark.django_db
 LIST = "/admin/recommendations/scenario/"
@@ -200,6 +202,57 @@ def test_a_preview_sets_both_lists_side_by_side_and_counts_by_rule(browser: Clie
     assert [rule["n_taken"] for rule in answer.context["rule_rows"]] == [1, 0]
     assert ("Title tv", "tv", "Rule 1 of the placement") in answer.context["left_out"]
     assert Scenario.objects.get().rules == []
+
+
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [
+        (
+            "en",
+            {
+                "p01": "Boost (rule 1): keeps place 1",
+                "p10": "Boost (rule 2): from place 10 to 2",
+                "p12": "Boost (rule 3): not in the list without it",
+            },
+        ),
+        (
+            "zh-hans",
+            {
+                "p01": "提升（规则 1）：仍在第 1 位",
+                "p10": "提升（规则 2）：从第 10 位到第 2 位",
+                "p12": "提升（规则 3）：没有它就不在列表中",
+            },
+        ),
+    ],
+)
+def test_a_preview_says_of_each_product_what_its_boosts_did(
+    browser: Client, language: str, told: dict[str, str]
+) -> None:
+    Product.objects.update(is_active=False)
+    ids = [f"p{n:02}" for n in range(1, 13)]
+    made = [make.product(id_, f"Title {id_}") for id_ in ids]
+    Product.objects.bulk_update(
+        [Product(pk=one.pk, brand=f"{one.product_id}!") for one in made], ["brand"]
+    )
+    run = TrainingRun.objects.create(
+        engine="ease", as_of=NOW, verdict=TrainingRun.Verdict.BEATS_POPULAR, created_at=NOW,
+        finished_at=NOW, is_active=True, activated_at=NOW, parameters={"engine": "ease"},
+        n_customers=1, n_products=12, n_interactions=1, cpu_seconds=1, peak_rss_mb=1,
+    )  # fmt: skip
+    listed.customer(run, make.customer("C-1"), [[id_, 1.0, "popular", []] for id_ in ids])
+    boosts = [
+        ruled("boost", "brand", f"{id_}!", factor=factor)
+        for id_, factor in (("p01", 9), ("p10", 6), ("p12", 3))
+    ]
+    typed = rules(
+        kind="for_you", diversity="0", rules=json.dumps(boosts), seen_by="C-1", fills_up=""
+    )
+
+    answer = browser.post(f"{LIST}preview/", typed, headers={"accept-language": language})
+
+    said = {item.product_id: text for item, _at, text in answer.context["after_items"] if text}
+    assert said == told
+    assert all(text in answer.content.decode() for text in told.values())
 
 
 def test_a_look_at_a_customer_is_masked_and_written_down(browser: Client) -> None:
