@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 from config.demo import filling, making
+from config.management.commands.demo import SESSION_SECRET, clear
 from profiles import quality
 from profiles.events import rejected_events
 from profiles.models import ClusteringRun, Customer, EventVerdict, Order
@@ -39,6 +41,19 @@ def test_orders_are_marked_for_each_reason_and_spoil_no_figure(world: filling.Wo
     assert refunded.count() == 3
     assert all(order.refunded_minor == order.total_minor for order in refunded)
     assert {order.customer for order in refunded} <= set(whose)
+
+
+def test_a_demo_made_anew_keeps_the_secret_its_sessions_are_signed_with(tmp_path: Path) -> None:
+    keys, outbox = tmp_path / "keys", tmp_path / "outbox"
+    for folder in (keys, outbox):
+        folder.mkdir()
+    kept = keys / SESSION_SECRET
+    for file in (kept, keys / "root.key", outbox / "1.eml", tmp_path / "candor.sqlite3"):
+        file.write_text("x")
+
+    clear(tmp_path, keys)
+
+    assert sorted(path for path in tmp_path.rglob("*")) == [keys, kept]
 
 
 @pytest.mark.usefixtures("world")

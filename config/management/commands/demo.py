@@ -19,6 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from config.ports import port
 
 FOLDER = "demo"
+SESSION_SECRET = "web-session-secret"
 MIN_CUSTOMERS = 100
 DEFAULT_CUSTOMERS = 2_400
 
@@ -66,8 +67,7 @@ class Command(BaseCommand):
         if fresh or not making.is_whole():
             connections.close_all()
             # The folder is the demo's own: a checkpoint that was left would accuse the new log.
-            for path in settings.VAR_DIR.iterdir():
-                _remove(path)
+            clear(settings.VAR_DIR, settings.KEYS_DIR)
         for alias in ("default", "keystore"):
             call_command("migrate", database=alias, interactive=False, verbosity=0)
         password = secrets.token_urlsafe(9)
@@ -106,6 +106,16 @@ class Command(BaseCommand):
             f"  User name  demo\n"
             f"  Password   {password}\n"
         )
+
+
+def clear(folder: Path, keys: Path) -> None:
+    """Delete all of a demo but the secret that this process signs sessions with already."""
+    for path in folder.iterdir():
+        if path != keys:
+            _remove(path)
+    for path in keys.iterdir():
+        if path.name != SESSION_SECRET:
+            _remove(path)
 
 
 def _remove(path: Path) -> None:
