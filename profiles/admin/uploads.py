@@ -45,6 +45,8 @@ from profiles.orders.formats import CSV
 HELD = "held-"
 MENDABLE = {"columns_missing", "header_lies"}  # by choosing other columns
 
+OPEN = (Job.State.QUEUED, Job.State.RUNNING)
+
 
 @admin.register(Upload)
 class UploadAdmin(ViewOnlyAdmin[Upload]):
@@ -190,7 +192,8 @@ def _path_of(beside: SealedUpload | None) -> str:
 def upload_page(request: HttpRequest, pk: int) -> HttpResponse:
     _require(request, "profiles.view_upload")
     upload = get_object_or_404(Upload, pk=pk)
-    job = Job.objects.filter(uuid=upload.job_uuid).first() if upload.job_uuid else None
+    job = _job_of(upload)
+    is_moving = job is not None and job.state in OPEN
     has_rejects = upload.n_rejected > 0 and rejects.path_of(upload).exists()
     is_preview = bool(upload.options.get("preview")) and upload.finished_at is not None
     context = {
@@ -201,8 +204,10 @@ def upload_page(request: HttpRequest, pk: int) -> HttpResponse:
         "is_preview": is_preview,
         "is_ledger": upload.kind == Upload.Kind.CONSENTS,
         "resealed": undoing.resealed(n) if (n := upload.summary.get("resealed", 0)) else "",
-        "may_undo": undoing.is_undoable(upload) and request.user.has_perm("profiles.add_upload"),
-        "is_moving": job is not None and job.state in {Job.State.QUEUED, Job.State.RUNNING},
+        "may_undo": undoing.is_undoable(upload)
+        and not is_moving
+        and request.user.has_perm("profiles.add_upload"),
+        "is_moving": is_moving,
         "counts": [
             (tallies.ALL_LABELS[name], n)
             for name, n in (upload.summary.get("counts") or {}).items()
@@ -226,6 +231,14 @@ def upload_page(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "profiles/upload.html", context)
 
 
+def _job_of(upload: Upload) -> Job | None:
+    """The job that takes the upload back right now, else the one that brought it in."""
+    keys = [f"{kind}:{upload.pk}" for kind in (asking.UNDO, asking.UNDO_CONSENTS)]
+    if back := Job.objects.filter(unique_key__in=keys, state__in=OPEN).first():
+        return back
+    return Job.objects.filter(uuid=upload.job_uuid).first() if upload.job_uuid else None
+
+
 @require_POST
 def real_action(request: HttpRequest, pk: int) -> HttpResponse:
     """Bring the rows of a preview in."""
@@ -247,7 +260,7 @@ def undo_action(request: HttpRequest, pk: int) -> HttpResponse:
         except DomainError as error:
             messages.error(request, error.detail)
         else:
-            messages.success(request, _("The import is being taken back; see the jobs."))
+            messages.success(request, _("The import is being taken back."))
     return redirect("admin:profiles_upload_change", pk)
 
 

@@ -12,6 +12,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from decimal import Decimal
+from itertools import chain
 from typing import IO, Any
 from xml.etree.ElementTree import ParseError
 
@@ -34,6 +35,9 @@ MAX_OTHER_BYTES = 128 << 20
 SUSPECT_BYTES = 64 << 20
 MAX_RATIO = 200
 LAST_ROW = 1_048_576
+MOST_TITLES = 5
+FEWEST_COLUMNS_BELOW_A_TITLE = 3
+Numbered = tuple[int, list[str]]
 SHEETS = "xl/worksheets/"
 # What the reader of workbooks raises at a broken one.
 BROKEN = (
@@ -43,15 +47,17 @@ BROKEN = (
 
 
 class ExcelTable(Table):
-    """The first row that holds anything names the columns; lines count as the sheet's rows."""
+    """The first row that holds anything names the columns; lines count as the sheet's rows.
+
+    A title above the table is passed over: a few rows of one cell each before a row of three.
+    """
 
     def __init__(self, stream: IO[bytes] | io.RawIOBase, *, n_bytes: int) -> None:
         self._content = _held(stream)
         _refuse_bombs(self._content)
         self._n_rows = 0
         self._book, sheet = _opened(self._content)
-        self._cells = self._read(sheet)
-        columns = next((row for _number, row in self._cells if any(row)), [])
+        columns, self._cells = _below_titles(self._read(sheet))
         refuse_personal("\n".join(columns))
         while columns and not columns[-1]:
             columns.pop()
@@ -93,6 +99,20 @@ class ExcelTable(Table):
             )
             % {"row": self._n_rows},
         )
+
+
+def _below_titles(rows: Iterator[Numbered]) -> tuple[list[str], Iterator[Numbered]]:
+    """The row that names the columns, and the rows below it."""
+    above: list[Numbered] = []
+    for number, row in rows:
+        if (n_cells := sum(map(bool, row))) == 0:
+            continue
+        if n_cells >= FEWEST_COLUMNS_BELOW_A_TITLE:
+            return row, rows
+        above.append((number, row))
+        if n_cells > 1 or len(above) > MOST_TITLES:
+            break
+    return (above[0][1] if above else []), chain(above[1:], rows)
 
 
 def refuse_old(beginning: bytes) -> None:

@@ -53,6 +53,10 @@ FIELDS: Final[dict[str, StrPromise]] = {
 }
 
 
+# What a look at a file says beside its fields.
+BESIDE = {"total": _("Total")}
+
+
 def label(name: str) -> str:
     """What a field is called; a name that is none of a field's as it is."""
-    return str(FIELDS.get(name, name))
+    return str(FIELDS.get(name) or BESIDE.get(name, name))

@@ -106,6 +106,25 @@ def test_cells_of_a_workbook_read_as_people_see_them() -> None:
     assert list(table(content).rows(after=2)) == [(4, ["x", "", "", ""])]
 
 
+@pytest.mark.parametrize(
+    ("rows", "columns", "lines"),
+    [
+        ([["Orders of May"], [], ["as of 1 June"], ["a", "b", "c"], ["1", "2", "3"]], "abc", [5]),
+        ([["a"], ["1"], ["2"]], "a", [2, 3]),
+        ([["a"], ["1", "beside"], ["2"]], "a", [2, 3]),
+        ([["a", "b"], ["1", "2", "3"]], "ab", [2]),
+        ([["a"], *([n] for n in "123456"), ["7", "8", "9"]], "a", [2, 3, 4, 5, 6, 7, 8]),
+    ],
+)
+def test_a_title_above_the_table_names_no_columns(
+    rows: list[list[Any]], columns: str, lines: list[int]
+) -> None:
+    found = table(workbook(*rows))
+
+    assert found.columns == list(columns)
+    assert [number for number, _row in found.rows()] == lines
+
+
 def test_a_workbook_whose_parts_unpack_too_far_is_never_unpacked() -> None:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:

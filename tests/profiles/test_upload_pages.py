@@ -125,6 +125,8 @@ def test_what_a_file_would_change_is_shown_before_it_is_brought_in_and_taken_bac
     assert on_disk() == []
 
     browser.post(page.replace("change", "undo"))
+    under_way = browser.get(page)
+    assert (under_way.context["is_moving"], under_way.context["may_undo"]) == (True, False)
     running.run(Job.objects.latest("pk").pk, clock=timezone.now)
     assert not Customer.objects.exists()
     assert "3 changes" in browser.get(page).content.decode()

@@ -19,7 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from config.ports import port
 
 FOLDER = "demo"
-SESSION_SECRET = "web-session-secret"
+SESSION_SECRET = "web-session-secret"  # noqa: S105 -- the name of its file
 MIN_CUSTOMERS = 100
 DEFAULT_CUSTOMERS = 2_400
 
