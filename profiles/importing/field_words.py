@@ -59,4 +59,4 @@ BESIDE = {"total": _("Total")}
 
 def label(name: str) -> str:
     """What a field is called; a name that is none of a field's as it is."""
-    return str(FIELDS.get(name) or BESIDE.get(name, name))
+    return str(FIELDS.get(name, BESIDE.get(name, name)))
