@@ -9,7 +9,7 @@ from uuid import UUID, uuid5
 
 import numpy as np
 
-from campaigns import approvals, attribution, delivery, tracking, writing
+from campaigns import approvals, attribution, delivery, signing_up, tracking, writing
 from campaigns.models import Campaign, Delivery, Hit, Link, SignUpForm, Variant
 from config.demo import filling, year
 from privacy.models import Staff, Topic
@@ -96,6 +96,7 @@ def invite(now: datetime) -> None:
     form.topics.set(topics)
     for locale, (title, intro, consent, button) in SIGN_UP.items():
         form.texts.create(locale=locale, title=title, intro=intro, consent=consent, button=button)
+    signing_up.keep_wordings(form, now=now)
 
 
 def plan(world: World, staff: Staff) -> list[tuple[Story, Campaign]]:

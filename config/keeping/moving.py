@@ -200,7 +200,7 @@ def _copy(
         with target.transaction():
             with target.cursor() as cursor, cursor.copy(into) as stream:
                 for row in rows:
-                    stream.write_row(row[1:])
+                    stream.write_row(list(map(tables.literal, table.kinds, row[1:])))
             target.execute(
                 "INSERT INTO candor_move VALUES (%s, %s, %s)"
                 " ON CONFLICT (table_name) DO UPDATE SET last_row = excluded.last_row",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import struct
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -14,13 +15,18 @@ from uuid import UUID
 from django.apps import apps
 from django.db import models, router
 
+from recommendations.arrays import Numbers
+
 DIGEST_BYTES = 16
 Canon = Callable[[Any], Any]
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table with its columns in the order of the model; `kinds` are Django's field types."""
+    """A table with its columns in the order of the model.
+
+    `kinds` are Django's field types, and of lists of numbers PostgreSQL's.
+    """
 
     name: str
     columns: tuple[str, ...]
@@ -104,7 +110,12 @@ def _kind(field: Any) -> str:
     """Return the type of the column: that of what a foreign key points at."""
     while field.is_relation:
         field = field.target_field
-    return str(field.get_internal_type())
+    return f"{field.of}[]" if isinstance(field, Numbers) else str(field.get_internal_type())
+
+
+def literal(kind: str, value: Any) -> Any:
+    """Return a value of SQLite as COPY takes it: an array of PostgreSQL is a JSON text there."""
+    return "{" + value[1:-1] + "}" if kind.endswith("[]") and value is not None else value
 
 
 def _same(value: Any) -> Any:
@@ -136,6 +147,18 @@ def _number(text: str) -> float | int:
     return int(value) if value.is_integer() else value
 
 
+def _numbers(value: str | list[int]) -> list[int]:
+    found: list[int] = json.loads(value) if isinstance(value, str) else value
+    return found
+
+
+def _reals(value: str | list[float]) -> tuple[float, ...]:
+    """Numbers of four bytes, which is what PostgreSQL keeps of them."""
+    found = json.loads(value) if isinstance(value, str) else value
+    form = f"{len(found)}f"
+    return struct.unpack(form, struct.pack(form, *found))
+
+
 CANONS: dict[str, Canon] = {
     "BooleanField": bool,
     "BinaryField": lambda value: bytes(value).hex(),
@@ -145,4 +168,7 @@ CANONS: dict[str, Canon] = {
     "FloatField": lambda value: repr(float(value)),
     "JSONField": _json,
     "UUIDField": _uuid,
+    "integer[]": _numbers,
+    "real[]": _reals,
+    "smallint[]": _numbers,
 }

@@ -12,12 +12,14 @@ import pytest
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from config.demo import removing
+from campaigns.models import SignUp
+from config.demo import marketing, removing
 from privacy.models import Staff
 from profiles.models import ClusteringRun, Persona
 from recommendations.models import TrainingRun
 from tests import make
 from tests.faults.installation import get, installation, run, until
+from tests.make import NOW
 from tests.servers import free_port
 
 REMOVE = "/admin/demo/remove/"
@@ -182,3 +184,16 @@ def test_removing_the_demo_takes_the_word_deletes_its_folder_and_stops_the_serve
         assert server.wait(60) == 0
         assert get(f"{url}/healthz")[0] == 0
     assert [path.name for path in tmp_path.iterdir()] == ["keep"]
+
+
+@pytest.mark.django_db
+def test_the_sign_up_form_takes_people_on_in_both_languages(client: Client) -> None:
+    make.shop(pk=1, sender_email="shop@shop.test")
+    marketing.invite(NOW)
+
+    for n, language in enumerate(("en", "zh-hans")):
+        given = {"email": f"new{n}@example.com", "topics": "offers"}
+        answer = client.post(f"/f/news?language={language}", given)
+        assert answer.status_code == 302, answer.content.decode()
+
+    assert [one.wording.locale for one in SignUp.objects.order_by("pk")] == ["en", "zh-hans"]

@@ -31,11 +31,15 @@ from decimal import Decimal
 from privacy import audit
 from privacy.models import Shop
 from tests import make
+from tests.recommendations import listed
+from tests.recommendations.test_inspecting import made_run
 make.shop(pk=1, margin_rate=Decimal("0.25"))
 make.product("p", specs={"weight": 1e2, "size": 0.1, "名": "电视"})
 for n in range(%d):
     one = make.reader(f"c{n}", city="北京" if n %% 2 else "", birth_year=1980 + n %% 30)
     make.order(one, ("p", "c", 1, 1999), days_ago=n)
+run = made_run(one, ["p"])
+listed.product(run, "q", [["p", 0.1, "because_you_bought", ["p"]]])
 campaign = make.campaign("May", status="sending")
 make.delivery(campaign, one)
 audit.append("test", actor="test", at=make.NOW, reason="line\\\\tone\\\\ntwo")
@@ -212,6 +216,8 @@ def test_a_move_brings_every_table_over_and_leaves_the_source_alone(
         moved = {"DATABASE_URL": targets[0], "KEYSTORE_DATABASE_URL": targets[1]}
         assert said(made, OPEN, **moved) == "c7@example.com"
         assert said(made, ADD, **moved) == str(N_CUSTOMERS + 1)
+        lists = "SELECT scores, bases FROM recommendations_productlisting WHERE product_id = 'q'"
+        assert [scores for scores, _bases in rows(targets[0], lists)] == [[pytest.approx(0.1)]]
         assert rows(targets[0], "SELECT to_regclass('candor_move')") == [(None,)]
         again = refused(made, "move_to", targets[0], "--keystore-url", targets[1])
         assert "holds rows of an installation already" in again
