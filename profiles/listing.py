@@ -99,6 +99,7 @@ def add(name: str, external_ids: Iterable[str], *, now: datetime, actor: str = "
         detail = _("At most %(most)s customer ids are taken at once.") % {"most": MAX_IDS}
         raise DomainError("list_too_long", detail, pointer="/customerIds")
     static_list, _made = StaticList.objects.get_or_create(name=name, defaults={"created_at": now})
+    StaticList.objects.filter(pk=static_list.pk).update(filled_at=now)
     known = _known(wanted)
     changes.mark_told(known.values())
     before = static_list.members.count()
@@ -135,6 +136,18 @@ def meant_by(segment: Segment) -> StaticList | None:
     """The list that a segment means, and nothing but that."""
     lists = StaticList.objects.filter(uuid__in=_uuids(segment.rule))
     return next((one for one in lists if _meaning(one) == segment.rule), None)
+
+
+def filled_at(segments: Collection[Segment]) -> dict[int, datetime | None]:
+    """When the list that a segment means was last filled, by the segment's key; of lists only."""
+    wanted = {uuid for segment in segments for uuid in _uuids(segment.rule)}
+    lists = list(StaticList.objects.filter(uuid__in=wanted)) if wanted else []
+    return {
+        segment.pk: one.filled_at
+        for segment in segments
+        for one in lists
+        if _meaning(one) == segment.rule
+    }
 
 
 def _uuids(rule: dict[str, Any]) -> list[UUID]:

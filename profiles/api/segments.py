@@ -61,6 +61,13 @@ class SegmentSerializer(serializers.Serializer[Any]):
         child=serializers.IntegerField(), read_only=True, help_text="Of them, by channel."
     )
     countedAt = serializers.DateTimeField(source="counted_at", read_only=True, allow_null=True)
+    filledAt = serializers.DateTimeField(
+        source="filled_at",
+        read_only=True,
+        allow_null=True,
+        help_text="When the list that it means was last filled, as by a nightly list of likely"
+        " customers; null of a rule.",
+    )
     createdAt = serializers.DateTimeField(source="created_at", read_only=True)
 
 
@@ -283,8 +290,10 @@ class ListsView(APIView):
 def _told(segments: list[Segment]) -> list[dict[str, Any]]:
     names = segment_rules.names(segment.rule for segment in segments)
     currency = Shop.current().currency
+    filled_at = listing.filled_at(segments)
     for segment in segments:
         segment.words = _words(segment.rule, names, currency)  # type: ignore[attr-defined]
+        segment.filled_at = filled_at.get(segment.pk)  # type: ignore[attr-defined]
     return list(SegmentSerializer(segments, many=True).data)
 
 

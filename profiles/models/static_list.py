@@ -7,11 +7,13 @@ from django.utils.translation import gettext_lazy as _
 
 
 class StaticList(models.Model):
-    """A list of customers that somebody brought in by their ids; nothing changes it by itself."""
+    """A list of customers that somebody brought in by their ids, or that is made anew every night."""
 
     uuid = models.UUIDField(default=uuid4, unique=True, editable=False)
     name = models.CharField(_("name"), max_length=100, unique=True)
     created_at = models.DateTimeField(_("created at"))
+    # Empty of a list that was last filled before this was kept.
+    filled_at = models.DateTimeField(_("last filled"), null=True, editable=False)
 
     class Meta:
         verbose_name = _("list of customers")

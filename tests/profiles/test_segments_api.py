@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -41,6 +41,7 @@ def test_a_segment_is_made_read_changed_and_keeps_its_versions(client: Client) -
         {"email": 1, "push": 0, "sms": 0},
         1,
     )
+    assert made["filledAt"] is None  # no list, but a rule
     assert made["words"] == {"en": "Customers: city is Rome.", "zh-hans": "客户：城市是Rome。"}
     path = f"/v1/segments/{made['id']}"
     assert call(client, "GET", path) == (200, made)
@@ -142,6 +143,10 @@ def test_a_list_is_made_of_ids_with_a_segment_that_means_it(client: Client) -> N
 
     assert (status, told["added"], told["unknown"]) == (200, 2, ["nobody"])
     assert (again["added"], again["segmentId"]) == (0, told["segmentId"])
+    segment = call(client, "GET", f"/v1/segments/{told['segmentId']}")[1]
+    filled_at = StaticList.objects.get().filled_at
+    assert filled_at is not None
+    assert datetime.fromisoformat(segment["filledAt"]) == filled_at
     assert Segment.objects.get(uuid=told["segmentId"]).n_customers == 2
     assert StaticList.objects.get().members.count() == 2
     assert call(client, "POST", "/v1/lists", {"name": "VIP", "customerIds": [" "]})[1]["code"] == (

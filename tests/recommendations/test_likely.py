@@ -11,7 +11,7 @@ from django.utils import timezone
 from jobs import running
 from jobs.models import Job
 from privacy.models import AuditEntry, Staff, Subject
-from profiles import segmentation
+from profiles import listing, segmentation
 from profiles.models import Customer, OrderLine, Segment
 from recommendations import asking
 from recommendations.asking import Wanted
@@ -117,6 +117,7 @@ def test_a_list_made_anew_keeps_its_segment_and_takes_off_who_is_no_longer_likel
 
     client.post(PAGE, {"again": str(first.uuid)})
     again = Job.objects.filter(kind=asking.LIKELY).latest("pk")
+    made_anew_at = timezone.now()
     running.run(again.pk, clock=timezone.now)
 
     again.refresh_from_db()
@@ -125,7 +126,14 @@ def test_a_list_made_anew_keeps_its_segment_and_takes_off_who_is_no_longer_likel
     after = set(segmentation.members(segment.rule, NOW).values_list("external_id", flat=True))
     assert (len(after), gone in after) == (20, False)
     assert Segment.objects.filter(name__startswith="Likely").count() == 1
+    filled_at = listing.filled_at([segment])[segment.pk]
+    assert filled_at is not None
+    assert filled_at >= made_anew_at
     page = client.get(PAGE).content.decode()
+    assert "made 0\xa0minutes ago" in page
+    assert (
+        "0\xa0分钟前" in client.get(PAGE, headers={"accept-language": "zh-hans"}).content.decode()
+    )
     assert str(again.uuid) in page
     assert str(first.uuid) not in page  # the list stands there once, as it is now
 
