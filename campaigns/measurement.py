@@ -240,6 +240,8 @@ def arm(
     n_out = max(sizes.get("n_sent", 0) + sizes.get("n_unknown", 0), n_clicked)
     clicked = Proportion(n_clicked, n_out) if n_out else None
     bought = Proportion(int(n_buyers), n) if n else None
+    # Of nothing but zeros the interval would be as narrow as if it were sure.
+    is_telling = n >= findings.MIN_CUSTOMERS and n_buyers > 0
     return (
         ArmSums(
             key=key,
@@ -265,6 +267,6 @@ def arm(
             margin_minor=round(margin.total),
             click_rate=proportions.interval(clicked) if clicked else None,
             buyer_rate=proportions.interval(bought) if bought else None,
-            net_per_customer=means.interval(net) if n >= findings.MIN_CUSTOMERS else None,
+            net_per_customer=means.interval(net) if is_telling else None,
         ),
     )

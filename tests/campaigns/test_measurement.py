@@ -11,11 +11,12 @@ from uuid import UUID
 
 import pytest
 
+from campaigns import measurement
 from campaigns.attribution import attribute
 from campaigns.experiments.assignment import HOLDOUT
 from campaigns.experiments.findings import ArmSums, Code, Metric, conclude
 from campaigns.experiments.money import Missing
-from campaigns.measurement import ArmReport, Report, report
+from campaigns.measurement import NOTHING_BOUGHT, ArmReport, Report, report
 from campaigns.models import Campaign, Delivery, Hit
 from campaigns.wording import missing_text, verdict_text
 from config import translations
@@ -344,3 +345,14 @@ def test_every_verdict_can_be_said(code: Code) -> None:
     assert found.verdict.code == code
     assert re.fullmatch(r"[A-Z][^%()]+(\([^()]+\)[^()]*)*\.", verdict_text(found, "en"))
     assert re.fullmatch(r"[^A-Z].+。", verdict_text(found, "zh-hans"))
+
+
+def test_an_arm_in_which_nobody_bought_has_no_interval_of_revenue() -> None:
+    _sums, none_bought = measurement.arm("A", {"n": 60}, {}, NOTHING_BOUGHT)
+    _sums, one_bought = measurement.arm("A", {"n": 60}, {}, (1, 1, 10, 100, 1000, 4, 16, 64))
+
+    assert none_bought.net_per_customer is None
+    assert none_bought.buyer_rate
+    assert none_bought.buyer_rate.high > 0.01
+    assert one_bought.net_per_customer
+    assert one_bought.net_per_customer.high > 0
