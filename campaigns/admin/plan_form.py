@@ -69,6 +69,7 @@ class CampaignForm(forms.ModelForm[Campaign]):
             *("starts_at", "local_time", "latest_start", "first_percent"),
             *("fixed_cost_minor", "budget_minor", "offer_minor"),
         ]
+        labels = dict(zip(UTM, UTM, strict=True))  # as analytics spell them
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -110,3 +110,14 @@ def test_without_domains_those_of_the_browser_keys_count_and_our_own_pages_never
     assert utm.tagged(own, row) == own
     assert "utm_source" in utm.tagged("http://127.0.0.1:8000/shop/", row)
     assert "utm_source" in utm.tagged("https://www.volt.test/", row)
+
+
+@pytest.mark.django_db
+def test_the_form_spells_the_marks_as_analytics_do(client: Client) -> None:
+    make.shop(pk=1)
+    client.force_login(make.staff(), backend="privacy.roles.RoleBackend")
+
+    page = client.get("/admin/campaigns/campaign/add/").content.decode()
+
+    assert "Utm_" not in page
+    assert page.count("utm_source") > 2
