@@ -32,7 +32,7 @@ def kept_open(way: Channel) -> AbstractContextManager[None]:
 
 def stays_here(channel: str) -> bool:
     """Whether messages of a channel lie in the outbox, for want of a server to hand them to."""
-    return provider(channel).startswith("outbox")
+    return channel in SENDING and provider(channel).startswith("outbox")
 
 
 def provider(channel: str) -> str:

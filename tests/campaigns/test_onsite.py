@@ -320,8 +320,11 @@ def test_a_draft_is_tried_out_by_the_customer_who_has_the_staff_address(client: 
 
     client.force_login(type(boss).objects.get(pk=boss.pk))
     page = f"/admin/campaigns/campaign/{made.pk}/message/"
-    client.post(f"{page}test/", {"variant": "A", "locale": "en"})
+    asked = {"variant": "A", "locale": "en"}
+    told = client.post(f"{page}test/", asked, follow=True).content.decode()
 
+    assert "the shop&#x27;s pages show it to you" in told
+    assert "lies in the outbox" not in told
     decision = onsite.decide(["hero"], ann.pk, "en", NOW)[0]
     assert (decision.card.title, decision.link) == ("Draft for you", TARGET)
     assert titles(other) == ["Old for you"]
