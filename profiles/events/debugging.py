@@ -9,7 +9,9 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 import msgspec
+from django.db import connection
 from django.db.models import Max, Q, QuerySet
+from django.db.models.functions import Collate
 
 from privacy import finder
 from profiles.events import staging
@@ -102,7 +104,13 @@ def _waiting(wanted: Wanted) -> Iterator[Line]:
 
 
 def _events(rows: QuerySet[Event], wanted: Wanted, limit: int) -> Iterator[Line]:
-    newest = rows.filter(_narrow(wanted)).order_by("-pk")
+    if connection.vendor == "postgresql":
+        # They are kept to be compared by their bytes, by which no letter beyond English has a case.
+        rows = rows.alias(said=Collate("name", "default"))
+        narrowed = _narrow(wanted, name="said")
+    else:
+        narrowed = _narrow(wanted)
+    newest = rows.filter(narrowed).order_by("-pk")
     for row in newest.values(*COLUMNS, "product_id", "properties")[:limit]:
         yield Line(verdict=ACCEPTED, carries=_carried(row.pop("properties")), **row)
 
@@ -118,12 +126,12 @@ def _verdicts(wanted: Wanted, now: datetime, limit: int) -> Iterable[Line]:
         yield Line(codes=(code,) if code else (), **row)
 
 
-def _narrow(wanted: Wanted) -> Q:
+def _narrow(wanted: Wanted, *, name: str = "name") -> Q:
     narrowed = Q()
     if wanted.source_id is not None:
         narrowed &= Q(source=wanted.source_id)
     if wanted.name:
-        narrowed &= Q(name__icontains=wanted.name)
+        narrowed &= Q((f"{name}__icontains", wanted.name))
     if wanted.since is not None:
         narrowed &= Q(received_at__gte=wanted.since)
     return narrowed

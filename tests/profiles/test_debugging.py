@@ -85,6 +85,14 @@ def test_lines_are_narrowed_by_source_verdict_and_name(client: Client) -> None:
     assert lines(verdict="waiting") == []
 
 
+@pytest.mark.postgres
+def test_a_name_is_found_in_capitals_of_any_language(client: Client) -> None:
+    post(client, track("Menü geöffnet"))
+    merge()
+
+    assert [line.verdict for line in lines(name="MENÜ")] == ["accepted"]
+
+
 def test_test_keys_are_marked_and_gone_after_a_day_whatever_the_verdict(client: Client) -> None:
     key = make.write_key(is_test=True)
     twice = track(messageId="m", properties={"email": "ann@shop.example"})
