@@ -88,8 +88,8 @@ def _order_lines(subject: UUID, _now: datetime) -> Iterator[Row]:
 
 def _refunds(subject: UUID, _now: datetime) -> Iterator[Row]:
     columns = (
-        *("product_id", "quantity", "amount_minor", "beyond_minor", "currency", "refunded_at"),
-    )
+        "product_id", "quantity", "amount_minor", "beyond_minor", "currency", "refunded_at",
+    )  # fmt: skip
     refunds = Refund.objects.filter(customer__subject__uuid=subject)
     yield from refunds.order_by("refunded_at", "pk").values(*columns)
 
