@@ -17,4 +17,4 @@ class ServedListAdmin(ViewOnlyAdmin[ServedList]):
 
     @admin.display(description=gettext_lazy("Products by position"))
     def by_position(self, one: ServedList) -> str:
-        return " · ".join(f"{at}. {id_}" for at, id_ in enumerate(one.products, 1))
+        return " · ".join(f"{at}.\u00a0{id_}" for at, id_ in enumerate(one.products, 1))

@@ -174,7 +174,7 @@ def test_a_marketer_sees_what_was_offered_where(client: Client, asking: dict[str
 
     page = client.get("/admin/recommendations/servedlist/").content.decode()
 
-    assert "1. p1 · 2. p2 · 3. p3" in page
+    assert "1.\xa0p1 · 2.\xa0p2 · 3.\xa0p3" in page
     assert "home" in page
 
 
