@@ -47,7 +47,7 @@ BRANDS = {"tv": "Sonic", "mic": "Sonic", "lens": "Vista"}
 CATEGORIES = ("", "Audio", "Video")
 CONSENTS = ("campaign.email:email", "campaign.sms:sms")
 EVENTS = ("Product Viewed", "Product Added", "Order Completed")
-TOLD = (
+TOLD: tuple[Any, ...] = (
     "Audio", "5", "true", "null", 5, 5.0, 0.25, True, False, None, ["Audio"], {"a": 1}, [], {}, [5],
     -3, 19.99, 0.1, 0.2, 1e-7, 10**9, 10**9 + 1, 1e300, 10**30,
 )  # fmt: skip
