@@ -14,6 +14,7 @@ from profiles.models import Customer, OrderLine
 from recommendations import lists, serving
 from recommendations.explaining import Reason
 from recommendations.models import CustomerListing, ProductListing, TrainingRun
+from recommendations.models.run import engine_in_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -118,7 +119,9 @@ def _of_customer(pk: int, run: TrainingRun, language: str) -> Listed:
     entries = serving.own_lists(run, [pk]).get(pk, [])[:N_SHOWN]
     kept = CustomerListing.objects.filter(run=run, customer=pk).values_list("evidence", flat=True)
     evidence: list[Any] = kept.first() or []
-    names = [part["engine"] for part in run.parameters.get("parts", [run.parameters])]
+    names = [
+        engine_in_words(part["engine"]) for part in run.parameters.get("parts", [run.parameters])
+    ]
     ids = {id_ for _parts, bases in evidence for id_, _value in bases}
     shelf = serving.on_shelf([*entries, *(lists.Entry(id_, 0, "", ()) for id_ in ids)])
     places = _dressed(entries, language)

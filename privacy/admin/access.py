@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
 
 STAFF: Final = "staff"
+SYSTEM: Final = "system"
 # What an entry's code says; one that is not here is shown as it is.
 ACTIONS: Final[dict[str, StrOrPromise]] = {
     "value.revealed": gettext_lazy("Opened values"),
@@ -84,7 +86,7 @@ ACTORS: Final[dict[str, StrOrPromise]] = {
     "upload": gettext_lazy("Import"),
     "job": gettext_lazy("Job"),
     "command": gettext_lazy("Command"),
-    "system": gettext_lazy("Candor itself"),
+    SYSTEM: gettext_lazy("Candor itself"),
 }
 SHORT: Final = 8
 
@@ -102,17 +104,26 @@ def named(entries: list[Any]) -> None:
     """Put beside each entry whom it names: `actor_name`, and `people` as far as they are listed."""
     subjects = {UUID(one) for entry in entries for one in entry.subjects if ":" not in one}
     shop_ids = registry.names_by_subject(subjects)
-    numbers = [entry.actor.partition(":")[2] for entry in entries if _kind(entry.actor) == STAFF]
-    pks = {int(number) for number in numbers if number.isdecimal()}
-    names = dict(Staff.objects.filter(pk__in=pks).values_list("pk", "username"))
+    names = actors_in_words(entry.actor for entry in entries)
     for entry in entries:
-        entry.actor_name = actor_words(entry.actor, names)
+        entry.actor_name = names[entry.actor]
         listed = [UUID(one) for one in entry.subjects if ":" not in one]
         entry.people = [shop_ids.get(one) or f"{str(one)[:SHORT]}…" for one in listed]
 
 
+def actors_in_words(actors: Iterable[str]) -> dict[str, str]:
+    """Return what each actor ("staff:1", "system:training") is called; asks once for all."""
+    once = set(actors)
+    numbers = [actor.partition(":")[2] for actor in once if _kind(actor) == STAFF]
+    pks = {int(number) for number in numbers if number.isdecimal()}
+    names = dict(Staff.objects.filter(pk__in=pks).values_list("pk", "username")) if pks else {}
+    return {actor: actor_words(actor, names) for actor in once}
+
+
 def actor_words(actor: str, names: dict[int, str]) -> str:
     kind, _colon, rest = actor.partition(":")
+    if kind == SYSTEM:
+        return str(ACTORS[kind])
     if kind == STAFF and rest.isdecimal() and int(rest) in names:
         return names[int(rest)]
     return f"{ACTORS.get(kind, kind)} {rest[:SHORT]}".strip()

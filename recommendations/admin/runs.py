@@ -15,12 +15,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
+from privacy.admin.access import actors_in_words
 from privacy.admin.viewing import ViewOnlyAdmin
 from privacy.problems import DomainError
 from recommendations import activation, asking, evenness
 from recommendations.admin import fairness
 from recommendations.admin.inspector import inspect_page
 from recommendations.models import TrainingRun
+from recommendations.models.run import engine_in_words
 
 METRICS = {
     "ndcg@10": gettext_lazy("Right products near the top (nDCG@10)"),
@@ -48,7 +50,7 @@ class Judged:
 def judged(run: TrainingRun) -> list[Judged]:
     """The run's metrics beside those of 28-day popularity, metric by metric."""
     engines = (
-        (run.engine, run.metrics, "1"),
+        (engine_in_words(run.engine), run.metrics, "1"),
         (_("28-day popularity"), run.baseline_metrics, "holdout"),
     )
     return [
@@ -93,7 +95,7 @@ def compared(run: TrainingRun) -> list[Compared]:
         quality = found["ndcg@10"]
         rows.append(
             Compared(
-                name=name,
+                name=engine_in_words(name),
                 quality=_with_interval(quality["value"], quality["low"], quality["high"]),
                 cpu_seconds=found["cpu_seconds"],
                 weight=part.get("weight"),
@@ -122,7 +124,7 @@ class TrainingRunAdmin(ViewOnlyAdmin[TrainingRun]):
 
     list_display = [
         "created_at",
-        "engine",
+        "engine_told",
         "as_of",
         "verdict",
         "is_active",
@@ -132,6 +134,10 @@ class TrainingRunAdmin(ViewOnlyAdmin[TrainingRun]):
     list_filter = ["verdict", "is_active"]
     ordering = ["-created_at", "-pk"]
     list_before_template = "recommendations/runs_head.html"
+
+    @admin.display(description=gettext_lazy("engine"), ordering="engine")
+    def engine_told(self, run: TrainingRun) -> str:
+        return engine_in_words(run.engine)
 
     def get_urls(self) -> list[URLPattern]:
         pages: dict[str, tuple[Callable[..., HttpResponse], str]] = {
@@ -165,6 +171,7 @@ def run_page(request: HttpRequest, pk: int) -> HttpResponse:
         "held_back": evenness.beyond(run),
         "quality": fairness.quality(run),
         "exposure": fairness.exposure(run),
+        "activated_by": actors_in_words([run.activated_by])[run.activated_by],
         "may_serve": not run.is_active and activation.may_serve(run),
     }
     return render(request, "recommendations/run.html", context)

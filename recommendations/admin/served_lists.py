@@ -13,6 +13,7 @@ from recommendations.models import ServedList
 class ServedListAdmin(ViewOnlyAdmin[ServedList]):
     list_display = ["served_at", "placement", "version", "by_position"]
     ordering = ["-served_at"]
+    list_before_template = "recommendations/served_head.html"
     show_full_result_count = False
 
     @admin.display(description=gettext_lazy("Products by position"))

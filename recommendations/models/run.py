@@ -1,7 +1,30 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Final
+
 from django.db import models
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrPromise
+
+ENGINES: Final[dict[str, StrPromise]] = {
+    "popular": _("All-time popularity"),
+    "popular_28": _("28-day popularity"),
+    "user_based": _("Customers alike"),
+    "item_based": _("Bought by the same people"),
+    "ease": _("Regression (EASE)"),
+    "local_ridge": _("Local regression"),
+    "next_item": _("What was bought next"),
+    "content": _("Descriptions alike"),
+    "blend": _("Blend"),
+}
+
+
+def engine_in_words(name: str) -> str:
+    """Return what an engine is called on pages, its own name if it has no words."""
+    return str(ENGINES.get(name, name))
 
 
 class TrainingRunQuerySet(models.QuerySet["TrainingRun"]):
@@ -71,4 +94,7 @@ class TrainingRun(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.engine} run {self.pk}"
+        return gettext("%(engine)s, run %(number)s") % {
+            "engine": engine_in_words(self.engine),
+            "number": self.pk,
+        }

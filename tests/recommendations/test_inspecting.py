@@ -124,7 +124,7 @@ def test_the_page_is_masked_and_audited_and_says_which_rules_left_out_what() -> 
 
     assert "ann.lee@example.com" not in page
     assert "Ann Lee" not in page
-    assert "ease 1.000" in page
+    assert "Regression (EASE) 1.000" in page
     assert "+0.750" in page
     assert "On the list of what is never shown" in page
     entry = AuditEntry.objects.get(action="recommendations.inspected")

@@ -53,8 +53,30 @@ def test_an_older_run_serves_again_by_one_click_and_its_card_says_who_did_it() -
     assert TrainingRun.objects.active() == older
     older.refresh_from_db()
     assert older.activated_by == f"staff:{staff.pk}"
-    assert f"staff:{staff.pk}" in answer.content.decode()
+    shown = answer.content.decode()
+    assert f"· {staff.username}</dd>" in shown
+    assert f"staff:{staff.pk}" not in shown
     assert f"{LIST}{active.pk}/serve/" in client.get(f"{LIST}{active.pk}/change/").content.decode()
+
+
+def test_engines_and_whoever_activated_are_told_in_words_of_the_reader() -> None:
+    found = {"ndcg@10": {"value": 0.1, "low": 0.1, "high": 0.1}, "cpu_seconds": 1.0}
+    made = run(
+        is_active=True, activated_at=NOW, activated_by="system:training",
+        comparison={"engines": {"item_based": found, "of another version": found}},
+    )  # fmt: skip
+    assert str(made) == f"Blend, run {made.pk}"
+    client = browser()[0]
+
+    page = client.get(f"{LIST}{made.pk}/change/", headers={"Accept-Language": "zh-hans"})
+    listed = client.get(LIST, headers={"Accept-Language": "zh-hans"})
+
+    shown = page.content.decode()
+    assert "item_based" not in shown
+    assert "同一批顾客购买" in shown
+    assert "of another version" in shown
+    assert "· Candor 系统</dd>" in shown
+    assert "混合" in listed.content.decode()
 
 
 def test_a_run_without_lists_has_no_button_and_is_refused_in_words() -> None:
