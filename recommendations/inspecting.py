@@ -146,7 +146,14 @@ def _dressed(entries: Sequence[Entry], language: str) -> list[Place]:
             if entry.product_id in shelf
         ]
     return [
-        Place(at, entry.product_id, one.title, one.category, entry.score, one.reason_text)
+        Place(
+            at,
+            entry.product_id,
+            one.title,
+            shelf[entry.product_id].category_in(language),
+            entry.score,
+            one.reason_text,
+        )
         for at, (entry, one) in enumerate(shown, start=1)
     ]
 

@@ -191,4 +191,4 @@ class SegmentForm(forms.ModelForm[Segment]):
             segment_rules.checked(rule, of=str(self.instance.uuid))
             return segment_rules.stored(rule)
         except DomainError as error:
-            raise ValidationError(f"{error.pointer}: {error.detail}") from error
+            raise ValidationError(error.detail) from error

@@ -14,7 +14,14 @@ from django.utils.translation import gettext as _
 
 from profiles.models import Customer
 from recommendations import inspecting, placing
-from recommendations.admin.scenario_preview import FILLED, boosts_told, rules_told, why_left_out
+from recommendations.admin.scenario_preview import (
+    FILLED,
+    boosts_told,
+    rules_told,
+    titles_of,
+    told_in,
+    why_left_out,
+)
 from recommendations.models import Product, Scenario, TrainingRun
 from recommendations.placing import Asked
 
@@ -110,10 +117,9 @@ def _placed(asked: dict[str, str], customer: Customer | None) -> dict[str, Any]:
         n=inspecting.N_SHOWN,
         language=get_language() or "en",
     )
-    placed = placing.place(scenario, ask, now=now)
+    placed = told_in(ask.language, placing.place(scenario, ask, now=now))
     told = list(placed.left_out)[: 3 * inspecting.N_SHOWN]
-    rows = Product.objects.filter(product_id__in=told).values_list("product_id", "title")
-    titles = dict(rows)
+    titles = titles_of(told, ask.language)
     return {
         "scenario": scenario,
         "placed": placed,

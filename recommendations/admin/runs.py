@@ -194,6 +194,7 @@ def popularity_action(request: HttpRequest) -> HttpResponse:
     """Take the active run out of service; what is popular serves."""
     _require_change(request)
     activation.let_popularity_serve(now=timezone.now(), actor=f"staff:{request.user.pk}")
+    messages.success(request, _("No model serves now; placements show popular products."))
     return redirect("admin:recommendations_trainingrun_changelist")
 
 

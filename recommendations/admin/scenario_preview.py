@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from copy import copy
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -64,13 +65,9 @@ def _preview(request: HttpRequest, form: forms.ModelForm[Scenario]) -> dict[str,
     now = timezone.now()
     saved = Scenario.objects.filter(pk=scenario.pk).first() if scenario.pk else None
     bare = Scenario(placement=scenario.placement, kind=scenario.kind)
-    before = placing.place(saved or bare, asked, now=now)
-    placed = placing.place(scenario, asked, now=now)
-    told = dict(
-        Product.objects.filter(product_id__in=list(placed.left_out)[: 3 * N_PREVIEW]).values_list(
-            "product_id", "title"
-        )
-    )
+    before = told_in(asked.language, placing.place(saved or bare, asked, now=now))
+    placed = told_in(asked.language, placing.place(scenario, asked, now=now))
+    told = titles_of(list(placed.left_out)[: 3 * N_PREVIEW], asked.language)
     return {
         "scenario": scenario,
         "placed": placed,
@@ -105,6 +102,27 @@ def _customer(request: HttpRequest, external_id: str) -> Customer | None:
         actor = f"staff:{request.user.pk}"
         inspecting.look_at(customer, actor=actor, now=timezone.now())
     return customer
+
+
+def told_in(language: str, placed: Placed) -> Placed:
+    """Return the same with the categories called as they are in that language."""
+    ids = [item.product_id for item in placed.items]
+    columns = ("product_id", "category", "translations")
+    products = Product.objects.filter(product_id__in=ids).only(*columns)
+    words = {one.product_id: one.category_in(language) for one in products}
+    return replace(
+        placed,
+        items=[
+            replace(one, category=words.get(one.product_id, one.category)) for one in placed.items
+        ],
+    )
+
+
+def titles_of(product_ids: list[str], language: str) -> dict[str, str]:
+    """Return what products are called in that language, by their ids."""
+    found = Product.objects.filter(product_id__in=product_ids)
+    products = found.only("product_id", "title", "translations")
+    return {one.product_id: one.title_in(language) for one in products}
 
 
 def _asked(customer: Customer | None, beside: str) -> Asked:

@@ -116,7 +116,14 @@ class Product(models.Model):
 
     def title_in(self, language: str) -> str:
         """Return the title in that language where there is one."""
-        return str(self.translations.get(language.lower(), {}).get("title") or self.title)
+        return self._in(language, "title")
+
+    def category_in(self, language: str) -> str:
+        """Return what its category is called in that language, its own name without a word."""
+        return self._in(language, "category")
+
+    def _in(self, language: str, name: str) -> str:
+        return str(self.translations.get(language.lower(), {}).get(name) or getattr(self, name))
 
 
 class Offer(models.Model):

@@ -171,10 +171,14 @@ def test_a_preview_says_that_a_rule_leads_back_to_its_own_segment() -> None:
 
     told = staff.post(found[1], {"rule": json.dumps(circle)}).json()
     elsewhere = staff.post(f"{SEGMENTS}preview/", {"rule": json.dumps(circle)}).json()
+    form = {"name": first.name, "rule": json.dumps(circle)}
+    saved = staff.post(f"{SEGMENTS}{first.pk}/change/", form).content.decode()
 
     assert told["ok"] is False
     assert "Romans → All of them → Romans" in told["text"]
     assert elsewhere["ok"] is True
+    assert "Romans → All of them → Romans" in saved
+    assert "/rule/rules/0" not in saved
 
 
 def test_without_script_the_rule_stands_in_words() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from django.test import Client
@@ -131,6 +133,24 @@ def test_the_page_is_masked_and_audited_and_says_which_rules_left_out_what() -> 
     assert entry.purpose == "recommend"
     assert str(customer.subject_id) in entry.subjects
     assert AuditEntry.objects.filter(action="purpose.opened", purpose="recommend").exists()
+
+
+def test_categories_and_titles_are_in_the_readers_language() -> None:
+    told = {"zh-hans": {"title": "数据线", "category": "线材"}}
+    for number in range(3):
+        make.product(f"p{number}", f"Cable {number}", category="Cables", translations=told)
+    customer = make.customer("c7")
+    made_run(customer, ["p1", "p2"], is_active=True)
+    Scenario.objects.create(placement="home", name="Home", never_shown=["p2"])
+    asked = {"customer": "c7", "placement": "home"}
+
+    answer = browser().get(PAGE, asked, headers={"Accept-Language": "zh-hans"})
+    page = re.sub("<datalist.*?</datalist>", "", answer.content.decode(), flags=re.DOTALL)
+
+    assert "线材 · p1" in page
+    assert "Cables" not in page
+    assert "数据线<small>p2</small>" in page
+    assert "Cable 2" not in page
 
 
 def test_the_page_names_the_placements_rule_that_took_a_product_and_its_boosts() -> None:

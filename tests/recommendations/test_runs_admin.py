@@ -94,9 +94,10 @@ def test_the_active_run_is_taken_out_of_service_by_one_click() -> None:
     active, client = run(is_active=True, activated_at=NOW), browser()[0]
 
     assert f"{LIST}popularity/" in client.get(f"{LIST}{active.pk}/change/").content.decode()
-    client.post(f"{LIST}popularity/")
+    answer = client.post(f"{LIST}popularity/", follow=True)
 
     assert TrainingRun.objects.active() is None
+    assert "No model serves now" in answer.content.decode()
 
 
 @pytest.mark.parametrize("page", ["{}/serve/", "popularity/"])
