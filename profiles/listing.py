@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -141,21 +140,20 @@ def meant_by(segment: Segment) -> StaticList | None:
 def filled_at(segments: Collection[Segment]) -> dict[int, datetime | None]:
     """When the list that a segment means was last filled, by the segment's key; of lists only."""
     wanted = {uuid for segment in segments for uuid in _uuids(segment.rule)}
-    lists = list(StaticList.objects.filter(uuid__in=wanted)) if wanted else []
+    lists = StaticList.objects.filter(uuid__in=wanted) if wanted else ()
+    known = {one.uuid: one for one in lists}
     return {
-        segment.pk: one.filled_at
+        segment.pk: known[uuid].filled_at
         for segment in segments
-        for one in lists
-        if _meaning(one) == segment.rule
+        for uuid in _uuids(segment.rule)
+        if uuid in known and _meaning(known[uuid]) == segment.rule
     }
 
 
 def _uuids(rule: dict[str, Any]) -> list[UUID]:
-    found = []
-    for one in rule.get("rules", []):
-        with suppress(ValueError, TypeError):
-            found.append(UUID(one.get("value")))
-    return found
+    """The lists to which the outermost conditions of a rule say that somebody belongs."""
+    belongs = {"field": "list", "operator": "="}
+    return [UUID(one["value"]) for one in rule.get("rules", []) if belongs.items() <= one.items()]
 
 
 def _meaning(static_list: StaticList) -> dict[str, Any]:
