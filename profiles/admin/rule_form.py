@@ -6,13 +6,13 @@ import json
 from contextlib import suppress
 from dataclasses import asdict
 from itertools import accumulate
-from typing import Any
+from typing import Any, Final
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.forms.fields import InvalidJSONInput
 from django.urls import reverse
-from django.utils.translation import get_language, gettext
+from django.utils.translation import get_language, gettext, gettext_noop
 
 from privacy.models import Shop
 from privacy.problems import DomainError
@@ -22,6 +22,18 @@ from profiles.money import exponent
 
 MAX_NESTING = 40
 LIBRARY = "vendor/react-querybuilder/8.24.1/react-querybuilder.js"
+MISSING: Final = gettext_noop("a value is missing")
+# What a rule that is still being put together lacks, as the parser says it.
+UNFINISHED: Final = (
+    gettext_noop("a text is expected"),
+    gettext_noop("a list with at least one value is expected"),
+    gettext_noop("the name of an event is expected"),
+    gettext_noop("the name of an own trait is expected"),
+    gettext_noop("the name of a property is expected, without quotes"),
+    gettext_noop("the name of a specification is expected"),
+    gettext_noop("the property whose numbers are summed is expected"),
+    gettext_noop("a factor from 0.1 to 10 is expected"),
+)
 FREE_TEXT = (
     "bought_product",
     "bought_category",
@@ -172,6 +184,13 @@ def read_tree(text: Any) -> Any:
     raise ValueError(gettext("The rule is not JSON that can be read; put it together anew."))
 
 
+def fault_words(message: str) -> str:
+    """Return what is wrong with a rule, in the reader's language where it has words for it."""
+    if message.endswith(("not ''", "not None")):
+        return gettext(MISSING)
+    return gettext(message) if message in UNFINISHED else message
+
+
 class SegmentForm(forms.ModelForm[Segment]):
     class Meta:
         model = Segment
@@ -191,4 +210,4 @@ class SegmentForm(forms.ModelForm[Segment]):
             segment_rules.checked(rule, of=str(self.instance.uuid))
             return segment_rules.stored(rule)
         except DomainError as error:
-            raise ValidationError(error.detail) from error
+            raise ValidationError(fault_words(str(error.detail))) from error

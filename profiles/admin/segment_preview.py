@@ -18,7 +18,7 @@ from privacy.admin.viewing import shop_of
 from privacy.models import Channel
 from privacy.problems import DomainError
 from profiles import counting, figures, segment_rules, segmentation
-from profiles.admin.rule_form import read_tree
+from profiles.admin.rule_form import fault_words, read_tree
 from profiles.segment_rules import Checked
 
 
@@ -31,7 +31,7 @@ def preview(request: HttpRequest) -> JsonResponse:
         tree = read_tree(request.POST.get("rule", ""))
         rule = segment_rules.checked(tree, of=request.GET.get("of", ""))
     except (DomainError, ValueError) as error:
-        return JsonResponse({"ok": False, "text": str(error)})
+        return JsonResponse({"ok": False, "text": fault_words(str(error))})
     told: dict[str, Any] = {
         "words": segmentation.describe(rule.rule, language, currency=shop_of(request).currency)
     }

@@ -82,7 +82,7 @@ def said(rules: Any) -> list[str]:
     try:
         read = parsed(rules or [])
     except RuleError as error:
-        return [str(error)]
+        return [_fault(error)]
     return [rule_words.describe(rule, language, currency=currency) for rule in read]
 
 
@@ -99,7 +99,7 @@ class RulesField(rule_form.RuleField):
         try:
             parsed(told)
         except RuleError as error:
-            raise ValidationError(str(error)) from error
+            raise ValidationError(_fault(error)) from error
         return told
 
 
@@ -111,7 +111,9 @@ def rules_check(request: HttpRequest) -> JsonResponse:
     try:
         rules = parsed(rule_form.read_tree(request.POST.get("rules", "[]")))
     except RuleError as error:
-        return JsonResponse({"ok": False, "text": error.message, "at": _place(error.pointer)})
+        return JsonResponse(
+            {"ok": False, "text": rule_form.fault_words(error.message), "at": _place(error.pointer)}
+        )
     except ValueError as error:
         return JsonResponse({"ok": False, "text": str(error), "at": None})
     counts, n_sold = counted(rules)
@@ -120,6 +122,12 @@ def rules_check(request: HttpRequest) -> JsonResponse:
         for rule, text in zip(rules, in_words(rules, counts, n_sold), strict=True)
     ]
     return JsonResponse({"ok": True, "rules": told})
+
+
+def _fault(error: RuleError) -> str:
+    what = rule_form.fault_words(error.message)
+    at = _place(error.pointer)
+    return what if at is None else gettext("Rule %(n)s: %(what)s") % {"n": at + 1, "what": what}
 
 
 def _place(pointer: str) -> int | None:

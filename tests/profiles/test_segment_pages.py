@@ -181,6 +181,22 @@ def test_a_preview_says_that_a_rule_leads_back_to_its_own_segment() -> None:
     assert "/rule/rules/0" not in saved
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "told"), [("n_orders", "", "缺少值"), ("city", "", "请填写文本")]
+)
+def test_a_rule_that_is_not_finished_is_told_in_the_readers_words(
+    field: str, value: str, told: str
+) -> None:
+    rule = json.dumps({"rules": [{"field": field, "operator": "=", "value": value}]})
+    staff, chinese = browser(), {"Accept-Language": "zh-hans"}
+
+    shown = staff.post(f"{SEGMENTS}preview/", {"rule": rule}, headers=chinese).json()
+    saved = staff.post(f"{SEGMENTS}add/", {"name": "x", "rule": rule}, headers=chinese)
+
+    assert (shown["ok"], shown["text"]) == (False, told)
+    assert told in saved.content.decode()
+
+
 def test_without_script_the_rule_stands_in_words() -> None:
     segment = segmentation.create("Romans", living_in("Rome"), now=timezone.now())
 

@@ -157,8 +157,11 @@ def test_settings_that_clash_by_now_are_not_put_back(browser: Client) -> None:
     ("told", "text"),
     [
         ("{", "not JSON"),
-        (json.dumps([ruled("drop", "colour", "x")]), "/0/when/rules/0/field"),
-        (json.dumps([ruled("boost", "brand", "x", factor=11)]), "/0/factor"),
+        (json.dumps([ruled("drop", "colour", "x")]), "Rule 1: there is no field"),
+        (
+            json.dumps([ruled("boost", "brand", "x", factor=11)]),
+            "Rule 1: a factor from 0.1 to 10 is expected",
+        ),
     ],
 )
 def test_rules_that_cannot_be_meant_are_refused_and_shown_again(
@@ -183,6 +186,19 @@ def test_rules_are_read_back_and_counted_while_they_are_written(browser: Client)
     ]
     assert good["rules"][0]["text"] == "Shows only products of which this holds: brand is sony."
     assert (bad["ok"], bad["at"]) == (False, 0)
+
+
+def test_a_rule_that_is_not_finished_is_named_in_the_readers_words(browser: Client) -> None:
+    told = json.dumps([ruled("drop", "brand", "Sony"), ruled("drop", "brand", "")])
+    chinese = {"Accept-Language": "zh-hans"}
+
+    english = browser.post(f"{LIST}preview/", rules(rules=told)).content.decode()
+    page = browser.post(f"{LIST}preview/", rules(rules=told), headers=chinese).content.decode()
+    checked = browser.post(f"{LIST}rules/", {"rules": told}, headers=chinese).json()
+
+    assert "Rule 2: a text is expected" in english
+    assert "规则 2：请填写文本" in page
+    assert (checked["text"], checked["at"]) == ("请填写文本", 1)
 
 
 def test_a_preview_sets_both_lists_side_by_side_and_counts_by_rule(browser: Client) -> None:
