@@ -27,7 +27,7 @@ from unfold.widgets import (
 from inference.estimate import Estimate
 from jobs.models import Job
 from privacy import audit
-from recommendations import asking
+from recommendations import asking, catalogue
 from recommendations.asking import Wanted
 from recommendations.evenness import in_words
 from recommendations.models import Product, TrainingRun
@@ -132,13 +132,14 @@ def likely_page(request: HttpRequest) -> HttpResponse:
 
 
 def _wanted(given: dict[str, Any]) -> Wanted:
-    title = given["category"]
+    of, language = given["category"], get_language() or "en"
     if given["product"]:
-        found = Product.objects.get(product_id=given["product"])
-        title = found.title_in(get_language() or "en")
+        title = Product.objects.get(product_id=given["product"]).title_in(language)
+    else:
+        title = catalogue.categories_in(language).get(of, of)
     return Wanted(
         given["product"],
-        given["category"],
+        of,
         title,
         given["n"],
         float(given["least"]),

@@ -192,6 +192,18 @@ def test_a_marketer_asks_from_the_products_page_and_sees_the_segment() -> None:
     assert browser(Staff.Role.VIEWER).get(PAGE).status_code == 403
 
 
+def test_a_list_of_a_category_is_called_as_the_reader_calls_it() -> None:
+    shop()
+    told = {"zh-hans": {"category": "音响"}}
+    Product.objects.filter(category="Audio").update(translations=told)
+    asked = {"product": "", "category": "Audio", "n": 20, "least": "0"}
+
+    browser().post(PAGE, asked, headers={"Accept-Language": "zh-hans"})
+
+    payload = Job.objects.get(kind=asking.LIKELY).payload
+    assert (payload["title"], payload["category"]) == ("音响", "Audio")
+
+
 def test_a_request_that_names_nothing_is_answered_with_the_fix() -> None:
     shop()
 
