@@ -35,9 +35,8 @@ FAULTY_DAYS: Final = 4
 
 def take_flawed_orders(world: World) -> None:
     """Refunds beyond what was paid, an order to try the till out, quantities and prices mistyped."""
-    ordering.upsert(
-        list(_flawed(world)), source_id=filling.source(world.now).pk, now=world.now
-    )  # fmt: skip
+    source = filling.source(world.now)
+    ordering.upsert(list(_flawed(world)), source_id=source.pk, now=world.now)
 
 
 def _flawed(world: World) -> Iterator[OrderState]:
